@@ -1,0 +1,52 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of the Swift targets that are linked into libalpaca: nothing unsafe goes unmarked.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatWarning("StrictMemorySafety", as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let modern: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "alpaca",
+    products: [
+        .library(name: "alpaca", type: .dynamic, targets: ["CAlpacaABI"]),
+        .library(name: "AlpacaEngine", targets: ["AlpacaEngine"]),
+        .executable(name: "alpaca-cli", targets: ["AlpacaCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        .target(
+            name: "CAlpacaKernels",
+            cSettings: [
+                // The loops are worth optimizing in debug builds too: tests run whole models. No contraction of a*b+c behind
+                // our back: every fused operation is written as one, so that all CPU paths give the same bits.
+                .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-std=gnu17"])
+            ]
+        ),
+        .target(name: "AlpacaEngine", dependencies: ["CAlpacaKernels"], swiftSettings: strict),
+        .systemLibrary(name: "CAlpaca", path: "include"),
+        .target(name: "CAlpacaABI", dependencies: ["AlpacaEngine", "CAlpaca"], swiftSettings: strict),
+        .executableTarget(
+            name: "AlpacaCLI",
+            dependencies: ["AlpacaEngine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: modern
+        ),
+        .testTarget(
+            name: "AlpacaEngineTests", dependencies: ["AlpacaEngine", "CAlpacaKernels"], swiftSettings: modern),
+        .testTarget(name: "CAlpacaABITests", dependencies: ["CAlpacaABI", "CAlpaca"], swiftSettings: modern),
+        .testTarget(name: "AlpacaCLITests", dependencies: ["AlpacaCLI"], swiftSettings: modern),
+    ],
+    swiftLanguageModes: [.v6]
+)

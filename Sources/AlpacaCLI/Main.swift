@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Alpaca: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "alpaca")
+}

@@ -1,0 +1,49 @@
+// The one place from which the engine takes large memory. Swift's own allocator ends the process when memory runs out; this one throws.
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Zeroed memory that is aligned to 64 bytes, owned by one value, given back when that goes.
+///
+/// Safety: `base` is valid for `count` bytes while the buffer lives; elements are reached through ``withBytes(_:)`` or by kernels whose
+/// bounds were checked when the buffer's size was chosen.
+@safe struct AlignedBuffer: ~Copyable, @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    let count: Int
+
+    /// - Parameter what: names the purpose in the error's message.
+    init(count: Int, for what: @autoclosure () -> String) throws(AlpacaError) {
+        let size = max(count, 1)
+        guard count >= 0 else { throw AlpacaError(.outOfMemory, "\(what()): \(count) bytes asked for") }
+        let pointer = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else {
+            throw AlpacaError(.outOfMemory, "\(what()): no memory for \(count) bytes")
+        }
+        unsafe base = pointer
+        self.count = size
+    }
+
+    deinit { unsafe _ = munmap(base, count) }
+
+    /// `elements` values of `type`, zeroed.
+    init<T: BitwiseCopyable>(_ elements: Int, of type: T.Type, for what: @autoclosure () -> String) throws(AlpacaError) {
+        let (bytes, overflow) = elements.multipliedReportingOverflow(by: MemoryLayout<T>.stride)
+        guard elements >= 0, !overflow else {
+            throw AlpacaError(.outOfMemory, "\(what()): no memory for \(elements) values")
+        }
+        try self.init(count: bytes, for: what())
+    }
+
+    /// Valid for `count / stride` elements while the buffer lives.
+    @unsafe func pointer<T: BitwiseCopyable>(as type: T.Type = T.self) -> UnsafeMutablePointer<T> {
+        unsafe base.assumingMemoryBound(to: T.self)
+    }
+
+    func span<T: BitwiseCopyable>(of type: T.Type = T.self, count elements: Int) -> UnsafeMutableBufferPointer<T> {
+        let fitting = min(max(elements, 0), count / MemoryLayout<T>.stride)
+        return unsafe UnsafeMutableBufferPointer(start: base.assumingMemoryBound(to: T.self), count: fitting)
+    }
+}

@@ -1,0 +1,110 @@
+// Files are opened so that nothing a path names can hang or surprise the host: no FIFO, no device, no descriptor 0-2, no inheritance by
+// child processes. Headers are read by `pread`, never through a mapping: a file that shrinks gives an error, not a signal.
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A regular file, open for reading.
+package final class InputFile: Sendable {
+    package let path: String
+    /// Bytes in the file when it was opened.
+    package let size: Int
+    let descriptor: Int32
+
+    package init(path: String) throws(AlpacaError) {
+        guard !path.utf8.contains(0) else {
+            throw AlpacaError(.invalidArgument, "a path must not contain a zero byte")
+        }
+        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard raw >= 0 else { throw InputFile.error("cannot open", path: path, errno) }
+        var descriptor = raw
+        if raw <= 2 {
+            // 0, 1 and 2 belong to the host, also while they are closed.
+            descriptor = fcntl(raw, F_DUPFD_CLOEXEC, 3)
+            let reason = errno
+            close(raw)
+            guard descriptor >= 0 else { throw InputFile.error("cannot open", path: path, reason) }
+        }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            let reason = errno
+            close(descriptor)
+            throw InputFile.error("cannot read", path: path, reason)
+        }
+        let kind = status.st_mode & S_IFMT
+        guard kind == S_IFREG else {
+            close(descriptor)
+            let found = kind == S_IFDIR ? "a folder" : "not a regular file (a pipe, socket or device)"
+            throw AlpacaError(.invalidArgument, "\(path): found \(found), expected a file")
+        }
+        guard let size = Int(exactly: status.st_size) else {
+            close(descriptor)
+            throw AlpacaError(.unsupported, "\(path): \(status.st_size) bytes are too many for this machine")
+        }
+        self.path = path
+        self.size = size
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end of the file.
+    package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(AlpacaError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let (position, overflow) = offset.addingReportingOverflow(done)
+            guard !overflow, offset >= 0, let place = off_t(exactly: position), let base = buffer.baseAddress else { break }
+            // Bound: done < buffer.count, and at most the rest of the buffer is asked for.
+            let got = unsafe pread(descriptor, base + done, min(buffer.count - done, 1 << 30), place)
+            if got < 0 {
+                if errno == EINTR { continue }
+                throw InputFile.error("cannot read", path: path, errno)
+            }
+            if got == 0 { break }
+            done += got
+        }
+        return done
+    }
+
+    /// The `count` bytes at `offset`.
+    package func bytes(at offset: Int, count: Int) throws(AlpacaError) -> [UInt8] {
+        guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
+            throw AlpacaError(
+                .truncated, "\(path): \(count) bytes at byte \(offset) asked for, the file has \(size) bytes")
+        }
+        var failure: AlpacaError?
+        let result = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            do throws(AlpacaError) {
+                filled = try unsafe read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+            } catch {
+                failure = error
+                filled = 0
+            }
+        }
+        if let failure { throw failure }
+        guard result.count == count else {
+            throw AlpacaError(.truncated, "\(path): the file became shorter than \(size) bytes while it was read")
+        }
+        return result
+    }
+
+    /// Whether the file on disk still has the size that it had when it was opened.
+    package func isUnchanged() -> Bool {
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0 && Int(status.st_size) == size
+    }
+
+    static func error(_ doing: String, path: String, _ reason: Int32) -> AlpacaError {
+        let code: AlpacaError.Code =
+            switch reason {
+            case ENOENT, ENOTDIR: .notFound
+            case ENOMEM: .outOfMemory
+            case EINVAL, ENAMETOOLONG: .invalidArgument
+            default: .io
+            }
+        return AlpacaError(code, "\(path): \(doing): \(SystemError.text(reason))")
+    }
+}

@@ -1,0 +1,29 @@
+/// A tensor's name, type, shape and place, as a file's header tells them.
+public struct TensorInfo: Sendable, Equatable {
+    public let name: String
+    public let type: TensorType
+    /// Outermost first, as PyTorch and NumPy print it: a matrix is `[rows, columns]`, rows contiguous.
+    public let shape: [Int]
+    /// Bytes that the tensor's data takes.
+    public let byteCount: Int
+
+    /// - Throws: when the shape overflows, is negative, or rows are not whole blocks of `type`.
+    public init(name: String, type: TensorType, shape: [Int]) throws(AlpacaError) {
+        let rows = try CheckedMath.product(Array(shape.dropLast()), of: "tensor \"\(name)\": rows")
+        do {
+            let rowBytes = try type.bytesPerRow(columns: shape.last ?? 1)
+            self.byteCount = try CheckedMath.product(rows, rowBytes, of: "bytes")
+        } catch {
+            throw error.inContext("tensor \"\(name)\"")
+        }
+        self.name = name
+        self.type = type
+        self.shape = shape
+    }
+
+    public var elementCount: Int { shape.reduce(1, *) }
+    public var columns: Int { shape.last ?? 1 }
+    public var rows: Int { shape.dropLast().reduce(1, *) }
+    /// "[4096, 11008]"
+    public var shapeText: String { "[\(shape.map(String.init).joined(separator: ", "))]" }
+}

@@ -1,0 +1,1 @@
+#include "alpaca_kernels.h"

@@ -1,0 +1,124 @@
+/* The engine's hot loops. Pure functions on pointers: no allocation, no I/O, no threads, no state but the chosen table.
+ *
+ * The engine (Sources/AlpacaEngine/Tensor/Kernels.swift) checks all shapes once, at load, and is the only caller. Threads are the
+ * caller's: a function works on the rows, tokens or heads it is given, and any split gives the same bits.
+ *
+ * The same bits everywhere. Every table (plain C, AVX2, AVX-512, NEON) gives results that are bit-identical, for any number of
+ * threads and any number of tokens in a batch, because the order of every float operation is fixed:
+ *   - quantized matrices: the integer sum of a block is exact; the float sum over blocks is one fused multiply-add per block in
+ *     block order, a lane per row, in decode and in prefill alike (types/ states each type's formula);
+ *   - float reductions (norms, F16/BF16/F32 matrices): 16 partial sums, lane i takes the elements i, i+16, ..., each by fused
+ *     multiply-add, then one fixed tree: 16 -> 8 -> 4 -> 2 -> 1 by adding lane i + n/2 to lane i; a tail shorter than 16 enters
+ *     lanes 0.. as if padded with zeros;
+ *   - attention walks its keys in blocks of KERN_KEY_BLOCK from position 0, whatever the batch;
+ *   - exp, sin and cos are our own polynomials. The plain C table calls fmaf() where the others have an instruction. */
+#ifndef ALPACA_KERNELS_H
+#define ALPACA_KERNELS_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Tensor types: the numbers are ggml's, as stored in GGUF files. ---- */
+enum {
+    KERN_F32 = 0, KERN_F16 = 1, KERN_Q4_0 = 2, KERN_Q4_1 = 3, KERN_Q5_0 = 6, KERN_Q5_1 = 7, KERN_Q8_0 = 8,
+    KERN_Q2_K = 10, KERN_Q3_K = 11, KERN_Q4_K = 12, KERN_Q5_K = 13, KERN_Q6_K = 14, KERN_BF16 = 30,
+    KERN_TYPE_COUNT = 31
+};
+
+/* ---- Blocks as they lie in a file (little-endian, no padding). f16 is kept as its bits. ---- */
+typedef struct { uint16_t d; uint8_t qs[16]; } kern_q4_0;                                /* w = d * (q - 8)          */
+typedef struct { uint16_t d, m; uint8_t qs[16]; } kern_q4_1;                             /* w = d * q + m            */
+typedef struct { uint16_t d; uint8_t qh[4]; uint8_t qs[16]; } kern_q5_0;                 /* w = d * (q - 16)         */
+typedef struct { uint16_t d, m; uint8_t qh[4]; uint8_t qs[16]; } kern_q5_1;              /* w = d * q + m            */
+typedef struct { uint16_t d; int8_t qs[32]; } kern_q8_0;                                 /* w = d * q                */
+typedef struct { uint8_t scales[16]; uint8_t qs[64]; uint16_t d, dmin; } kern_q2_k;      /* 256 weights, 16 a scale  */
+typedef struct { uint8_t hmask[32]; uint8_t qs[64]; uint8_t scales[12]; uint16_t d; } kern_q3_k;
+typedef struct { uint16_t d, dmin; uint8_t scales[12]; uint8_t qs[128]; } kern_q4_k;     /* 256 weights, 32 a scale  */
+typedef struct { uint16_t d, dmin; uint8_t scales[12]; uint8_t qh[32]; uint8_t qs[128]; } kern_q5_k;
+typedef struct { uint8_t ql[128]; uint8_t qh[64]; int8_t scales[16]; uint16_t d; } kern_q6_k;
+_Static_assert(sizeof(kern_q4_0) == 18 && sizeof(kern_q4_1) == 20 && sizeof(kern_q5_0) == 22 && sizeof(kern_q5_1) == 24, "");
+_Static_assert(sizeof(kern_q8_0) == 34 && sizeof(kern_q2_k) == 84 && sizeof(kern_q3_k) == 110, "");
+_Static_assert(sizeof(kern_q4_k) == 144 && sizeof(kern_q5_k) == 176 && sizeof(kern_q6_k) == 210, "");
+
+/* A weight matrix as it lies in the file: `rows` outputs of `columns` inputs each, row after row, `row_bytes` apart. The base is
+ * aligned to the type's natural unit only (2 bytes; F32: 4). Whoever makes one has checked that the bytes are there. */
+typedef struct kern_matrix {
+    const void *base;
+    size_t rows, columns, row_bytes;
+    int32_t type;
+    int32_t reserved;
+} kern_matrix;
+
+/* Inputs of a matrix product: n_tokens vectors of `columns` floats, `stride` floats apart, and their quantized form in `packed`
+ * (written by pack_inputs; NULL when only float matrices are multiplied). */
+typedef struct kern_inputs {
+    const float *x;
+    size_t stride, columns, n_tokens;
+    void *packed;
+} kern_inputs;
+
+#define KERN_ROW_BLOCK 64   /* split rows between threads at multiples of this; the last block may be shorter */
+#define KERN_KEY_BLOCK 64   /* attention's block of keys */
+#define KERN_KEY_LANES 16   /* keys side by side in the key cache */
+
+/* The matrix products. types/ and core/; one table per CPU path. */
+typedef struct kern_matmul_table {
+    /* Bytes that `packed` needs for n_tokens vectors of `columns` inputs; 64-byte aligned. */
+    size_t (*packed_bytes)(size_t columns, size_t n_tokens);
+    /* Tokens in a group: threads may pack token ranges that begin at multiples of it. */
+    size_t (*pack_group)(size_t n_tokens);
+    /* Quantizes tokens first ..< last of `in` to int8 in blocks of 32 (scale = amax / 127, rounded to nearest even) and writes
+     * them where in->packed wants them. columns % 32 == 0. */
+    void (*pack_inputs)(const kern_inputs *in, size_t first, size_t last);
+    /* y[t * y_stride + r] = dot(row r, token t) for r in first_row ..< last_row, all tokens. `scratch` holds scratch_bytes(). */
+    void (*matmul)(const kern_matrix *w, size_t first_row, size_t last_row, const kern_inputs *in, float *y, size_t y_stride,
+                   void *scratch);
+    size_t (*scratch_bytes)(size_t columns, size_t n_tokens); /* per thread, 64-byte aligned; columns: the widest matrix */
+} kern_matmul_table;
+
+/* Keys and values of one layer, all KV heads, of one sequence. Capacity is a multiple of KERN_KEY_BLOCK.
+ * keys:   (n_head_kv, capacity / 16, head_dim, 16): sixteen keys side by side, so that scores need no horizontal sums
+ * values: (n_head_kv, capacity, head_dim)
+ * Elements are F16 (kind 1) or F32 (kind 0). */
+typedef struct kern_kv {
+    void *keys, *values;
+    size_t capacity, n_head_kv, head_dim;
+    int32_t key_kind, value_kind;
+} kern_kv;
+
+/* Everything on vectors: written once with vector types, compiled for each CPU path. */
+typedef struct kern_vector_table {
+    /* out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i], n elements. out may be x. */
+    void (*rms_norm)(const float *x, const float *weight, float eps, size_t n, float *out);
+    void (*add)(float *x, const float *y, size_t n);                               /* x += y */
+    void (*silu_mul)(float *gate, const float *up, size_t n);                      /* gate = gate * sigmoid(gate) * up */
+    /* Rotates n_heads vectors of head_dim in place, pairs (2i, 2i+1); cos_sin: (rope_dim / 2, 2) of this position. Components from
+     * rope_dim on stay as they are. */
+    void (*rope)(float *x, size_t n_heads, size_t head_dim, size_t rope_dim, const float *cos_sin);
+    /* Stores keys and values (n_head_kv * head_dim floats each) of one token at `position`. */
+    void (*kv_store)(const kern_kv *kv, size_t position, const float *k, const float *v);
+    /* Causal attention of the query heads that share KV head `kv_head`, for n_tokens tokens at positions first_position ... : token
+     * t sees positions 0 ... first_position + t. q and out: token t's query heads begin at t * stride (n_head * head_dim floats);
+     * n_group = n_head / n_head_kv. Softmax of scale * q.k, online, in blocks of KERN_KEY_BLOCK keys. */
+    void (*attention)(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t n_tokens, const float *q,
+                      size_t q_stride, float *out, size_t out_stride, float scale, void *scratch);
+    size_t (*attention_scratch_bytes)(size_t n_group, size_t head_dim);            /* per thread, 64-byte aligned */
+    /* One row of any type to floats; exact. n is a multiple of the type's block. */
+    void (*dequantize_row)(int32_t type, const void *row, size_t n, float *out);
+    void (*f32_to_f16)(const float *x, size_t n, uint16_t *out);                   /* round to nearest even, overflow to inf */
+} kern_vector_table;
+
+typedef struct kern_table {
+    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "neon" */
+    kern_matmul_table matmul;
+    kern_vector_table vector;
+} kern_table;
+
+/* cos and sin of position * frequency for n frequencies: cos_sin = (n, 2). Double precision inside, rounded once. */
+void kern_rope_angles(size_t position, const double *frequency, size_t n, float scale, float *cos_sin);
+
+/* The best table that this CPU can run, or the one that ALPACA_CPU names if it can run it. Chosen once; thread-safe. */
+const kern_table *kern_best(void);
+/* Table by name, NULL if unknown or not runnable here: for tests and benchmarks. */
+const kern_table *kern_named(const char *name);
+
+#endif
