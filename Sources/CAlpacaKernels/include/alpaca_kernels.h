@@ -97,8 +97,10 @@ typedef struct kern_vector_table {
     /* Stores keys and values (n_head_kv * head_dim floats each) of one token at `position`. */
     void (*kv_store)(const kern_kv *kv, size_t position, const float *k, const float *v);
     /* Causal attention of the query heads that share KV head `kv_head`, for n_tokens tokens at positions first_position ... : token
-     * t sees positions 0 ... first_position + t. q and out: token t's query heads begin at t * stride (n_head * head_dim floats);
-     * n_group = n_head / n_head_kv. Softmax of scale * q.k, online, in blocks of KERN_KEY_BLOCK keys. */
+     * t sees positions 0 ... first_position + t. q and out: all n_head heads of token t, head_dim floats each, begin at t * stride;
+     * heads kv_head * n_group ..< (kv_head + 1) * n_group are read and written, n_group = n_head / n_head_kv. Softmax of scale * q.k,
+     * online, in blocks of KERN_KEY_BLOCK keys; what the cache holds behind the last position does not matter. head_dim: any even
+     * number. Fastest with many tokens in a call, so split by KV head first. */
     void (*attention)(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t n_tokens, const float *q,
                       size_t q_stride, float *out, size_t out_stride, float scale, void *scratch);
     size_t (*attention_scratch_bytes)(size_t n_group, size_t head_dim);            /* per thread, 64-byte aligned */
