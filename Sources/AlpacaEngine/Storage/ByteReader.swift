@@ -69,6 +69,19 @@ package struct ByteReader: ~Copyable {
         return result
     }
 
+    /// The next `count` bytes, put at the end of `target`: for lists of many short strings, without an allocation for each.
+    package mutating func append(_ count: Int, to target: inout [UInt8], _ field: @autoclosure () -> String) throws(AlpacaError) {
+        try need(count, field())
+        if count <= ByteReader.windowSize {
+            try fill(count)
+            let at = position - windowStart
+            target.append(contentsOf: window[at..<at + count])
+        } else {
+            target.append(contentsOf: try file.bytes(at: position, count: count))
+        }
+        position += count
+    }
+
     /// The next `count` bytes as text, which must be UTF-8.
     package mutating func string(_ count: Int, _ field: @autoclosure () -> String) throws(AlpacaError) -> String {
         let at = position

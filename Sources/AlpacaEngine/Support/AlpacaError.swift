@@ -36,5 +36,10 @@ public struct AlpacaError: Error, Sendable, Equatable, CustomStringConvertible {
         AlpacaError(code, "\(context): \(message)")
     }
 
+    /// The same error with the file's path in front, unless it begins with it already.
+    public func inFile(_ path: String) -> AlpacaError {
+        message.hasPrefix("\(path): ") ? self : inContext(path)
+    }
+
     public var description: String { message }
 }

@@ -13,6 +13,8 @@ public struct TensorInfo: Sendable, Equatable {
         do {
             let rowBytes = try type.bytesPerRow(columns: shape.last ?? 1)
             self.byteCount = try CheckedMath.product(rows, rowBytes, of: "bytes")
+            // A block takes fewer bytes than it has elements: their number has to fit on its own account.
+            _ = try CheckedMath.product(rows, shape.last ?? 1, of: "elements")
         } catch {
             throw error.inContext("tensor \"\(name)\"")
         }

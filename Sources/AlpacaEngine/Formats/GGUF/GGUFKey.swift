@@ -1,0 +1,49 @@
+// Every metadata key that the engine reads or writes, once. Keys of the model begin with the architecture's name.
+// Reference: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+
+package enum GGUFKey {
+    // The file
+    package static let architecture = "general.architecture"
+    package static let name = "general.name"
+    package static let fileType = "general.file_type"
+    package static let quantizationVersion = "general.quantization_version"
+    package static let alignment = "general.alignment"
+    package static let splitCount = "split.count"
+    package static let splitNumber = "split.no"
+
+    // The model
+    package static func vocabularySize(_ architecture: String) -> String { "\(architecture).vocab_size" }
+    package static func contextLength(_ architecture: String) -> String { "\(architecture).context_length" }
+    package static func embeddingLength(_ architecture: String) -> String { "\(architecture).embedding_length" }
+    package static func layerCount(_ architecture: String) -> String { "\(architecture).block_count" }
+    package static func feedForwardLength(_ architecture: String) -> String { "\(architecture).feed_forward_length" }
+    package static func expertCount(_ architecture: String) -> String { "\(architecture).expert_count" }
+    package static func headCount(_ architecture: String) -> String { "\(architecture).attention.head_count" }
+    package static func keyValueHeadCount(_ architecture: String) -> String { "\(architecture).attention.head_count_kv" }
+    package static func keyLength(_ architecture: String) -> String { "\(architecture).attention.key_length" }
+    package static func valueLength(_ architecture: String) -> String { "\(architecture).attention.value_length" }
+    package static func normEpsilon(_ architecture: String) -> String { "\(architecture).attention.layer_norm_rms_epsilon" }
+    package static func ropeDimension(_ architecture: String) -> String { "\(architecture).rope.dimension_count" }
+    package static func ropeTheta(_ architecture: String) -> String { "\(architecture).rope.freq_base" }
+    package static func ropeScalingType(_ architecture: String) -> String { "\(architecture).rope.scaling.type" }
+    package static func ropeScalingFactor(_ architecture: String) -> String { "\(architecture).rope.scaling.factor" }
+    /// The factor's name before `rope.scaling.*` came, in 2023.
+    package static func ropeScaleLinear(_ architecture: String) -> String { "\(architecture).rope.scale_linear" }
+
+    // The tokenizer
+    package static let tokenizerModel = "tokenizer.ggml.model"
+    package static let tokenizerPre = "tokenizer.ggml.pre"
+    package static let tokens = "tokenizer.ggml.tokens"
+    package static let scores = "tokenizer.ggml.scores"
+    package static let tokenTypes = "tokenizer.ggml.token_type"
+    package static let merges = "tokenizer.ggml.merges"
+    package static let bosToken = "tokenizer.ggml.bos_token_id"
+    package static let eosToken = "tokenizer.ggml.eos_token_id"
+    package static let eotToken = "tokenizer.ggml.eot_token_id"
+    package static let unknownToken = "tokenizer.ggml.unknown_token_id"
+    package static let paddingToken = "tokenizer.ggml.padding_token_id"
+    package static let addBOS = "tokenizer.ggml.add_bos_token"
+    package static let addEOS = "tokenizer.ggml.add_eos_token"
+    package static let addSpacePrefix = "tokenizer.ggml.add_space_prefix"
+    package static let chatTemplate = "tokenizer.chat_template"
+}
