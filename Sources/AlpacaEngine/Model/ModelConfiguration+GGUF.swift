@@ -1,0 +1,107 @@
+extension ModelConfiguration {
+    /// Reads the configuration from a GGUF file's metadata; the names of its tensors tell whether the output is tied and whether there are
+    /// rotary factors.
+    package init(_ gguf: GGUFReader) throws(AlpacaError) {
+        do {
+            try self.init(gguf.metadata) { gguf.index(of: $0) != nil }
+        } catch {
+            throw error.inFile(gguf.file.path)
+        }
+    }
+
+    init(_ metadata: GGUFMetadata, hasTensor: (String) -> Bool) throws(AlpacaError) {
+        let name = try metadata.string(GGUFKey.architecture)
+        guard name == "llama" else {
+            throw AlpacaError(.unsupported, "metadata key \"\(GGUFKey.architecture)\": found \(name.quoted()), supported is \"llama\"")
+        }
+        try Self.refuseParts(metadata)
+        if let experts = try metadata.uintIfPresent(GGUFKey.expertCount(name)), experts > 0 {
+            throw AlpacaError(
+                .unsupported, "metadata key \"\(GGUFKey.expertCount(name))\": a mixture of \(experts) experts is not supported")
+        }
+        let embeddingLength = try metadata.uint(GGUFKey.embeddingLength(name), in: Limits.embeddingLength)
+        let headCount = try metadata.uint(GGUFKey.headCount(name), in: Limits.headCount)
+        let headDimension = try Self.headDimension(metadata, name, embeddingLength: embeddingLength, headCount: headCount)
+        try self.init(
+            architecture: name,
+            vocabularySize: Self.vocabularySize(metadata, name),
+            contextLength: metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength),
+            embeddingLength: embeddingLength,
+            layerCount: metadata.uint(GGUFKey.layerCount(name), in: Limits.layerCount),
+            headCount: headCount,
+            keyValueHeadCount: metadata.uintIfPresent(GGUFKey.keyValueHeadCount(name), in: 1...headCount) ?? headCount,
+            headDimension: headDimension,
+            feedForwardLength: metadata.uint(GGUFKey.feedForwardLength(name), in: Limits.feedForwardLength),
+            normEpsilon: metadata.float(GGUFKey.normEpsilon(name), in: Limits.normEpsilon),
+            ropeTheta: metadata.floatIfPresent(GGUFKey.ropeTheta(name), in: Limits.ropeTheta) ?? 10_000,
+            ropeDimension: metadata.uintIfPresent(GGUFKey.ropeDimension(name), in: 2...headDimension) ?? headDimension,
+            ropeScaling: Self.ropeScaling(metadata, name),
+            hasRopeFactors: TensorRole.ropeFactors.name(in: .gguf).map(hasTensor) ?? false,
+            isOutputTied: !(TensorRole.output.name(in: .gguf).map(hasTensor) ?? false))
+    }
+
+    /// A model cut into several files can't be run from one of them.
+    private static func refuseParts(_ metadata: GGUFMetadata) throws(AlpacaError) {
+        guard let parts = try metadata.uintIfPresent(GGUFKey.splitCount), parts > 1 else { return }
+        let number = try metadata.uintIfPresent(GGUFKey.splitNumber) ?? 0
+        throw AlpacaError(
+            .unsupported,
+            "this is part \(number) (counted from 0) of a model in \(parts) files: put them together with `llama-gguf-split --merge`")
+    }
+
+    private static func vocabularySize(_ metadata: GGUFMetadata, _ name: String) throws(AlpacaError) -> Int {
+        let key = GGUFKey.vocabularySize(name)
+        let declared = try metadata.uintIfPresent(key, in: Limits.vocabularySize)
+        guard let pieces = try metadata.stringsIfPresent(GGUFKey.tokens)?.count else {
+            guard let declared else {
+                throw AlpacaError(.missing, "metadata keys \"\(GGUFKey.tokens)\" and \"\(key)\" are missing: how large is the vocabulary?")
+            }
+            return declared
+        }
+        guard declared == nil || declared == pieces else {
+            throw AlpacaError(
+                .shapeMismatch, "metadata key \"\(GGUFKey.tokens)\": found \(pieces) pieces, expected \(declared ?? 0) (\(key))")
+        }
+        return pieces
+    }
+
+    private static func headDimension(
+        _ metadata: GGUFMetadata, _ name: String, embeddingLength: Int, headCount: Int
+    ) throws(AlpacaError) -> Int {
+        let keys = try metadata.uintIfPresent(GGUFKey.keyLength(name), in: Limits.headDimension)
+        let values = try metadata.uintIfPresent(GGUFKey.valueLength(name), in: Limits.headDimension)
+        let result: Int
+        if let keys { result = keys } else { result = try headDimension(embeddingLength: embeddingLength, headCount: headCount) }
+        guard values == nil || values == result else {
+            throw AlpacaError(
+                .unsupported,
+                "metadata key \"\(GGUFKey.valueLength(name))\": found \(values ?? 0), supported is the length of keys, \(result)")
+        }
+        try check(result, Limits.headDimension, "head dimension")
+        return result
+    }
+
+    /// Files without a type but with a factor mean linear scaling: so did all of them before `rope.scaling.type` came.
+    private static func ropeScaling(_ metadata: GGUFMetadata, _ name: String) throws(AlpacaError) -> RopeScaling {
+        let key = GGUFKey.ropeScalingType(name)
+        let type = try metadata.stringIfPresent(key)
+        var factor = try metadata.floatIfPresent(GGUFKey.ropeScalingFactor(name), in: Limits.ropeScalingFactor)
+        if factor == nil { factor = try metadata.floatIfPresent(GGUFKey.ropeScaleLinear(name), in: Limits.ropeScalingFactor) }
+        switch type {
+        case "none": return .none
+        case nil, "linear":
+            if type != nil, factor == nil {
+                throw AlpacaError(.missing, "metadata key \"\(GGUFKey.ropeScalingFactor(name))\" is missing (\(key) is \"linear\")")
+            }
+            guard let factor, factor != 1 else { return .none }
+            return .linear(factor: factor)
+        case "yarn":
+            throw AlpacaError(
+                .unsupported,
+                "metadata key \"\(key)\": found \"yarn\", supported are \"none\" and \"linear\" (without YaRN's own angles a model "
+                    + "trained with them, such as the 64K ones, would write nonsense)")
+        case let type?:
+            throw AlpacaError(.unsupported, "metadata key \"\(key)\": found \(type.quoted()), supported are \"none\" and \"linear\"")
+        }
+    }
+}
