@@ -1,0 +1,84 @@
+// JSON (RFC 8259), as config.json, params.json, adapter_config.json, tokenizer.json and the headers of safetensors files have it.
+//
+// A parser of our own, because these files decide what a model is: a key that is there twice has to be refused (two programs would see two
+// models), depth and size have to be bounded without recursion, and integers have to stay exact; Foundation's decoder promises none of it.
+
+/// A parsed JSON text. Its values lie in two flat arrays, so that neither reading nor freeing it recurses, however deep it is.
+package struct JSONDocument: Sendable {
+    package let root: JSONValue
+
+    /// What a text may be at most.
+    package struct Limits: Sendable {
+        package var bytes: Int
+        /// Objects and arrays inside each other.
+        package var depth: Int
+        /// Values in all, containers included; each takes 24 bytes of memory.
+        package var values: Int
+
+        package init(bytes: Int = 16 << 20, depth: Int = 64, values: Int = 1 << 20) {
+            self.bytes = min(bytes, 1 << 30)
+            self.depth = depth
+            self.values = min(values, 1 << 28)
+        }
+    }
+
+    /// - Parameter name: what messages begin with, such as the file's path.
+    package init(_ bytes: [UInt8], name: String, limits: Limits = Limits()) throws(AlpacaError) {
+        guard bytes.count <= limits.bytes else {
+            throw AlpacaError(.badFormat, "\(name): found \(bytes.count) bytes of JSON, expected at most \(limits.bytes)")
+        }
+        do {
+            var parser = JSONParser(bytes, limits: limits)
+            try parser.parse()
+            root = JSONValue(storage: JSONStorage(name: name, nodes: parser.nodes, text: parser.text), index: 0)
+        } catch {
+            throw error.inContext(name)
+        }
+    }
+
+    package init(_ file: InputFile, limits: Limits = Limits()) throws(AlpacaError) {
+        guard file.size <= limits.bytes else {
+            throw AlpacaError(.badFormat, "\(file.path): found \(file.size) bytes of JSON, expected at most \(limits.bytes)")
+        }
+        try self.init(try file.bytes(at: 0, count: file.size), name: file.path, limits: limits)
+    }
+}
+
+/// A value as the parser lays it down: containers before their contents, in the order of the text.
+struct JSONNode {
+    enum Kind: UInt8 { case null, bool, int, double, string, array, object }
+    var kind: Kind
+    /// The container's node; the root's is 0.
+    var parent: UInt32
+    /// A member's key, in the document's text.
+    var keyStart: UInt32 = 0
+    var keyLength: UInt32 = 0
+    /// bool: 0 or 1; int, double: the bits; string: place and length in the text; containers: number of elements, and the node behind.
+    var payload: UInt64
+
+    static func pair(_ high: Int, _ low: Int) -> UInt64 {
+        // Both stay below 2^30 by the limits on bytes and values.
+        UInt64(truncatingIfNeeded: high) << 32 | UInt64(truncatingIfNeeded: low)
+    }
+
+    var high: Int { Int(payload >> 32) }
+    var low: Int { Int(payload & 0xffff_ffff) }
+    var isContainer: Bool { kind == .array || kind == .object }
+    var keyRange: Range<Int> { Int(keyStart)..<Int(keyStart) + Int(keyLength) }
+}
+
+final class JSONStorage: Sendable {
+    let name: String
+    let nodes: [JSONNode]
+    /// All strings, unescaped, valid UTF-8.
+    let text: [UInt8]
+
+    init(name: String, nodes: [JSONNode], text: [UInt8]) {
+        self.name = name
+        self.nodes = nodes
+        self.text = text
+    }
+
+    /// The node after `index` and all it contains.
+    func next(after index: Int) -> Int { nodes[index].isContainer ? nodes[index].low : index + 1 }
+}
