@@ -8,12 +8,12 @@
  *   at the end       o / (the tree sum of l)
  *
  * Rows are the queries that share a KV head: row r is head r % n_group of token r / n_group, so rows come by position. A call with
- * few rows (decode) reads keys and values straight from the cache, and prefetches what comes a block later at the pace at which it
- * consumes. With many rows, blocks of ROW_BLOCK rows go over the cache together: each key block is widened to floats once for all
- * of them, and tiles of TILE_ROWS rows by TILE_VECTORS vectors are kept in registers.
+ * few rows (decode) reads keys and values straight from the cache, each block once, front to back, as the hardware likes to prefetch
+ * it. With many rows, blocks of ROW_BLOCK rows go over the cache together: each key block is widened to floats once for all of them,
+ * and tiles of TILE_ROWS rows by TILE_VECTORS vectors are kept in registers.
  *
- * The isa file chooses TILE_ROWS (4, 6 or 8), TILE_VECTORS and ACCUMULATORS (how many v16f its registers hold beside a step's
- * inputs): speed only, not bits. A new kind of cache needs a case in load_kind and in kv_store. */
+ * The isa file chooses TILE_ROWS (4, 6 or 8), TILE_VECTORS, ACCUMULATORS (how many v16f its registers hold beside a step's inputs)
+ * and FEW_ROWS: speed only, not bits. A new kind of cache needs a case in load_kind and in kv_store. */
 #ifndef ALPACA_VECTOR_ATTENTION_H
 #define ALPACA_VECTOR_ATTENTION_H
 #include "vector_exp.h"
@@ -22,9 +22,8 @@ enum {
     BLOCK = KERN_KEY_BLOCK,
     GROUPS = BLOCK / LANES,
     ROW_BLOCK = 48, /* a multiple of every TILE_ROWS; widening a block of keys then costs some 6 % of using it */
-    FEW_ROWS = 8,
 };
-_Static_assert(KERN_KEY_LANES == LANES && GROUPS == 4, "a block's sums are written out for four groups of one vector");
+_Static_assert(GROUPS == 4, "a block's sums are written out for four groups of one vector");
 
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -41,11 +40,12 @@ typedef struct attention_state {
     float *values;      /* (width / 16, 64, 16): a block, widened */
 } attention_state;
 
-/* Values of one block: vector v of key k begins at element k * key_stride + v * vector_stride. */
-typedef struct value_block {
+/* The right-hand side of a product over one block, in the cache or widened: the keys (a step is a component, its four vectors are the
+ * keys) or the values (a step is a key, its vectors are the components). Vector v of step i begins at element i * step + v * vector. */
+typedef struct panel {
     const void *base;
-    size_t key_stride, vector_stride;
-} value_block;
+    size_t step, vector;
+} panel;
 
 INLINE v16f load_kind(int kind, const void *p, size_t index) {
     return kind == KERN_F16 ? load_f16((const uint16_t *)p + index) : load16((const float *)p + index);
@@ -53,142 +53,110 @@ INLINE v16f load_kind(int kind, const void *p, size_t index) {
 
 INLINE size_t kind_bytes(int kind) { return kind == KERN_F16 ? 2 : 4; }
 
-/* ---- The two tiles. kind, R <= 8 and C <= 8 are constants after inlining, and the arrays become registers. `ahead` is what to
- * prefetch meanwhile, as many bytes as are read; NULL: nothing. ---- */
+enum { SCORES, OUTPUTS };
 
-/* Scores of R rows against C groups of 16 keys. */
-INLINE void score_tile(int kind, int R, int C, const attention_state *s, size_t row, const void *keys, size_t group,
-                       const char *ahead) {
-    const size_t head_dim = s->head_dim, step = LANES * kind_bytes(kind);
-    const float *q = s->queries + row * head_dim;
-    v16f sum[8][8], key[8];
+/* A tile of a product: R rows (of queries, or of weights) by C vectors, over the first `steps` steps. SCORES are stored, OUTPUTS added
+ * to the corrected o. What, kind, R <= 8 and C <= 8 are constants after inlining, and the arrays become registers. With `fetch`, the
+ * rest of a step that lies in the cache, for the tiles that come next, is asked for along with the tile's own part: so memory sees one
+ * forward stream. */
+INLINE void tile(int what, int kind, int R, int C, const attention_state *s, size_t row, panel b, size_t vector, size_t steps, int fetch) {
+    const size_t a_stride = what == SCORES ? s->head_dim : BLOCK;
+    const float *a = (what == SCORES ? s->queries : s->weights) + row * a_stride;
+    const size_t bytes = LANES * kind_bytes(kind), all = what == SCORES ? GROUPS : 8;
+    v16f sum[8][8], right[8];
     UNROLL for (int r = 0; r < R; r++) {
         UNROLL for (int c = 0; c < C; c++) sum[r][c] = 0.0f;
     }
-    for (size_t d = 0; d < head_dim; d++) {
-        UNROLL for (int c = 0; c < C; c++) {
-            key[c] = load_kind(kind, keys, ((group + c) * head_dim + d) * LANES);
-            if (ahead && c * step % 64 == 0) __builtin_prefetch(ahead + (d * C + c) * step, 0, 3);
+    for (size_t i = 0; i < steps; i++) {
+        const size_t at = i * b.step + vector * b.vector;
+        UNROLL for (int c = 0; c < C; c++) right[c] = load_kind(kind, b.base, at + c * b.vector);
+        if (fetch) {
+            const char *next = (const char *)b.base + at * kind_bytes(kind);
+            UNROLL for (size_t ahead = 64; ahead < all * bytes; ahead += 64) {
+                if (ahead >= C * bytes) __builtin_prefetch(next + ahead, 0, 3);
+            }
         }
         UNROLL for (int r = 0; r < R; r++) {
-            const v16f query = q[r * head_dim + d];
-            UNROLL for (int c = 0; c < C; c++) sum[r][c] = fma16(query, key[c], sum[r][c]);
+            const v16f left = a[r * a_stride + i];
+            UNROLL for (int c = 0; c < C; c++) sum[r][c] = fma16(left, right[c], sum[r][c]);
         }
     }
     UNROLL for (int r = 0; r < R; r++) {
-        UNROLL for (int c = 0; c < C; c++) store16(s->weights + (row + r) * BLOCK + (group + c) * LANES, sum[r][c]);
-    }
-}
-
-/* C vectors of the outputs of R rows, all of which see the first n_keys keys of the block. */
-INLINE void value_tile(int kind, int R, int C, const attention_state *s, size_t row, value_block values, size_t vector, size_t n_keys,
-                       const char *ahead) {
-    const size_t step = LANES * kind_bytes(kind);
-    const float *p = s->weights + row * BLOCK;
-    v16f sum[8][8], value[8];
-    UNROLL for (int r = 0; r < R; r++) {
-        UNROLL for (int c = 0; c < C; c++) sum[r][c] = 0.0f;
-    }
-    for (size_t k = 0; k < n_keys; k++) {
+        float *out = what == SCORES ? s->weights + (row + r) * BLOCK : s->outputs + (row + r) * s->width;
+        const v16f correction = what == SCORES ? 0.0f : s->corrections[row + r];
         UNROLL for (int c = 0; c < C; c++) {
-            value[c] = load_kind(kind, values.base, k * values.key_stride + (vector + c) * values.vector_stride);
-            if (ahead && c * step % 64 == 0) __builtin_prefetch(ahead + (k * C + c) * step, 0, 3);
+            float *to = out + (vector + c) * LANES;
+            store16(to, what == SCORES ? sum[r][c] : fma16(load16(to), correction, sum[r][c]));
         }
-        UNROLL for (int r = 0; r < R; r++) {
-            const v16f weight = p[r * BLOCK + k];
-            UNROLL for (int c = 0; c < C; c++) sum[r][c] = fma16(weight, value[c], sum[r][c]);
-        }
-    }
-    UNROLL for (int r = 0; r < R; r++) {
-        float *out = s->outputs + (row + r) * s->width + vector * LANES;
-        const v16f correction = s->corrections[row + r];
-        UNROLL for (int c = 0; c < C; c++) store16(out + c * LANES, fma16(load16(out + c * LANES), correction, sum[r][c]));
     }
 }
 
-/* ---- Few rows: a tile of rows stays while it walks along the block. ---- */
+/* ---- Few rows: a tile of rows stays while it walks along the block, as many vectors at a time as there are registers for. ---- */
 
-INLINE void score_few_rows(int kind, int R, const attention_state *s, size_t row, const void *keys, const char *ahead) {
-    const int C = R * 4 <= ACCUMULATORS ? 4 : R * 2 <= ACCUMULATORS ? 2 : 1;
-    const size_t bytes = C * s->head_dim * LANES * kind_bytes(kind);
-    for (size_t group = 0; group < GROUPS; group += C) {
-        score_tile(kind, R, C, s, row, keys, group, ahead ? ahead + group / C * bytes : 0);
-    }
-}
-
-INLINE void value_few_rows(int kind, int R, const attention_state *s, size_t row, value_block values, size_t n_keys, const char *ahead) {
-    const size_t vectors = s->width / LANES, bytes = BLOCK * LANES * kind_bytes(kind);
+INLINE void few_rows(int what, int kind, int R, const attention_state *s, size_t row, panel b, size_t steps) {
+    const size_t vectors = what == SCORES ? GROUPS : s->width / LANES;
     size_t v = 0;
     if (R * 8 <= ACCUMULATORS) {
-        for (; v + 8 <= vectors; v += 8) value_tile(kind, R, 8, s, row, values, v, n_keys, ahead ? ahead + v * bytes : 0);
+        for (; v + 8 <= vectors; v += 8) tile(what, kind, R, 8, s, row, b, v, steps, 0);
     }
     if (R * 4 <= ACCUMULATORS) {
-        for (; v + 4 <= vectors; v += 4) value_tile(kind, R, 4, s, row, values, v, n_keys, ahead ? ahead + v * bytes : 0);
+        for (; v + 4 <= vectors; v += 4) tile(what, kind, R, 4, s, row, b, v, steps, v == 0);
     }
     if (R * 2 <= ACCUMULATORS) {
-        for (; v + 2 <= vectors; v += 2) value_tile(kind, R, 2, s, row, values, v, n_keys, ahead ? ahead + v * bytes : 0);
+        for (; v + 2 <= vectors; v += 2) tile(what, kind, R, 2, s, row, b, v, steps, v == 0);
     }
-    for (; v < vectors; v++) value_tile(kind, R, 1, s, row, values, v, n_keys, ahead ? ahead + v * bytes : 0);
+    for (; v < vectors; v++) tile(what, kind, R, 1, s, row, b, v, steps, v == 0);
 }
 
-INLINE void score_few(int kind, const attention_state *s, size_t row, size_t end, const void *keys, const char *ahead) {
-    for (; row + 4 <= end; row += 4, ahead = 0) score_few_rows(kind, 4, s, row, keys, ahead);
-    for (; row + 2 <= end; row += 2, ahead = 0) score_few_rows(kind, 2, s, row, keys, ahead);
-    for (; row < end; row++, ahead = 0) score_few_rows(kind, 1, s, row, keys, ahead);
+INLINE void few(int what, int kind, const attention_state *s, size_t row, size_t end, panel b, size_t steps) {
+    if (FEW_ROWS >= 8) {
+        for (; row + 8 <= end; row += 8) few_rows(what, kind, 8, s, row, b, steps);
+    }
+    for (; row + 4 <= end; row += 4) few_rows(what, kind, 4, s, row, b, steps);
+    for (; row + 2 <= end; row += 2) few_rows(what, kind, 2, s, row, b, steps);
+    for (; row < end; row++) few_rows(what, kind, 1, s, row, b, steps);
 }
 
-INLINE void value_few(int kind, const attention_state *s, size_t row, size_t end, value_block values, size_t n_keys, const char *ahead) {
-    for (; row + 4 <= end; row += 4, ahead = 0) value_few_rows(kind, 4, s, row, values, n_keys, ahead);
-    for (; row + 2 <= end; row += 2, ahead = 0) value_few_rows(kind, 2, s, row, values, n_keys, ahead);
-    for (; row < end; row++, ahead = 0) value_few_rows(kind, 1, s, row, values, n_keys, ahead);
+static void few_scores(int kind, const attention_state *s, size_t row, size_t end, panel keys) {
+    if (kind == KERN_F16) few(SCORES, KERN_F16, s, row, end, keys, s->head_dim);
+    else few(SCORES, KERN_F32, s, row, end, keys, s->head_dim);
 }
 
-static void score_few_f16(const attention_state *s, size_t row, size_t end, const void *keys, const char *ahead) {
-    score_few(KERN_F16, s, row, end, keys, ahead);
-}
-static void score_few_f32(const attention_state *s, size_t row, size_t end, const void *keys, const char *ahead) {
-    score_few(KERN_F32, s, row, end, keys, ahead);
-}
-static void value_few_f16(const attention_state *s, size_t row, size_t end, value_block values, size_t n_keys, const char *ahead) {
-    value_few(KERN_F16, s, row, end, values, n_keys, ahead);
-}
-static void value_few_f32(const attention_state *s, size_t row, size_t end, value_block values, size_t n_keys, const char *ahead) {
-    value_few(KERN_F32, s, row, end, values, n_keys, ahead);
+static void few_outputs(int kind, const attention_state *s, size_t row, size_t end, panel values, size_t n_keys) {
+    if (kind == KERN_F16) few(OUTPUTS, KERN_F16, s, row, end, values, n_keys);
+    else few(OUTPUTS, KERN_F32, s, row, end, values, n_keys);
 }
 
 /* ---- Many rows: a strip of the widened block stays in L1 while the rows walk along it. ---- */
 
-static void score_many(const attention_state *s, size_t first, size_t end) {
-    for (size_t group = 0; group < GROUPS; group += TILE_VECTORS) {
-        size_t row = first;
-        for (; row + TILE_ROWS <= end; row += TILE_ROWS) score_tile(KERN_F32, TILE_ROWS, TILE_VECTORS, s, row, s->keys, group, 0);
-        for (; row + 2 <= end; row += 2) score_tile(KERN_F32, 2, TILE_VECTORS, s, row, s->keys, group, 0);
-        for (; row < end; row++) score_tile(KERN_F32, 1, TILE_VECTORS, s, row, s->keys, group, 0);
-    }
+INLINE void strip(int what, int C, const attention_state *s, size_t row, size_t end, panel b, size_t vector, size_t steps) {
+    for (; row + TILE_ROWS <= end; row += TILE_ROWS) tile(what, KERN_F32, TILE_ROWS, C, s, row, b, vector, steps, 0);
+    for (; row + 2 <= end; row += 2) tile(what, KERN_F32, 2, C, s, row, b, vector, steps, 0);
+    for (; row < end; row++) tile(what, KERN_F32, 1, C, s, row, b, vector, steps, 0);
 }
 
-INLINE void value_strip(int C, const attention_state *s, size_t row, size_t end, value_block values, size_t vector) {
-    for (; row + TILE_ROWS <= end; row += TILE_ROWS) value_tile(KERN_F32, TILE_ROWS, C, s, row, values, vector, BLOCK, 0);
-    for (; row + 2 <= end; row += 2) value_tile(KERN_F32, 2, C, s, row, values, vector, BLOCK, 0);
-    for (; row < end; row++) value_tile(KERN_F32, 1, C, s, row, values, vector, BLOCK, 0);
-}
-
-static void value_many(const attention_state *s, size_t first, size_t end, value_block values) {
-    const size_t vectors = s->width / LANES;
+INLINE void many(int what, const attention_state *s, size_t row, size_t end, panel b, size_t steps) {
+    const size_t vectors = what == SCORES ? GROUPS : s->width / LANES;
     size_t v = 0;
-    for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS) value_strip(TILE_VECTORS, s, first, end, values, v);
-    for (; v < vectors; v++) value_strip(1, s, first, end, values, v);
+    for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS) strip(what, TILE_VECTORS, s, row, end, b, v, steps);
+    for (; v < vectors; v++) strip(what, 1, s, row, end, b, v, steps);
 }
 
 /* ---- Widening a block of the cache. Keys beyond the last position may be anything; their scores are masked. ---- */
 
-static void widen_keys(const attention_state *s, const void *keys, int kind) {
-    const size_t n = BLOCK * s->head_dim;
-    if (kind == KERN_F16) {
-        for (size_t i = 0; i < n; i += LANES) store16(s->keys + i, load_kind(KERN_F16, keys, i));
-    } else {
-        for (size_t i = 0; i < n; i += LANES) store16(s->keys + i, load_kind(KERN_F32, keys, i));
+INLINE void widen_keys_of(int kind, const attention_state *s, const void *keys) {
+    const size_t head_dim = s->head_dim;
+    for (size_t d = 0; d < head_dim; d++) {
+        UNROLL for (size_t g = 0; g < GROUPS; g++) {
+            store16(s->keys + (g * head_dim + d) * LANES, load_kind(kind, keys, d * BLOCK + g * LANES));
+        }
     }
+}
+
+static panel widen_keys(const attention_state *s, const void *keys, int kind) {
+    if (kind == KERN_F16) widen_keys_of(KERN_F16, s, keys);
+    else widen_keys_of(KERN_F32, s, keys);
+    return (panel){s->keys, LANES, s->head_dim * LANES};
 }
 
 INLINE void widen_values_of(int kind, const attention_state *s, const void *values, size_t n_keys) {
@@ -205,9 +173,10 @@ INLINE void widen_values_of(int kind, const attention_state *s, const void *valu
     }
 }
 
-static void widen_values(const attention_state *s, const void *values, size_t n_keys, int kind) {
+static panel widen_values(const attention_state *s, const void *values, size_t n_keys, int kind) {
     if (kind == KERN_F16) widen_values_of(KERN_F16, s, values, n_keys);
     else widen_values_of(KERN_F32, s, values, n_keys);
+    return (panel){s->values, LANES, BLOCK * LANES};
 }
 
 /* ---- Softmax of a row's block: scores to weights p, and m, c, l brought up to date. ---- */
@@ -274,28 +243,17 @@ static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_
     const size_t key_bytes = BLOCK * head_dim * kind_bytes(key_kind), value_bytes = BLOCK * head_dim * kind_bytes(value_kind);
     const char *keys = (const char *)kv->keys + kv_head * (kv->capacity / BLOCK) * key_bytes;
     const char *values = (const char *)kv->values + kv_head * (kv->capacity / BLOCK) * value_bytes;
-    const int few = rows <= FEW_ROWS, direct = few && s->width == head_dim;
+    const int is_few = rows <= FEW_ROWS, direct = is_few && s->width == head_dim;
     const size_t longest = first_position + (end - 1) / n_group + 1; /* keys that the last row sees */
 
     for (size_t first_key = 0; first_key < longest; first_key += BLOCK, keys += key_bytes, values += value_bytes) {
         size_t active = 0; /* rows of earlier positions are done */
         while (first_position + (begin + active) / n_group < first_key) active++;
-        const int more = first_key + BLOCK < longest;
+        if (is_few) few_scores(key_kind, s, active, rows, (panel){keys, BLOCK, LANES});
+        else many(SCORES, s, active, rows, widen_keys(s, keys, key_kind), head_dim);
 
-        if (few) {
-            if (key_kind == KERN_F16) score_few_f16(s, active, rows, keys, values);
-            else score_few_f32(s, active, rows, keys, values);
-        } else {
-            widen_keys(s, keys, key_kind);
-            score_many(s, active, rows);
-        }
-
-        value_block block = {values, head_dim, LANES};
-        if (!direct) {
-            widen_values(s, values, more ? BLOCK : longest - first_key, value_kind);
-            block = (value_block){s->values, LANES, BLOCK * LANES};
-        }
-        const char *ahead = more ? keys + key_bytes : 0;
+        const size_t last = longest - first_key; /* keys of this block that the last row sees */
+        const panel block = direct ? (panel){values, head_dim, LANES} : widen_values(s, values, last < BLOCK ? last : BLOCK, value_kind);
         for (size_t run = active, next; run < rows; run = next) { /* rows that see equally many keys of this block */
             const size_t seen = first_position + (begin + run) / n_group + 1 - first_key;
             const size_t n_keys = seen < BLOCK ? seen : BLOCK;
@@ -303,10 +261,8 @@ static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_
             while (next < rows && (n_keys == BLOCK || (begin + next) / n_group == (begin + run) / n_group)) {
                 softmax_block(s, next++, n_keys);
             }
-            if (n_keys == BLOCK && !few) value_many(s, run, next, block);
-            else if (direct && value_kind == KERN_F16) value_few_f16(s, run, next, block, n_keys, ahead);
-            else value_few_f32(s, run, next, block, n_keys, direct ? ahead : 0);
-            ahead = 0;
+            if (n_keys == BLOCK && !is_few) many(OUTPUTS, s, run, next, block, BLOCK);
+            else few_outputs(direct ? value_kind : KERN_F32, s, run, next, block, n_keys);
         }
     }
 

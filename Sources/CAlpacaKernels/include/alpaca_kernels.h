@@ -57,8 +57,7 @@ typedef struct kern_inputs {
 } kern_inputs;
 
 #define KERN_ROW_BLOCK 64   /* split rows between threads at multiples of this; the last block may be shorter */
-#define KERN_KEY_BLOCK 64   /* attention's block of keys */
-#define KERN_KEY_LANES 16   /* keys side by side in the key cache */
+#define KERN_KEY_BLOCK 64   /* attention's block of keys, side by side in the key cache */
 
 /* The matrix products. types/ and core/; one table per CPU path. */
 typedef struct kern_matmul_table {
@@ -76,7 +75,8 @@ typedef struct kern_matmul_table {
 } kern_matmul_table;
 
 /* Keys and values of one layer, all KV heads, of one sequence. Capacity is a multiple of KERN_KEY_BLOCK.
- * keys:   (n_head_kv, capacity / 16, head_dim, 16): sixteen keys side by side, so that scores need no horizontal sums
+ * keys:   (n_head_kv, capacity / 64, head_dim, 64): a block's keys side by side, so that scores need no horizontal sums and memory
+ *         sees one forward stream
  * values: (n_head_kv, capacity, head_dim)
  * Elements are F16 (kind 1) or F32 (kind 0). */
 typedef struct kern_kv {
