@@ -1,1 +1,78 @@
+/* Which of the compiled tables this CPU can run, and which one is used. Asked once, by whichever thread comes first. */
 #include "alpaca_kernels.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const kern_matmul_table kern_matmul_generic;
+extern const kern_vector_table kern_vector_generic;
+
+/* From plain to best. A table that can't run here is not in the list. */
+enum { MOST_TABLES = 4 };
+static kern_table tables[MOST_TABLES];
+static int n_tables;
+static const kern_table *best;
+
+static void add_table(const char *name, const kern_matmul_table *matmul, const kern_vector_table *vector) {
+    tables[n_tables++] = (kern_table){.name = name, .matmul = *matmul, .vector = *vector};
+}
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+extern const kern_matmul_table kern_matmul_avx2, kern_matmul_avxvnni, kern_matmul_avx512;
+extern const kern_vector_table kern_vector_avx2, kern_vector_avx512;
+
+/* Register states that the operating system saves: bits 1, 2 for xmm and ymm, 5 to 7 for zmm and masks. */
+static uint64_t saved_states(void) {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+static int all(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
+
+static void add_tables_of_cpu(void) {
+    uint32_t a, b, c, d;
+    const uint32_t fma_osxsave_avx_f16c = 1u << 12 | 1u << 27 | 1u << 28 | 1u << 29;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !all(c, fma_osxsave_avx_f16c)) return;
+    const uint64_t saved = saved_states();
+    if ((saved & 0x06) != 0x06) return;
+
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !all(b, 1u << 5)) return;
+    const int avx512 = all(b, 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) /* F, DQ, BW, VL */ && all(c, 1u << 11) /* VNNI */;
+    add_table("avx2", &kern_matmul_avx2, &kern_vector_avx2);
+    if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && all(a, 1u << 4)) {
+        add_table("avxvnni", &kern_matmul_avxvnni, &kern_vector_avx2);
+    }
+    if (avx512 && (saved & 0xE6) == 0xE6) add_table("avx512", &kern_matmul_avx512, &kern_vector_avx512);
+}
+#else
+static void add_tables_of_cpu(void) {}
+#endif
+
+static const kern_table *find(const char *name) {
+    for (int i = 0; name && i < n_tables; i++) {
+        if (!strcmp(tables[i].name, name)) return &tables[i];
+    }
+    return NULL;
+}
+
+static void choose(void) {
+    add_table("generic", &kern_matmul_generic, &kern_vector_generic);
+    add_tables_of_cpu();
+    best = find(getenv("ALPACA_CPU"));
+    if (!best) best = &tables[n_tables - 1];
+}
+
+static pthread_once_t chosen = PTHREAD_ONCE_INIT;
+
+const kern_table *kern_best(void) {
+    pthread_once(&chosen, choose);
+    return best;
+}
+
+const kern_table *kern_named(const char *name) {
+    pthread_once(&chosen, choose);
+    return find(name);
+}
