@@ -38,7 +38,7 @@ package final class InputFile: Sendable {
         guard kind == S_IFREG else {
             close(descriptor)
             let found = kind == S_IFDIR ? "a folder" : "not a regular file (a pipe, socket or device)"
-            throw AlpacaError(.invalidArgument, "\(path): found \(found), expected a file")
+            throw AlpacaError(.io, "\(path): found \(found), expected a file")
         }
         guard let size = Int(exactly: status.st_size) else {
             close(descriptor)

@@ -198,7 +198,10 @@ import Testing
         ),
         ("llama.rope.dimension_count", .uint32(66), .badFormat, "metadata key \"llama.rope.dimension_count\": found 66, expected 2 to 64"),
         ("llama.rope.dimension_count", .uint32(15), .badFormat, "rope dimension: found 15, expected an even number"),
-        ("llama.rope.freq_base", .float32(-1), .badFormat, "metadata key \"llama.rope.freq_base\": found -1.0, expected 1.0 to 1000000000000000.0"),
+        (
+            "llama.rope.freq_base", .float32(-1), .badFormat,
+            "metadata key \"llama.rope.freq_base\": found -1.0, expected 1.0 to 1000000000000000.0"
+        ),
         (
             "llama.rope.freq_base", .uint32(10_000), .badFormat,
             "metadata key \"llama.rope.freq_base\": found 10000, expected a floating-point number"

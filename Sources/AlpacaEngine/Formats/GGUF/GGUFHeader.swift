@@ -78,11 +78,11 @@ struct GGUFHeader: ~Copyable {
 
     private mutating func array() throws(AlpacaError) -> GGUFArray {
         let type = try valueType("element type")
+        let count = try length("array length", minimumBytesEach: type.minimumBytes(version: version))
+        try atMost(GGUFReader.Limits.arrayElements, count, "array length")
         guard type != .array else {
             throw AlpacaError(.unsupported, "arrays of arrays are not supported (no known model has any)")
         }
-        let count = try length("array length", minimumBytesEach: type.minimumBytes(version: version))
-        try atMost(GGUFReader.Limits.arrayElements, count, "array length")
         switch type {
         case .uint8: return .uint8(try reader.bytes(count, "array"))
         case .int8: return .int8(try integers(count))

@@ -1,0 +1,88 @@
+// The corpus of broken and malicious files (fixtures/hostile of the shared folder) makes itself anew for each run; its manifest says what
+// each case may be answered with. Here: GGUF files, and the files that are no models at all. The formats to come add their kinds.
+
+import AlpacaEngine
+import Foundation
+import Testing
+
+@Suite(.serialized) struct HostileCorpusTests {
+    static let generator = "fixtures/hostile/make_hostile.py"
+
+    struct Case {
+        let path: String
+        let kind: String
+        let wrong: String
+        let expect: String
+        let codes: [AlpacaError.Code]
+        let says: [String]
+        let isOfTheFile: Bool
+
+        init(_ value: JSONValue) throws {
+            path = try value.string("path")
+            kind = try value.string("kind")
+            wrong = try value.string("wrong")
+            expect = try value.string("expect")
+            isOfTheFile = try value.string("stage") == "file"
+            codes = try Self.strings(value, "class").compactMap { HostileCorpusTests.codes[$0] }
+            says = try Self.strings(value, "says")
+        }
+
+        /// One string, a list of them, or none.
+        private static func strings(_ value: JSONValue, _ key: String) throws -> [String] {
+            guard let member = try value.memberIfPresent(key) else { return [] }
+            return member.isArray ? try member.elements.map { try $0.string() } : [try member.string()]
+        }
+    }
+
+    static let codes: [String: AlpacaError.Code] = [
+        "INVALID_ARGUMENT": .invalidArgument, "NOT_FOUND": .notFound, "IO": .io, "BAD_FORMAT": .badFormat, "UNSUPPORTED": .unsupported,
+        "TRUNCATED": .truncated, "SHAPE_MISMATCH": .shapeMismatch, "MISSING": .missing, "UNSAFE": .unsafe, "OUT_OF_MEMORY": .outOfMemory,
+    ]
+
+    static func withCorpus(_ body: (String, [Case]) throws -> Void) throws {
+        try Fixtures.withFolder { folder in
+            let python = Process()
+            python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            python.arguments = ["python3", Fixtures.sharedPath(generator), folder]
+            python.standardOutput = FileHandle.nullDevice
+            try python.run()
+            python.waitUntilExit()
+            try #require(python.terminationStatus == 0, "the generator of the corpus failed")
+            let manifest = try JSONDocument(InputFile(path: folder + "/manifest.json")).root
+            try body(folder, manifest.array().map { try Case($0) })
+        }
+    }
+
+    @Test(
+        .enabled(
+            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
+    func filesAreJudgedAsTheManifestSays() throws {
+        try Self.withCorpus { folder, cases in
+            var count = 0
+            for hostile in cases where ["gguf", "other"].contains(hostile.kind) {
+                count += 1
+                let error = alpacaError {
+                    let source = try CheckpointReader.open(folder + "/" + hostile.path)
+                    if let gguf = source as? GGUFReader { _ = try ModelConfiguration(gguf) }
+                }
+                Self.judge(hostile, error)
+            }
+            #expect(count > 500)
+        }
+    }
+
+    static func judge(_ hostile: Case, _ error: AlpacaError?) {
+        let what: Comment = "\(hostile.path.suffix(80)): \(hostile.wrong)"
+        guard let error else {
+            // Faults of the model as a whole show where weights and tokenizer are bound.
+            #expect(hostile.expect != "error" || !hostile.isOfTheFile, what)
+            return
+        }
+        #expect(hostile.expect != "ok", "\(what): \(error)")
+        // Formats whose readers are still to come are refused as a whole.
+        if error.message.hasSuffix("which this version can't read yet") { return }
+        #expect(hostile.codes.isEmpty || hostile.codes.contains(error.code), "\(what): \(error.code), \(error)")
+        #expect(hostile.says.isEmpty || hostile.says.contains { error.message.localizedCaseInsensitiveContains($0) }, "\(what): \(error)")
+        #expect(!error.message.contains { $0.isNewline || $0 == "\0" || $0 == "\u{1b}" }, what)
+    }
+}
