@@ -48,6 +48,7 @@ import Testing
         case .string(let value): GGUFBytes.word(value.count) + value
         case .array(.string(let list)):
             GGUFBytes.u32(8) + GGUFBytes.word(list.count) + list.flatMap { GGUFBytes.word($0.count) + Array($0) }
+        case .array(.int32(let list)): GGUFBytes.u32(5) + GGUFBytes.word(list.count) + list.flatMap(GGUFBytes.integer)
         case .array(.uint32(let list)): GGUFBytes.u32(4) + GGUFBytes.word(list.count) + list.flatMap(GGUFBytes.u32)
         default: []
         }

@@ -1,0 +1,169 @@
+extension ModelDescription: CustomStringConvertible {
+    /// A table for people, a line a fact.
+    public var description: String {
+        var lines: [(String, String)] = [("format", "\(format), \(Self.size(byteCount))")]
+        lines.append(("architecture", architecture?.quoted() ?? "not told"))
+        if let name { lines.append(("name", name.quoted())) }
+        if let quantization { lines.append(("weights", "\(quantization), \(Self.grouped(parameterCount)) parameters")) }
+        if let model = configuration { lines += Self.lines(model) }
+        if let tokenizer {
+            let specials = tokenizer.specials.map { "\($0.name) \($0.id)" }.joined(separator: ", ")
+            lines.append(
+                ("tokenizer", "\(tokenizer.kind.quoted()), \(tokenizer.count) pieces" + (specials.isEmpty ? "" : "; \(specials)")))
+        }
+        if let template { lines.append(("template", template + (templateReason.map { " (\($0))" } ?? ""))) }
+        for (i, type) in types.enumerated() {
+            lines.append((i == 0 ? "tensors" : "", "\(type.tensorCount) \(type.type), \(Self.size(type.byteCount))"))
+        }
+        if let problem { lines.append(("problem", problem)) }
+        return table(path, lines) + "\n" + table("metadata", metadataTexts.map { ($0.key, $0.value) })
+    }
+
+    private static func lines(_ model: ModelConfiguration) -> [(String, String)] {
+        let heads =
+            "\(model.headCount) of \(model.headDimension) components"
+            + (model.keyValueHeadCount == model.headCount ? "" : ", \(model.keyValueHeadCount) for keys and values")
+        var rope = "theta \(number(model.ropeTheta)), \(model.ropeDimension) components"
+        if case .linear(let factor) = model.ropeScaling { rope += ", positions divided by \(number(factor))" }
+        if model.hasRopeFactors { rope += ", with factors" }
+        return [
+            ("vocabulary", "\(model.vocabularySize) tokens"),
+            ("context", "\(model.contextLength) tokens"),
+            ("width", "\(model.embeddingLength), feed-forward \(model.feedForwardLength)"),
+            ("layers", "\(model.layerCount)"),
+            ("heads", heads),
+            ("rope", rope),
+            ("output", model.isOutputTied ? "tied to the embeddings" : "a matrix of its own"),
+        ]
+    }
+
+    private func table(_ title: String, _ lines: [(String, String)]) -> String {
+        let width = lines.map(\.0.count).max() ?? 0
+        return ([title] + lines.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }).joined(separator: "\n")
+    }
+
+    /// "10000" instead of "10000.0".
+    private static func number(_ value: Double) -> String { Int(exactly: value).map { "\($0)" } ?? "\(value)" }
+
+    /// "5,855,840"
+    private static func grouped(_ value: Int) -> String {
+        var text = ""
+        for (i, digit) in String(value).reversed().enumerated() {
+            if i > 0, i % 3 == 0, digit != "-" { text.append(",") }
+            text.append(digit)
+        }
+        return String(text.reversed())
+    }
+
+    /// "5.6 MiB (5,855,840 bytes)"
+    private static func size(_ bytes: Int) -> String {
+        let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+        var tenths = bytes * 10
+        if bytes < 1024 || bytes > Int.max / 16 { return "\(grouped(bytes)) bytes" }
+        var unit = 0
+        while tenths >= 10 * 1024, unit < units.count - 1 {
+            tenths /= 1024
+            unit += 1
+        }
+        return "\(tenths / 10).\(tenths % 10) \(units[unit]) (\(grouped(bytes)) bytes)"
+    }
+}
+
+extension ModelDescription {
+    /// The same facts as JSON. Keys are those of the C interface; arrays of the metadata with more than eight elements are given by
+    /// element type and length.
+    ///
+    /// - Parameter indent: spaces a level; 0 gives one line.
+    public func json(indent: Int = 2) -> String {
+        var json = JSONWriter(indent: indent)
+        json.beginObject()
+        json.member("path", path)
+        json.member("format", format)
+        json.member("size_bytes", byteCount)
+        json.member("architecture", architecture)
+        json.member("name", name)
+        json.member("quantization", quantization)
+        json.member("n_params", parameterCount)
+        json.member("problem", problem)
+        if let configuration { Self.write(configuration, &json) }
+        json.beginArray("tensor_types")
+        for type in types {
+            json.beginObject()
+            json.member("type", type.type.description)
+            json.member("n_tensors", type.tensorCount)
+            json.member("size_bytes", type.byteCount)
+            json.end()
+        }
+        json.end()
+        if let tokenizer {
+            json.beginObject("tokenizer")
+            json.member("kind", tokenizer.kind)
+            json.member("n_vocab", tokenizer.count)
+            for special in tokenizer.specials { json.member("\(special.name)_id", special.id) }
+            json.end()
+        }
+        json.member("template", template)
+        json.member("template_reason", templateReason)
+        json.beginObject("metadata")
+        for key in metadata.keys { if let value = metadata[key] { Self.write(value, key, &json) } }
+        json.end()
+        json.end()
+        return json.text
+    }
+
+    private static func write(_ model: ModelConfiguration, _ json: inout JSONWriter) {
+        json.beginObject("hyperparameters")
+        json.member("n_vocab", model.vocabularySize)
+        json.member("n_ctx_train", model.contextLength)
+        json.member("n_embd", model.embeddingLength)
+        json.member("n_layer", model.layerCount)
+        json.member("n_head", model.headCount)
+        json.member("n_head_kv", model.keyValueHeadCount)
+        json.member("head_dim", model.headDimension)
+        json.member("n_ff", model.feedForwardLength)
+        json.member("rms_norm_eps", model.normEpsilon)
+        json.member("rope_theta", model.ropeTheta)
+        json.member("rope_dim", model.ropeDimension)
+        if case .linear(let factor) = model.ropeScaling { json.member("rope_scaling_factor", factor) }
+        json.member("rope_factors", model.hasRopeFactors)
+        json.member("tied_output", model.isOutputTied)
+        json.end()
+    }
+
+    private static func write(_ value: GGUFValue, _ key: String, _ json: inout JSONWriter) {
+        switch value {
+        case .float32(let number): json.member(key, number)
+        case .float64(let number): json.member(key, number)
+        case .bool(let value): json.member(key, value)
+        case .uint64(let number): json.member(key, number)
+        case .uint8, .int8, .uint16, .int16, .uint32, .int32, .int64: json.member(key, value.integer)
+        case .string: json.member(key, value.text())
+        case .array(let list) where list.count > 8:
+            json.beginObject(key)
+            json.member("array_of", list.type.description)
+            json.member("length", list.count)
+            json.end()
+        case .array(let list):
+            json.beginArray(key)
+            write(list, &json)
+            json.end()
+        }
+    }
+
+    private static func write(_ list: GGUFArray, _ json: inout JSONWriter) {
+        switch list {
+        case .uint8(let list): for value in list { json.value(value) }
+        case .int8(let list): for value in list { json.value(value) }
+        case .uint16(let list): for value in list { json.value(value) }
+        case .int16(let list): for value in list { json.value(value) }
+        case .uint32(let list): for value in list { json.value(value) }
+        case .int32(let list): for value in list { json.value(value) }
+        case .uint64(let list): for value in list { json.value(value) }
+        case .int64(let list): for value in list { json.value(value) }
+        case .float32(let list): for value in list { json.value(value) }
+        case .float64(let list): for value in list { json.value(value) }
+        case .bool(let list): for value in list { json.value(value) }
+        case .string(let list): for i in list.indices { json.value(list.text(i)) }
+        }
+    }
+}

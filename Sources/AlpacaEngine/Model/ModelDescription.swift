@@ -1,0 +1,129 @@
+/// What is in a model's file: for `alpaca inspect`, `alpaca_model_describe` and programs. A file that can't be run is described too, as far
+/// as its header goes; ``problem`` then says why.
+public struct ModelDescription: Sendable {
+    public let path: String
+    /// "GGUF version 3"
+    public let format: String
+    /// Bytes of the file.
+    public let byteCount: Int
+    /// The file's own words; nil where it has none.
+    public let architecture: String?
+    public let name: String?
+    /// The recipe of the weights, such as "Q4_K_M": what the file says, else the type that takes most bytes.
+    public let quantization: String?
+    /// The sizes, when the model can be run.
+    public let configuration: ModelConfiguration?
+    /// Why the model can't be run, nil when nothing is wrong with its header.
+    public let problem: String?
+    public let tensors: [TensorInfo]
+    public let tokenizer: TokenizerSummary?
+    /// The chat template that is used when none is asked for, "none" for models that only continue texts; nil when nobody has chosen.
+    public var template: String?
+    /// Why this template.
+    public var templateReason: String?
+
+    let metadata: GGUFMetadata
+
+    /// The tensors of one type together.
+    public struct TypeSummary: Sendable, Equatable {
+        public let type: TensorType
+        public let tensorCount: Int
+        public let byteCount: Int
+    }
+
+    /// The vocabulary, as the file's metadata tell.
+    public struct TokenizerSummary: Sendable, Equatable {
+        /// "llama" (SentencePiece BPE) or "gpt2" (byte-level BPE), as in the file.
+        public let kind: String
+        public let count: Int
+        /// Ids of the special tokens by their short names: bos, eos, eot, unk, pad.
+        public let specials: [(name: String, id: Int)]
+
+        public static func == (a: TokenizerSummary, b: TokenizerSummary) -> Bool {
+            a.kind == b.kind && a.count == b.count && a.specials.elementsEqual(b.specials) { $0 == $1 }
+        }
+    }
+
+    /// Reads the header of the file at `path`.
+    ///
+    /// - Throws: ``AlpacaError`` when the file can't be read or is no model.
+    public init(path: String) throws(AlpacaError) {
+        guard let gguf = try CheckpointReader.open(path) as? GGUFReader else {
+            throw AlpacaError(.unsupported, "\(path): only GGUF files can be described yet")
+        }
+        self.init(gguf)
+    }
+
+    package init(_ gguf: GGUFReader) {
+        var configuration: ModelConfiguration?
+        var problem: String?
+        do throws(AlpacaError) { configuration = try ModelConfiguration(gguf) } catch { problem = error.message }
+        self.init(
+            path: gguf.file.path, format: "GGUF version \(gguf.version)", byteCount: gguf.file.size, metadata: gguf.metadata,
+            tensors: gguf.tensors, configuration: configuration, problem: problem)
+    }
+
+    package init(
+        path: String, format: String, byteCount: Int, metadata: GGUFMetadata, tensors: [TensorInfo], configuration: ModelConfiguration?,
+        problem: String? = nil
+    ) {
+        self.path = path
+        self.format = format
+        self.byteCount = byteCount
+        self.metadata = metadata
+        self.tensors = tensors
+        self.configuration = configuration
+        self.problem = problem
+        architecture = Self.text(metadata, GGUFKey.architecture)
+        name = Self.text(metadata, GGUFKey.name)
+        tokenizer = Self.summarize(metadata)
+        let declared = metadata[GGUFKey.fileType]?.integer.flatMap { UInt32(exactly: $0) }.flatMap { GGUFFileType(rawValue: $0) }
+        quantization = declared?.description ?? Self.summarize(tensors).max { $0.byteCount < $1.byteCount }?.type.description
+    }
+
+    /// Weights in all tensors together.
+    public var parameterCount: Int {
+        // Quantized tensors have more elements than bytes: a sparse file of 2^62 bytes could hold too many to count.
+        tensors.reduce(0) { sum, tensor in
+            let (next, overflow) = sum.addingReportingOverflow(tensor.elementCount)
+            return overflow ? Int.max : next
+        }
+    }
+
+    /// The types of the tensors, the one that takes most bytes first.
+    public var types: [TypeSummary] { Self.summarize(tensors).sorted { $0.byteCount > $1.byteCount } }
+
+    /// The metadata in the order of the file; long values and arrays shortened.
+    public var metadataTexts: [(key: String, value: String)] {
+        metadata.keys.map { key in
+            let value = metadata[key]
+            if case .string(let bytes) = value { return (key, bytes.quoted()) }
+            return (key, value?.text() ?? "")
+        }
+    }
+
+    private static func summarize(_ tensors: [TensorInfo]) -> [TypeSummary] {
+        TensorType.allCases.compactMap { type in
+            let ofType = tensors.filter { $0.type == type }
+            guard !ofType.isEmpty else { return nil }
+            return TypeSummary(type: type, tensorCount: ofType.count, byteCount: ofType.reduce(0) { $0 + $1.byteCount })
+        }
+    }
+
+    private static func summarize(_ metadata: GGUFMetadata) -> TokenizerSummary? {
+        guard let kind = text(metadata, GGUFKey.tokenizerModel) else { return nil }
+        let keys = [
+            ("bos", GGUFKey.bosToken), ("eos", GGUFKey.eosToken), ("eot", GGUFKey.eotToken), ("unk", GGUFKey.unknownToken),
+            ("pad", GGUFKey.paddingToken),
+        ]
+        var count = 0
+        if case .array(let list) = metadata[GGUFKey.tokens] { count = list.count }
+        return TokenizerSummary(
+            kind: kind, count: count, specials: keys.compactMap { name, key in metadata[key]?.integer.map { (name, $0) } })
+    }
+
+    private static func text(_ metadata: GGUFMetadata, _ key: String) -> String? {
+        guard case .string(let bytes) = metadata[key] else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
