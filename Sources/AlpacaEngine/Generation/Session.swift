@@ -1,0 +1,99 @@
+import Synchronization
+
+/// One conversation with a model: what it has read (keys and values of each position) and what it will say next.
+///
+/// A session is used by one call at a time, from any thread: a second call meanwhile throws ``AlpacaError/Code/busy`` and does no harm. Only
+/// ``cancel()`` may come from outside. It keeps its model alive.
+public final class Session: @unchecked Sendable {
+    /// What a session is made with.
+    public struct Options: Sendable {
+        /// Positions that the session can hold (`n_ctx`); 0 for what the model was trained with.
+        public var contextLength = 0
+        /// Tokens of a prompt that are computed together (`n_batch`), 1 ... 4096.
+        public var batchSize = 512
+        /// Threads that compute (`n_threads`), the caller's included; 0 for one on each core that the process may use.
+        public var threadCount = 0
+        /// Types of the key and value caches.
+        public var keyType = CacheType.f16
+        public var valueType = CacheType.f16
+        /// Overrides the file's `rope_theta`, and the factor of its linear scaling.
+        public var ropeTheta: Double?
+        public var ropeScale: Double?
+
+        public init() {}
+    }
+
+    public let model: Model
+    /// Positions that the session can hold.
+    public let contextLength: Int
+    public let batchSize: Int
+    /// Threads that compute.
+    public let threadCount: Int
+
+    /// The tokens at positions 0 ..< ``position``.
+    public internal(set) var tokens: [TokenID] = []
+    /// Positions that are filled.
+    public var position: Int { tokens.count }
+
+    let forward: LlamaForward
+    let cache: KVCache
+    let options: Options
+    /// Whether the workspace holds the logits of the last position.
+    var hasLogits = false
+    var sampler: Sampler
+    /// Texts that this session wrote and their ids, so that a chat's next turn finds its own words in the cache.
+    var answers: [String: [TokenID]] = [:]
+    private let isBusy = Atomic<Bool>(false)
+
+    init(_ model: Model, _ options: Options) throws(AlpacaError) {
+        let trained = model.configuration.contextLength
+        let contextLength = options.contextLength == 0 ? trained : options.contextLength
+        guard (1...Session.mostContext).contains(contextLength) else {
+            throw AlpacaError(.invalidArgument, "n_ctx: found \(contextLength), expected 1 ... \(Session.mostContext), or 0 for the model's")
+        }
+        guard (1...4096).contains(options.batchSize) else {
+            throw AlpacaError(.invalidArgument, "n_batch: found \(options.batchSize), expected 1 ... 4096")
+        }
+        guard (0...WorkerPool.mostThreads).contains(options.threadCount) else {
+            throw AlpacaError(
+                .invalidArgument, "n_threads: found \(options.threadCount), expected 1 ... \(WorkerPool.mostThreads), or 0 for all cores")
+        }
+        let theta = options.ropeTheta ?? model.configuration.ropeTheta
+        let scale = options.ropeScale ?? model.configuration.ropeLinearScale
+        guard theta.isFinite, theta > 0 else {
+            throw AlpacaError(.invalidArgument, "rope_theta: found \(theta), expected a positive number")
+        }
+        guard scale.isFinite, scale > 0 else {
+            throw AlpacaError(.invalidArgument, "rope_scale: found \(scale), expected a positive number")
+        }
+        self.model = model
+        self.options = options
+        self.contextLength = contextLength
+        batchSize = min(options.batchSize, contextLength)
+        let rotary = try RotaryEmbedding(
+            theta: theta, dimension: model.configuration.ropeDimension, linearScale: scale, factors: model.llama.weights.ropeFactors)
+        cache = try KVCache(model.configuration, contextLength: contextLength, keys: options.keyType, values: options.valueType)
+        forward = try LlamaForward(
+            model: model.llama, rotary: rotary, batchSize: batchSize,
+            threadCount: options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount)
+        threadCount = forward.workspace.threadCount
+        sampler = try Sampler(vocabularySize: model.configuration.vocabularySize)
+        tokens.reserveCapacity(min(contextLength, 1 << 16))
+    }
+
+    static let mostContext = 1 << 22
+
+    /// Asks the call that is under way to stop: it returns within milliseconds with ``FinishReason/cancelled`` or throws
+    /// ``AlpacaError/Code/cancelled``. Safe from any thread. Without a call under way it does nothing.
+    public func cancel() { forward.cancelFlag.set() }
+
+    /// Runs `body` as the one call on this session.
+    func exclusively<R>(_ body: () throws(AlpacaError) -> R) throws(AlpacaError) -> R {
+        guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else {
+            throw AlpacaError(.busy, "the session is in use by another call; give each thread a session of its own")
+        }
+        defer { isBusy.store(false, ordering: .releasing) }
+        forward.cancelFlag.clear()
+        return try body()
+    }
+}

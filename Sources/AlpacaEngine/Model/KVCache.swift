@@ -1,0 +1,64 @@
+internal import CAlpacaKernels
+
+/// How keys and values are kept.
+public enum CacheType: Int32, Sendable, CaseIterable {
+    case f32 = 0
+    case f16 = 1
+
+    var bytesPerElement: Int { self == .f32 ? 4 : 2 }
+}
+
+/// The keys and values of one sequence, all layers, in one piece of memory that the system provides as it is touched.
+///
+/// Layout of a layer: `alpaca_kernels.h`, `kern_kv`. Positions from ``count`` on hold nothing of meaning.
+final class KVCache {
+    let contextLength: Int
+    /// Positions that are filled.
+    private(set) var count = 0
+    let byteCount: Int
+
+    private let buffer: AlignedBuffer
+    private let layout: kern_kv
+    private let keyBytes: Int
+    private let layerBytes: Int
+
+    /// - Parameter contextLength: positions to hold, 1 or more.
+    init(_ configuration: ModelConfiguration, contextLength: Int, keys: CacheType, values: CacheType) throws(AlpacaError) {
+        let what = "key and value cache of \(contextLength) positions"
+        let capacity = try CheckedMath.align(contextLength, to: Int(KERN_KEY_BLOCK), of: what)
+        let elements = try CheckedMath.product(
+            capacity, configuration.keyValueHeadCount, configuration.headDimension, of: what)
+        keyBytes = try CheckedMath.product(elements, keys.bytesPerElement, of: what)
+        layerBytes = try CheckedMath.sum(keyBytes, try CheckedMath.product(elements, values.bytesPerElement, of: what), of: what)
+        byteCount = try CheckedMath.product(layerBytes, configuration.layerCount, of: what)
+        try MemoryBudget.require(byteCount, for: what)
+        buffer = try AlignedBuffer(count: byteCount, for: what)
+        self.contextLength = contextLength
+        unsafe layout = kern_kv(
+            keys: nil, values: nil, capacity: capacity, n_head_kv: configuration.keyValueHeadCount,
+            head_dim: configuration.headDimension, key_kind: keys.rawValue, value_kind: values.rawValue)
+    }
+
+    /// What a forward pass needs of the cache; valid while the cache lives.
+    var view: View {
+        unsafe View(base: buffer.base, keyBytes: keyBytes, layerBytes: layerBytes, layout: layout)
+    }
+
+    @unsafe struct View: BitwiseCopyable {
+        let base: UnsafeMutableRawPointer
+        let keyBytes, layerBytes: Int
+        let layout: kern_kv
+
+        /// Keys and values of layer `index`, 0 ..< layerCount.
+        func layer(_ index: Int) -> kern_kv {
+            var kv = unsafe layout
+            // Bound: index < layerCount, so both parts lie inside the cache's layerCount * layerBytes bytes.
+            unsafe kv.keys = base + index * layerBytes
+            unsafe kv.values = base + index * layerBytes + keyBytes
+            return unsafe kv
+        }
+    }
+
+    func advance(by tokens: Int) { count = min(contextLength, count + tokens) }
+    func truncate(to length: Int) { count = min(count, max(0, length)) }
+}

@@ -1,0 +1,65 @@
+/// What a model file holds, ready to run.
+struct LoadedModel {
+    let configuration: ModelConfiguration
+    let tokenizer: Tokenizer
+    let llama: LlamaModel
+    /// The file's own words about itself: key and value as text, in the file's order.
+    let metadata: GGUFMetadata
+    let tensors: [TensorInfo]
+    let byteCount: Int
+}
+
+/// Opens a model from a path, whatever its format.
+enum ModelLoader {
+    static func load(_ path: String, _ options: Model.Options) throws(AlpacaError) -> LoadedModel {
+        let file = try InputFile(path: path)
+        try CheckpointReader.require(.gguf, in: file)
+        do {
+            return try load(gguf: file, options)
+        } catch {
+            throw error.message.hasPrefix(path) ? error : error.inContext(path)
+        }
+    }
+
+    private static func load(gguf file: InputFile, _ options: Model.Options) throws(AlpacaError) -> LoadedModel {
+        let reader = try GGUFReader(file)
+        let configuration = try ModelConfiguration(reader.metadata, tensors: reader.tensors)
+        let tokenizer = try Tokenizer(reader.metadata)
+        guard tokenizer.count == configuration.vocabularySize else {
+            throw AlpacaError(
+                .shapeMismatch,
+                "the tokenizer has \(tokenizer.count) pieces, the model's embedding has \(configuration.vocabularySize) rows; "
+                    + "the file was put together from parts that do not belong together")
+        }
+        let store = try GGUFWeightStore(reader, options)
+        return LoadedModel(
+            configuration: configuration, tokenizer: tokenizer, llama: try LlamaModel(configuration, store: store),
+            metadata: reader.metadata, tensors: reader.tensors, byteCount: file.size)
+    }
+}
+
+/// The tensors of a GGUF file, where they lie in it.
+final class GGUFWeightStore: WeightStore {
+    private let reader: GGUFReader
+    private let data: MappedFile
+
+    init(_ reader: GGUFReader, _ options: Model.Options) throws(AlpacaError) {
+        self.reader = reader
+        data = try MappedFile(reader.file, mode: options.usesMemoryMap ? .map : .read, progress: options.progress)
+        if options.prefetches || options.locksMemory {
+            let all = try unsafe data.region(at: 0, count: data.count, of: "the file")
+            unsafe data.advise(all, willNeed: true)
+            if options.locksMemory { try unsafe data.lock() }
+        }
+    }
+
+    func contains(_ name: String) -> Bool { reader.index(of: name) != nil }
+
+    func info(_ name: String) -> TensorInfo? { reader.index(of: name).map { reader.tensors[$0] } }
+
+    @unsafe func bytes(_ name: String) throws(AlpacaError) -> UnsafeRawBufferPointer {
+        guard let index = reader.index(of: name) else { throw AlpacaError(.missing, "tensor \"\(name)\" is missing") }
+        return try unsafe data.region(
+            at: reader.offset(of: index), count: reader.tensors[index].byteCount, of: "tensor \"\(name)\"")
+    }
+}

@@ -1,0 +1,27 @@
+internal import CAlpacaKernels
+
+/// The angles of rotary position embedding (RoPE, arXiv:2104.09864): pair i of a head turns by `position * frequency[i]`.
+@safe final class RotaryEmbedding: @unchecked Sendable {
+    /// Pairs that turn.
+    let count: Int
+    private let frequencies: AlignedBuffer
+
+    /// frequency[i] = theta^(-2i / dimension), divided by the file's factor for pair i and by the scale of linear scaling.
+    ///
+    /// - Parameters:
+    ///   - dimension: components of a head that turn; even.
+    ///   - factors: `rope_freqs.weight`, one divisor a pair, or empty.
+    init(theta: Double, dimension: Int, linearScale: Double, factors: [Float]) throws(AlpacaError) {
+        count = dimension / 2
+        frequencies = try AlignedBuffer(count, of: Double.self, for: "rotary frequencies")
+        for i in 0..<count {
+            let factor = i < factors.count ? Double(factors[i]) : 1
+            // Bound: i < count, as the buffer was made.
+            unsafe frequencies.pointer(as: Double.self)[i] =
+                Numerics.power(theta, -2 * Double(i) / Double(dimension)) / factor / linearScale
+        }
+    }
+
+    /// `count` values; valid while this object lives.
+    var pointer: UnsafePointer<Double> { unsafe UnsafePointer(frequencies.pointer()) }
+}

@@ -1,0 +1,203 @@
+// The engine's threads. A job is a number of items and a C function; whoever is awake takes the next item. The caller works too, and a job
+// is done when its items are, not when every worker has looked at it: a worker that the system does not schedule (a busy machine, a child
+// process after fork, where it does not exist) costs nothing but its help. No item's result depends on who computed it.
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+internal import CAlpacaKernels
+import Synchronization
+
+/// A persistent set of threads that share the items of one job at a time.
+///
+/// ``run(items:context:body:)`` is called by one thread at a time (the session that owns the pool sees to it).
+final class WorkerPool: Sendable {
+    typealias Body = @convention(c) (UnsafeMutableRawPointer, _ item: Int, _ thread: Int) -> Void
+
+    /// Threads that work on a job, the caller's included.
+    let threadCount: Int
+    private let shared: Shared
+    private let workers: [pthread_t]
+    private let owner = getpid()
+
+    /// Starts `threadCount - 1` workers; fewer if the system refuses more.
+    init(threadCount: Int) {
+        let shared = Shared()
+        var workers: [pthread_t] = []
+        // The host's signals are not ours: workers are born with all of them blocked.
+        var all = sigset_t()
+        var before = sigset_t()
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+        for index in 1..<max(1, min(threadCount, WorkerPool.mostThreads)) {
+            let start = WorkerStart(shared: shared, thread: index)
+            let argument = unsafe Unmanaged.passRetained(start).toOpaque()
+            var thread = pthread_t()
+            guard unsafe pthread_create(&thread, nil, workerMain, argument) == 0 else {
+                unsafe Unmanaged<WorkerStart>.fromOpaque(argument).release()
+                break
+            }
+            workers.append(thread)
+        }
+        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+        self.shared = shared
+        self.workers = workers
+        self.threadCount = workers.count + 1
+    }
+
+    static let mostThreads = 256
+
+    deinit {
+        // In a forked child the workers do not exist and must not be waited for.
+        guard getpid() == owner else { return }
+        shared.stop()
+        for worker in workers { pthread_join(worker, nil) }
+    }
+
+    /// Calls `body(context, item, thread)` once for each item 0 ..< items, on several threads, and returns when all are done. `thread` is
+    /// 0 ..< threadCount and no two calls that run at the same time share it, so that it can choose scratch memory.
+    ///
+    /// Safety: `context` must stay valid during the call; `body` must not write what another item reads.
+    @unsafe func run(items: Int, context: UnsafeMutableRawPointer, body: Body) {
+        if items <= 1 || threadCount == 1 {
+            for item in 0..<max(0, items) { unsafe body(context, item, 0) }
+            return
+        }
+        unsafe shared.run(items: items, context: context, body: body)
+    }
+}
+
+/// What callers and workers see of each other.
+@safe private final class Shared: @unchecked Sendable {
+    /// Number of the job (upper half) and its next free item (lower half). An item is taken by compare-and-exchange, which fails when the
+    /// job has changed; so the fields below, read before, were those of the job that the item belongs to.
+    let ticket = Atomic<UInt64>(0)
+    let items = Atomic<Int>(0)
+    let body = Atomic<UInt>(0)
+    let context = Atomic<UInt>(0)
+    let done = Atomic<Int>(0)
+
+    let sleepers = Atomic<Int>(0)
+    let stopping = Atomic<Bool>(false)
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let wake: UnsafeMutablePointer<pthread_cond_t>
+
+    init() {
+        unsafe mutex = .allocate(capacity: 1)
+        unsafe wake = .allocate(capacity: 1)
+        unsafe pthread_mutex_init(mutex, nil)
+        unsafe pthread_cond_init(wake, nil)
+    }
+
+    deinit {
+        unsafe pthread_cond_destroy(wake)
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe wake.deallocate()
+        unsafe mutex.deallocate()
+    }
+
+    @unsafe func run(items count: Int, context pointer: UnsafeMutableRawPointer, body function: WorkerPool.Body) {
+        let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
+        // First close the old job: no worker may pair its number with the new fields.
+        ticket.store((job << 32) | 0xFFFF_FFFF, ordering: .sequentiallyConsistent)
+        done.store(0, ordering: .relaxed)
+        items.store(count, ordering: .relaxed)
+        unsafe body.store(UInt(bitPattern: unsafeBitCast(function, to: Int.self)), ordering: .relaxed)
+        context.store(UInt(bitPattern: pointer), ordering: .relaxed)
+        ticket.store((job &+ 1) << 32, ordering: .sequentiallyConsistent)
+        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeAll() }
+        work(job: (job &+ 1) & 0xFFFF_FFFF, thread: 0)
+        var spins = 0
+        while done.load(ordering: .acquiring) < count {
+            spins += 1
+            // An item is in the hands of a thread that is not running: let it run.
+            if spins > 2000 { sched_yield() } else { kern_pause() }
+        }
+    }
+
+    /// Takes and computes items of `job` until there are none.
+    func work(job: UInt64, thread: Int) {
+        while true {
+            let seen = ticket.load(ordering: .acquiring)
+            let count = items.load(ordering: .relaxed)
+            let function = body.load(ordering: .relaxed)
+            let pointer = context.load(ordering: .relaxed)
+            guard seen >> 32 == job, let item = Int(exactly: seen & 0xFFFF_FFFF), item < count else { return }
+            guard ticket.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing).exchanged else { continue }
+            guard function != 0, let argument = unsafe UnsafeMutableRawPointer(bitPattern: pointer) else { return }
+            // The bits are those of the C function that run(items:context:body:) was given.
+            let call = unsafe unsafeBitCast(function, to: WorkerPool.Body.self)
+            unsafe call(argument, item, thread)
+            done.add(1, ordering: .releasing)
+        }
+    }
+
+    /// A worker's life: spin for a moment (the next job of a forward pass comes within microseconds), then sleep.
+    func serve(thread: Int) {
+        var last = ticket.load(ordering: .acquiring) >> 32
+        while true {
+            var spins = 0
+            while true {
+                let now = ticket.load(ordering: .sequentiallyConsistent) >> 32
+                if now != last || stopping.load(ordering: .acquiring) {
+                    last = now
+                    break
+                }
+                spins += 1
+                if spins < WorkerSpin.limit {
+                    kern_pause()
+                } else {
+                    sleep(while: last)
+                }
+            }
+            if stopping.load(ordering: .acquiring) { return }
+            work(job: last, thread: thread)
+        }
+    }
+
+    private func sleep(while job: UInt64) {
+        unsafe pthread_mutex_lock(mutex)
+        sleepers.add(1, ordering: .sequentiallyConsistent)
+        while ticket.load(ordering: .sequentiallyConsistent) >> 32 == job, !stopping.load(ordering: .acquiring) {
+            unsafe pthread_cond_wait(wake, mutex)
+        }
+        sleepers.subtract(1, ordering: .sequentiallyConsistent)
+        unsafe pthread_mutex_unlock(mutex)
+    }
+
+    private func wakeAll() {
+        unsafe pthread_mutex_lock(mutex)
+        unsafe pthread_cond_broadcast(wake)
+        unsafe pthread_mutex_unlock(mutex)
+    }
+
+    func stop() {
+        stopping.store(true, ordering: .sequentiallyConsistent)
+        wakeAll()
+    }
+}
+
+/// What a new worker is told.
+private final class WorkerStart: Sendable {
+    let shared: Shared
+    let thread: Int
+    init(shared: Shared, thread: Int) {
+        self.shared = shared
+        self.thread = thread
+    }
+}
+
+private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let argument = unsafe argument else { return nil }
+    // Balances passRetained in WorkerPool.init.
+    let start = unsafe Unmanaged<WorkerStart>.fromOpaque(argument).takeRetainedValue()
+    start.shared.serve(thread: start.thread)
+    return nil
+}
+
+private enum WorkerSpin {
+    /// Looks at the ticket before a worker sleeps: some tens of microseconds, longer than the gaps inside a forward pass.
+    static let limit = 2000
+}
