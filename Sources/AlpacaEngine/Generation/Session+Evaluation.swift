@@ -31,7 +31,7 @@ extension Session {
             guard hasLogits else {
                 throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
             }
-            return try draw(parameters).id
+            return try draw(parameters)
         }
     }
 
@@ -103,6 +103,18 @@ extension Session {
             rest = rest.dropFirst(part.count)
         }
         try finishBatch(lastRow: lastCount - 1)
+    }
+
+    /// Reads one token: the step of writing. Allocates nothing.
+    func evaluate(_ id: TokenID) throws(AlpacaError) {
+        hasLogits = false
+        forward.clear()
+        let one = CollectionOfOne(id)
+        forward.add(one.span, to: cache)
+        guard forward.run() else { throw Session.cancelled }
+        cache.advance(by: 1)
+        tokens.append(id)
+        try finishBatch(lastRow: 0)
     }
 
     private func runBatch(_ ids: ArraySlice<TokenID>) throws(AlpacaError) {

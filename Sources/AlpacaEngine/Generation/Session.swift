@@ -40,7 +40,9 @@ public final class Session: @unchecked Sendable {
     let options: Options
     /// Whether the workspace holds the logits of the last position.
     var hasLogits = false
-    var sampler: Sampler
+    let sampler: Sampler
+    /// Draws; seeded by the system until a call gives a seed.
+    var random = RandomSource()
     /// Texts that this session wrote and their ids, so that a chat's next turn finds its own words in the cache.
     var answers: [String: [TokenID]] = [:]
     private let isBusy = Atomic<Bool>(false)
@@ -59,7 +61,7 @@ public final class Session: @unchecked Sendable {
                 .invalidArgument, "n_threads: found \(options.threadCount), expected 1 ... \(WorkerPool.mostThreads), or 0 for all cores")
         }
         let theta = options.ropeTheta ?? model.configuration.ropeTheta
-        let scale = options.ropeScale ?? model.configuration.ropeLinearScale
+        let scale = options.ropeScale ?? model.configuration.ropeScaling.linearFactor
         guard theta.isFinite, theta > 0 else {
             throw AlpacaError(.invalidArgument, "rope_theta: found \(theta), expected a positive number")
         }

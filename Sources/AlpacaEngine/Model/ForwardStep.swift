@@ -8,7 +8,7 @@ struct ForwardRow: BitwiseCopyable {
 }
 
 /// Tokens of a batch that follow each other in one sequence.
-@unsafe struct ForwardSegment: BitwiseCopyable {
+@safe struct ForwardSegment: BitwiseCopyable {
     var cache: KVCache.View
     var firstRow, tokenCount, firstPosition: Int
     /// Items of attention before this segment's.
@@ -17,7 +17,7 @@ struct ForwardRow: BitwiseCopyable {
 
 /// What the items of a step of the forward pass see: plain values and pointers into the workspace, the weights and the caches, all of which
 /// outlive the step. Shapes were checked when those were made; `tokenCount <= batchSize`.
-@unsafe struct ForwardStep {
+@safe struct ForwardStep {
     let kernels: kern_table
     let headCount, keyValueHeadCount, headDimension, ropeDimension, embeddingLength, feedForwardLength, vocabularySize: Int
     let epsilon: Float
@@ -66,7 +66,7 @@ struct ForwardRow: BitwiseCopyable {
         embeddingLength = c.embeddingLength
         feedForwardLength = c.feedForwardLength
         vocabularySize = c.vocabularySize
-        epsilon = c.rmsNormEpsilon
+        epsilon = c.normEpsilon
         attentionScale = 1 / Float(c.headDimension).squareRoot()
         embedding = weights.tokenEmbedding
         unsafe frequencies = rotary.pointer
@@ -86,29 +86,29 @@ struct ForwardRow: BitwiseCopyable {
 
     /// Sizes the steps for a batch of `tokens`.
     mutating func prepare(tokens: Int) {
-        unsafe tokenCount = tokens
+        tokenCount = tokens
         unsafe groupSize = max(1, kernels.matmul.pack_group(tokens))
-        unsafe groupCount = (tokens + groupSize - 1) / groupSize
-        unsafe normFirstRow = 0
-        unsafe addsBranch = false
+        groupCount = (tokens + groupSize - 1) / groupSize
+        normFirstRow = 0
+        addsBranch = false
         var items = 0
-        for i in unsafe 0..<segmentCount {
+        for i in 0..<segmentCount {
             unsafe segments[i].firstItem = items
             unsafe items += (segments[i].tokenCount + ForwardStep.attentionTile - 1) / ForwardStep.attentionTile * keyValueHeadCount
         }
-        unsafe attentionItemCount = items
+        attentionItemCount = items
     }
 
     /// Rows of a matrix that are one item: whole row blocks; more of them when one token leaves little to do with each.
     func rowsPerItem(_ matrix: QuantizedMatrix) -> Int {
         let block = Int(KERN_ROW_BLOCK)
-        guard unsafe tokenCount < 16 else { return block }
-        let share = unsafe matrix.rows / (threadCount * 16)
+        guard tokenCount < 16 else { return block }
+        let share = matrix.rows / (threadCount * 16)
         return max(1, min(16, share / block)) * block
     }
 
     func items(_ matrix: QuantizedMatrix) -> Int {
-        let rows = unsafe rowsPerItem(matrix)
+        let rows = rowsPerItem(matrix)
         return (matrix.rows + rows - 1) / rows
     }
 
@@ -124,10 +124,10 @@ struct ForwardRow: BitwiseCopyable {
     func multiply(
         _ matrix: QuantizedMatrix, item: Int, _ input: kern_inputs, _ output: UnsafeMutablePointer<Float>, thread: Int
     ) -> Range<Int> {
-        let perItem = unsafe rowsPerItem(matrix)
+        let perItem = rowsPerItem(matrix)
         let first = item * perItem
         let last = min(matrix.rows, first + perItem)
-        var raw = matrix.raw
+        var raw = unsafe matrix.raw
         var input = unsafe input
         unsafe kernels.matmul.matmul(&raw, first, last, &input, output, matrix.rows, scratch(thread))
         return first..<last
@@ -211,12 +211,12 @@ func attentionItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
         if unsafe s.pointee.segments[middle].firstItem <= item { low = middle } else { high = middle - 1 }
     }
     let segment = unsafe s.pointee.segments[low]
-    let index = unsafe item - segment.firstItem
+    let index = item - segment.firstItem
     let head = unsafe index % s.pointee.keyValueHeadCount
     let first = unsafe index / s.pointee.keyValueHeadCount * ForwardStep.attentionTile
-    let count = unsafe min(ForwardStep.attentionTile, segment.tokenCount - first)
+    let count = min(ForwardStep.attentionTile, segment.tokenCount - first)
     let stride = unsafe s.pointee.headCount * s.pointee.headDimension
-    let row = unsafe (segment.firstRow + first) * stride
+    let row = (segment.firstRow + first) * stride
     var kv = unsafe segment.cache.layer(s.pointee.layerIndex)
     unsafe s.pointee.kernels.vector.attention(
         &kv, head, s.pointee.headCount / s.pointee.keyValueHeadCount, segment.firstPosition + first, count, s.pointee.query + row, stride,

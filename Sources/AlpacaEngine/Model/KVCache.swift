@@ -11,7 +11,7 @@ public enum CacheType: Int32, Sendable, CaseIterable {
 /// The keys and values of one sequence, all layers, in one piece of memory that the system provides as it is touched.
 ///
 /// Layout of a layer: `alpaca_kernels.h`, `kern_kv`. Positions from ``count`` on hold nothing of meaning.
-final class KVCache {
+@safe final class KVCache {
     let contextLength: Int
     /// Positions that are filled.
     private(set) var count = 0
@@ -44,7 +44,7 @@ final class KVCache {
         unsafe View(base: buffer.base, keyBytes: keyBytes, layerBytes: layerBytes, layout: layout)
     }
 
-    @unsafe struct View: BitwiseCopyable {
+    @safe struct View: BitwiseCopyable {
         let base: UnsafeMutableRawPointer
         let keyBytes, layerBytes: Int
         let layout: kern_kv

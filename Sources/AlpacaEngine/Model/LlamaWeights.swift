@@ -1,11 +1,11 @@
 internal import CAlpacaKernels
 
-/// Where a model's tensors lie, under their GGUF names and in GGUF's row order. The bytes are valid while the store lives.
+/// Where a model's tensors lie, in GGUF's row order. The bytes are valid while the store lives.
 package protocol WeightStore: AnyObject, Sendable {
-    func contains(_ name: String) -> Bool
-    func info(_ name: String) -> TensorInfo?
+    /// Name (as the file has it), type and shape; nil when there is no such tensor.
+    func info(_ role: TensorRole) -> TensorInfo?
     /// The tensor's bytes, `info.byteCount` of them.
-    @unsafe func bytes(_ name: String) throws(AlpacaError) -> UnsafeRawBufferPointer
+    @unsafe func bytes(_ role: TensorRole) throws(AlpacaError) -> UnsafeRawBufferPointer
 }
 
 /// The matrices and norms of one transformer layer. Norms are F32 of `embeddingLength` values.
@@ -23,7 +23,6 @@ package protocol WeightStore: AnyObject, Sendable {
     let outputNorm: UnsafePointer<Float>
     /// The embedding itself when the file has no output matrix (tied weights).
     let output: QuantizedMatrix
-    let isOutputTied: Bool
     /// `rope_freqs.weight`, or empty.
     let ropeFactors: [Float]
     /// The widest input of any matrix.
@@ -34,79 +33,71 @@ package protocol WeightStore: AnyObject, Sendable {
     private let norms: AlignedBuffer
 
     init(_ configuration: ModelConfiguration, store: any WeightStore) throws(AlpacaError) {
-        let width = configuration.embeddingLength
-        let queries = configuration.headCount * configuration.headDimension
-        let keys = configuration.keyValueHeadCount * configuration.headDimension
-        let inner = configuration.feedForwardLength
-
-        func matrix(_ name: String, _ rows: Int, _ columns: Int) throws(AlpacaError) -> QuantizedMatrix {
-            guard let info = store.info(name) else {
-                throw AlpacaError(.missing, "tensor \"\(name)\" is missing: expected shape [\(rows), \(columns)] (is the file complete?)")
-            }
-            guard info.shape == [rows, columns] else {
+        func checked(_ role: TensorRole) throws(AlpacaError) -> TensorInfo {
+            let expected = role.shape(configuration)
+            guard let info = store.info(role) else {
                 throw AlpacaError(
-                    .shapeMismatch, "tensor \"\(name)\": found shape \(info.shapeText), expected [\(rows), \(columns)]")
+                    .missing,
+                    "tensor \"\(role.name(in: .gguf) ?? "")\" is missing: expected shape \(TensorInfo.text(expected)) "
+                        + "(is the file complete?)")
             }
-            let bytes = try unsafe store.bytes(name)
+            guard info.shape == expected else {
+                throw AlpacaError(
+                    .shapeMismatch, "tensor \(info.name.quoted()): found shape \(info.shapeText), expected \(TensorInfo.text(expected))")
+            }
+            return info
+        }
+
+        func matrix(_ role: TensorRole) throws(AlpacaError) -> QuantizedMatrix {
+            let info = try checked(role)
+            let bytes = try unsafe store.bytes(role)
             let alignment = info.type == .f32 ? 4 : 2
-            guard unsafe Int(bitPattern: bytes.baseAddress) % alignment == 0 else {
-                throw AlpacaError(.badFormat, "tensor \"\(name)\": data is not aligned to \(alignment) bytes")
+            guard Int(bitPattern: bytes.baseAddress) % alignment == 0 else {
+                throw AlpacaError(.badFormat, "tensor \(info.name.quoted()): data is not aligned to \(alignment) bytes")
             }
             do {
-                return try unsafe QuantizedMatrix(type: info.type, rows: rows, columns: columns, bytes: bytes)
+                return try unsafe QuantizedMatrix(type: info.type, rows: info.rows, columns: info.columns, bytes: bytes)
             } catch {
-                throw error.inContext("tensor \"\(name)\"")
+                throw error.inContext("tensor \(info.name.quoted())")
             }
         }
 
+        let width = configuration.embeddingLength
         let normBytes = try CheckedMath.product(2 * configuration.layerCount + 1, width, of: "norms")
         let norms = try AlignedBuffer(normBytes, of: Float.self, for: "norms")
+        let normBase = unsafe norms.pointer(as: Float.self)
         var normCount = 0
-        func norm(_ name: String) throws(AlpacaError) -> UnsafePointer<Float> {
-            guard let info = store.info(name) else {
-                throw AlpacaError(.missing, "tensor \"\(name)\" is missing: expected shape [\(width)] (is the file complete?)")
-            }
-            guard info.shape == [width] else {
-                throw AlpacaError(.shapeMismatch, "tensor \"\(name)\": found shape \(info.shapeText), expected [\(width)]")
-            }
+        func norm(_ role: TensorRole) throws(AlpacaError) -> UnsafePointer<Float> {
+            let info = try checked(role)
             // Bound: normCount < 2 * layerCount + 1, each of `width` floats, as the buffer was made.
-            let target = unsafe norms.pointer(as: Float.self) + normCount * width
-            try unsafe Kernels.decode(info, try store.bytes(name), into: target)
+            let target = unsafe normBase + normCount * width
+            try unsafe Kernels.decode(info, try store.bytes(role), into: target)
             normCount += 1
             return unsafe UnsafePointer(target)
         }
 
-        tokenEmbedding = try matrix("token_embd.weight", configuration.vocabularySize, width)
+        tokenEmbedding = try matrix(.tokenEmbedding)
         var layers: [LayerWeights] = []
         for i in 0..<configuration.layerCount {
             layers.append(
                 unsafe LayerWeights(
-                    attentionNorm: try norm("blk.\(i).attn_norm.weight"),
-                    query: try matrix("blk.\(i).attn_q.weight", queries, width),
-                    key: try matrix("blk.\(i).attn_k.weight", keys, width),
-                    value: try matrix("blk.\(i).attn_v.weight", keys, width),
-                    attentionOutput: try matrix("blk.\(i).attn_output.weight", width, queries),
-                    feedForwardNorm: try norm("blk.\(i).ffn_norm.weight"),
-                    gate: try matrix("blk.\(i).ffn_gate.weight", inner, width),
-                    up: try matrix("blk.\(i).ffn_up.weight", inner, width),
-                    down: try matrix("blk.\(i).ffn_down.weight", width, inner)))
+                    attentionNorm: try norm(.attentionNorm(i)), query: try matrix(.query(i)), key: try matrix(.key(i)),
+                    value: try matrix(.value(i)), attentionOutput: try matrix(.attentionOutput(i)),
+                    feedForwardNorm: try norm(.feedForwardNorm(i)), gate: try matrix(.gate(i)), up: try matrix(.up(i)),
+                    down: try matrix(.down(i))))
         }
         self.layers = layers
-        unsafe outputNorm = try norm("output_norm.weight")
-        isOutputTied = !store.contains("output.weight")
-        output = isOutputTied ? tokenEmbedding : try matrix("output.weight", configuration.vocabularySize, width)
-        mostColumns = max(width, queries, inner)
+        unsafe outputNorm = try norm(.outputNorm)
+        output = configuration.isOutputTied ? tokenEmbedding : try matrix(.output)
+        mostColumns = max(width, configuration.queryLength, configuration.feedForwardLength)
 
-        if let info = store.info("rope_freqs.weight") {
-            let expected = configuration.ropeDimension / 2
-            guard info.shape == [expected] else {
-                throw AlpacaError(.shapeMismatch, "tensor \"rope_freqs.weight\": found shape \(info.shapeText), expected [\(expected)]")
-            }
-            let factors = try AlignedBuffer(expected, of: Float.self, for: "rope_freqs.weight")
-            try unsafe Kernels.decode(info, try store.bytes("rope_freqs.weight"), into: factors.pointer())
-            ropeFactors = unsafe (0..<expected).map { unsafe factors.pointer(as: Float.self)[$0] }
+        if configuration.hasRopeFactors {
+            let info = try checked(.ropeFactors)
+            let factors = try AlignedBuffer(info.elementCount, of: Float.self, for: "rope factors")
+            try unsafe Kernels.decode(info, try store.bytes(.ropeFactors), into: factors.pointer())
+            ropeFactors = (0..<info.elementCount).map { unsafe factors.pointer(as: Float.self)[$0] }
             guard ropeFactors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
-                throw AlpacaError(.badFormat, "tensor \"rope_freqs.weight\": every factor must be a positive number")
+                throw AlpacaError(.badFormat, "tensor \(info.name.quoted()): every factor must be a positive number")
             }
         } else {
             ropeFactors = []

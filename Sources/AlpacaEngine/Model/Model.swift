@@ -51,7 +51,7 @@ public final class Model: Sendable {
     }
 
     /// The value of a metadata key as text, nil when the file has no such key.
-    public func metadata(_ key: String) -> String? { metadata.text(key) }
+    public func metadata(_ key: String) -> String? { metadata[key]?.text() }
 
     /// Parameters in all tensors.
     public var parameterCount: Int { tensors.reduce(0) { $0 + $1.elementCount } }

@@ -37,6 +37,14 @@ public struct ModelConfiguration: Sendable, Equatable {
         case none
         /// Positions are divided by the factor (position interpolation, arXiv:2306.15595).
         case linear(factor: Double)
+
+        /// What positions are divided by.
+        var linearFactor: Double {
+            switch self {
+            case .none: 1
+            case .linear(let factor): factor
+            }
+        }
     }
 
     /// All query heads side by side.

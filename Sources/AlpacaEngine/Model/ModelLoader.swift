@@ -13,7 +13,7 @@ struct LoadedModel {
 enum ModelLoader {
     static func load(_ path: String, _ options: Model.Options) throws(AlpacaError) -> LoadedModel {
         let file = try InputFile(path: path)
-        try CheckpointReader.require(.gguf, in: file)
+        
         do {
             return try load(gguf: file, options)
         } catch {
@@ -23,7 +23,7 @@ enum ModelLoader {
 
     private static func load(gguf file: InputFile, _ options: Model.Options) throws(AlpacaError) -> LoadedModel {
         let reader = try GGUFReader(file)
-        let configuration = try ModelConfiguration(reader.metadata, tensors: reader.tensors)
+        let configuration = try ModelConfiguration(reader)
         let tokenizer = try Tokenizer(reader.metadata)
         guard tokenizer.count == configuration.vocabularySize else {
             throw AlpacaError(
@@ -49,17 +49,17 @@ final class GGUFWeightStore: WeightStore {
         if options.prefetches || options.locksMemory {
             let all = try unsafe data.region(at: 0, count: data.count, of: "the file")
             unsafe data.advise(all, willNeed: true)
-            if options.locksMemory { try unsafe data.lock() }
+            if options.locksMemory { try data.lock() }
         }
     }
 
-    func contains(_ name: String) -> Bool { reader.index(of: name) != nil }
+    func info(_ role: TensorRole) -> TensorInfo? { index(role).map { reader.tensors[$0] } }
 
-    func info(_ name: String) -> TensorInfo? { reader.index(of: name).map { reader.tensors[$0] } }
-
-    @unsafe func bytes(_ name: String) throws(AlpacaError) -> UnsafeRawBufferPointer {
-        guard let index = reader.index(of: name) else { throw AlpacaError(.missing, "tensor \"\(name)\" is missing") }
-        return try unsafe data.region(
-            at: reader.offset(of: index), count: reader.tensors[index].byteCount, of: "tensor \"\(name)\"")
+    @unsafe func bytes(_ role: TensorRole) throws(AlpacaError) -> UnsafeRawBufferPointer {
+        guard let index = index(role) else { throw AlpacaError(.missing, "tensor \"\(role.name(in: .gguf) ?? "")\" is missing") }
+        let info = reader.tensors[index]
+        return try unsafe data.region(at: reader.offset(of: index), count: info.byteCount, of: "tensor \(info.name.quoted())")
     }
+
+    private func index(_ role: TensorRole) -> Int? { role.name(in: .gguf).flatMap { reader.index(of: $0) } }
 }

@@ -86,4 +86,12 @@
         guard last > first, let pointer = unsafe UnsafeMutableRawPointer(bitPattern: first) else { return }
         unsafe _ = madvise(pointer, last - first, Int32(willNeed ? MADV_WILLNEED : MADV_DONTNEED))
     }
+
+    /// Keeps all bytes in memory until this object goes.
+    package func lock() throws(AlpacaError) {
+        guard let base = unsafe base else { return }
+        guard unsafe mlock(base, file.size) == 0 else {
+            throw InputFile.error("cannot lock \(file.size >> 20) MB in memory (see `ulimit -l`)", path: file.path, errno)
+        }
+    }
 }

@@ -15,7 +15,7 @@ enum ProcessorCount {
             var cores: Set<String> = []
             for cpu in cpus {
                 let siblings = "/sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list"
-                cores.insert(line(of: siblings) ?? "cpu \(cpu)")
+                cores.insert(SystemFile.line(of: siblings) ?? "cpu \(cpu)")
             }
             return max(1, min(cores.count, quota() ?? cores.count))
         #else

@@ -5,8 +5,8 @@ internal import CAlpacaKernels
 @safe struct QuantizedMatrix: BitwiseCopyable {
     let raw: kern_matrix
 
-    var rows: Int { raw.rows }
-    var columns: Int { raw.columns }
+    var rows: Int { unsafe raw.rows }
+    var columns: Int { unsafe raw.columns }
     /// Whether products need the inputs in their quantized form.
     let needsPackedInputs: Bool
 

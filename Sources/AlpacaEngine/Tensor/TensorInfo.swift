@@ -27,5 +27,6 @@ public struct TensorInfo: Sendable, Equatable {
     public var columns: Int { shape.last ?? 1 }
     public var rows: Int { shape.dropLast().reduce(1, *) }
     /// "[4096, 11008]"
-    public var shapeText: String { "[\(shape.map(String.init).joined(separator: ", "))]" }
+    public var shapeText: String { TensorInfo.text(shape) }
+    static func text(_ shape: [Int]) -> String { "[\(shape.map(String.init).joined(separator: ", "))]" }
 }

@@ -45,5 +45,7 @@ package enum GGUFKey {
     package static let addBOS = "tokenizer.ggml.add_bos_token"
     package static let addEOS = "tokenizer.ggml.add_eos_token"
     package static let addSpacePrefix = "tokenizer.ggml.add_space_prefix"
+    /// Our own: the name of the template that the model was trained with, or "none".
+    package static let alpacaTemplate = "alpaca.template"
     package static let chatTemplate = "tokenizer.chat_template"
 }

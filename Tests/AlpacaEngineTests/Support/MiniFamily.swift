@@ -1,0 +1,60 @@
+import Foundation
+
+@testable import AlpacaEngine
+
+/// The mini model family and what the reference libraries say about it (see models/mini/README.md and Tests/Goldens).
+enum MiniFamily {
+    static let repository = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let f16 = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-f16.gguf").path
+    static let q8_0 = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-q8_0.gguf").path
+    static let goldens = repository.appendingPathComponent("Tests/Goldens/mini")
+
+    /// What transformers computed, in F32 on the F16 weights.
+    struct Generation: Decodable {
+        struct Greedy: Decodable {
+            let ids: [TokenID]
+            let text: String
+            let ended_by_eos: Bool
+        }
+        struct Prompt: Decodable {
+            let name: String
+            let template: Bool
+            let instruction: String?
+            let prompt: String
+            let prompt_ids: [TokenID]
+            let mean_nll: Double
+            let greedy: Greedy
+            let greedy_repetition_penalty_1_1: Greedy
+
+            enum CodingKeys: String, CodingKey {
+                case name, template, instruction, prompt, prompt_ids, mean_nll, greedy
+                case greedy_repetition_penalty_1_1 = "greedy_repetition_penalty_1.1"
+            }
+        }
+        let prompts: [Prompt]
+    }
+
+    static let generation: Generation = {
+        let data = try! Data(contentsOf: goldens.appendingPathComponent("generation.json"))
+        return try! JSONDecoder().decode(Generation.self, from: data)
+    }()
+
+    /// Logits of every position of the prompts that have them: (positions, vocabulary), row-major.
+    static let logits: [String: [Float]] = {
+        struct Entry: Decodable { let name: String, positions: Int, vocabulary: Int }
+        let index = try! JSONDecoder().decode(
+            [Entry].self, from: Data(contentsOf: goldens.appendingPathComponent("logits.json")))
+        let data = try! Data(contentsOf: goldens.appendingPathComponent("logits.bin"))
+        var result: [String: [Float]] = [:]
+        var at = 0
+        for entry in index {
+            let count = entry.positions * entry.vocabulary
+            result[entry.name] = data[at..<at + 4 * count].withUnsafeBytes { bytes in
+                (0..<count).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+            }
+            at += 4 * count
+        }
+        return result
+    }()
+}
