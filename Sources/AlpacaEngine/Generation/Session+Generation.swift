@@ -215,7 +215,8 @@ extension Session {
 
     func draw(_ parameters: SamplingParameters) throws(AlpacaError) -> TokenID {
         var source = random
-        let id = try withLogits { logits in sampler.sample(logits, recent: tokens.span, parameters, &source) }
+        let recent = tokens
+        let id = try withLogits { logits in sampler.sample(logits, recent: recent.span, parameters, &source) }
         random = source
         return id
     }
@@ -278,7 +279,7 @@ struct Answer {
             if bytes[0] == 0x20 { first = 1 }
         }
         for byte in bytes[first...] { assembler.append(byte, to: &characters) }
-        let stop = matcher.append(characters.span, to: &ready)
+        let stop = matcher.append(characters, to: &ready)
         isStopped = stop != nil
         text += ready
         return stop
@@ -286,7 +287,8 @@ struct Answer {
 
     /// Tells the caller of the token that was added last.
     func report(_ id: TokenID, _ logprob: Float, _ candidates: [Candidate], _ onToken: (borrowing TokenEvent) -> Bool) -> Bool {
-        onToken(TokenEvent(id: id, index: ids.count - 1, text: ready.span, logprob: logprob, candidates: candidates))
+        let shown = ready.span
+        return onToken(TokenEvent(id: id, index: ids.count - 1, text: shown, logprob: logprob, candidates: candidates))
     }
 
     /// The answer ends: shows what was held back.
@@ -295,9 +297,10 @@ struct Answer {
         characters.removeAll(keepingCapacity: true)
         ready.removeAll(keepingCapacity: true)
         assembler.flush(to: &characters)
-        if matcher.append(characters.span, to: &ready) == nil { matcher.flush(to: &ready) }
+        if matcher.append(characters, to: &ready) == nil { matcher.flush(to: &ready) }
         guard !ready.isEmpty else { return }
         text += ready
-        _ = onToken(TokenEvent(id: id, index: ids.count - 1, text: ready.span, logprob: .nan, candidates: []))
+        let shown = ready.span
+        _ = onToken(TokenEvent(id: id, index: ids.count - 1, text: shown, logprob: .nan, candidates: []))
     }
 }

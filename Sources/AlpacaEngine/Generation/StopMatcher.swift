@@ -13,12 +13,12 @@ struct StopMatcher {
     /// Adds whole characters, and appends to `output` what can't be part of a stop string any more.
     ///
     /// - Returns: the index (in the list of those not empty) of the stop string that begins first; the text from it on is gone.
-    mutating func append(_ text: Span<UInt8>, to output: inout [UInt8]) -> Int? {
+    mutating func append(_ text: [UInt8], to output: inout [UInt8]) -> Int? {
         guard !stops.isEmpty else {
-            for i in text.indices { output.append(text[i]) }
+            output += text
             return nil
         }
-        for i in text.indices { held.append(text[i]) }
+        held += text
         // A stop string that is complete ends the text, even inside what might have become a longer one.
         for start in held.indices {
             for (index, stop) in stops.enumerated() where stop.count <= held.count - start && matches(stop, at: start, stop.count) {
