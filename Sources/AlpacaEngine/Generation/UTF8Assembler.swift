@@ -1,7 +1,6 @@
 /// Turns the bytes of tokens into whole characters: a Chinese character may be spread over three tokens of one byte each.
 ///
-/// Bytes that can still become a character are held back; bytes that no longer can are replaced, each maximal part of a character by one
-/// U+FFFD (Unicode 15, section 3.9, "substitution of maximal subparts").
+/// Bytes that can still become a character are held back; each byte that no longer can is replaced by U+FFFD, as sentencepiece decodes it.
 struct UTF8Assembler {
     private var pending: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
     private var pendingCount = 0
@@ -44,9 +43,9 @@ struct UTF8Assembler {
         }
     }
 
-    /// The text ends here: what is held back becomes one U+FFFD.
+    /// The text ends here: each byte that is held back becomes U+FFFD.
     mutating func flush(to output: inout [UInt8]) {
-        if pendingCount > 0 { UTF8Assembler.appendReplacement(to: &output) }
+        for _ in 0..<pendingCount { UTF8Assembler.appendReplacement(to: &output) }
         pendingCount = 0
         needed = 0
         (low, high) = (0x80, 0xBF)

@@ -1,0 +1,130 @@
+/// A sentencepiece `tokenizer.model`: the protobuf message `ModelProto` of sentencepiece_model.proto.
+///
+/// Layout: field 1, repeated, a piece {1: text, 2: score as F32, 3: type, 1 (normal) when left out}; field 2, the trainer's settings
+/// {3: model type, 40...43: ids of unk, bos, eos, pad}; field 3, the normalizer's {1: name, 2: rules, 3: dummy prefix, 4: removes extra
+/// blanks, 5: escapes blanks}. All other fields are passed over, and kept by whoever writes the file again.
+package struct SentencePieceModel: Sendable {
+    package enum Kind: Int, Sendable {
+        case unigram = 1
+        case bpe = 2
+        case word = 3
+        case char = 4
+    }
+
+    package var pieces = GGUFStrings()
+    package var scores: [Float] = []
+    package var kinds: [TokenKind] = []
+    package var kind = Kind.unigram
+    package var unknown: TokenID? = 0
+    package var bos: TokenID? = 1
+    package var eos: TokenID? = 2
+    package var pad: TokenID?
+    package var normalizer = ""
+    package var hasNormalizerRules = false
+    package var addsDummyPrefix = true
+    package var removesExtraSpaces = true
+    package var escapesSpaces = true
+    /// The message as it was read, and where its last piece ends.
+    package let source: [UInt8]
+    package private(set) var piecesEnd = 0
+
+    /// The largest file that is taken for a tokenizer; published ones have at most 5 MB.
+    package static let mostBytes = 64 << 20
+
+    package init(_ file: InputFile) throws(AlpacaError) {
+        guard file.size <= SentencePieceModel.mostBytes else {
+            throw AlpacaError(
+                .badFormat, "\(file.path): found \(file.size) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
+        }
+        do {
+            try self.init(try file.bytes(at: 0, count: file.size))
+        } catch {
+            throw error.message.hasPrefix(file.path) ? error : error.inContext(file.path)
+        }
+    }
+
+    package init(_ bytes: [UInt8]) throws(AlpacaError) {
+        source = bytes
+        guard !bytes.isEmpty else { throw AlpacaError(.badFormat, "the file is empty, expected a sentencepiece model") }
+        var reader = ProtobufReader(bytes)
+        while !reader.isAtEnd {
+            let (field, value) = try reader.next()
+            guard case .bytes(let range) = value else { continue }
+            switch field {
+            case 1:
+                do {
+                    try readPiece(ProtobufReader(bytes, in: range))
+                } catch {
+                    throw error.inContext("piece \(pieces.count)")
+                }
+                piecesEnd = reader.position
+            case 2: try readTrainer(ProtobufReader(bytes, in: range))
+            case 3: try readNormalizer(ProtobufReader(bytes, in: range))
+            default: break
+            }
+        }
+        guard !pieces.isEmpty else {
+            throw AlpacaError(.badFormat, "no pieces were found: this is not a sentencepiece model")
+        }
+    }
+
+    private mutating func readPiece(_ message: ProtobufReader) throws(AlpacaError) {
+        var reader = message
+        var text: Range<Int>?
+        var score: Float = 0
+        var kind = TokenKind.normal
+        while !reader.isAtEnd {
+            switch try reader.next() {
+            case (1, .bytes(let range)): text = range
+            case (2, .fixed32(let bits)): score = Float(bitPattern: bits)
+            case (3, .varint(let number)):
+                guard let known = UInt8(exactly: number).flatMap(TokenKind.init(rawValue:)) else {
+                    throw AlpacaError(.badFormat, "found type \(number), expected 1 to 6")
+                }
+                kind = known
+            case (1, _), (2, _), (3, _): throw AlpacaError(.badFormat, "a field has the wrong wire type")
+            default: break
+            }
+        }
+        guard let text else { throw AlpacaError(.missing, "the piece has no text") }
+        pieces.append(reader.bytes[text])
+        scores.append(score)
+        kinds.append(kind)
+    }
+
+    private mutating func readTrainer(_ message: ProtobufReader) throws(AlpacaError) {
+        var reader = message
+        func id(_ number: UInt64) -> TokenID? {
+            // Negative numbers ("none") are written as 64 bits.
+            TokenID(exactly: Int64(bitPattern: number)).flatMap { $0 < 0 ? nil : $0 }
+        }
+        while !reader.isAtEnd {
+            switch try reader.next() {
+            case (3, .varint(let number)):
+                guard let known = Int(exactly: number).flatMap(Kind.init(rawValue:)) else {
+                    throw AlpacaError(.unsupported, "trainer settings: found model type \(number), expected 1 to 4")
+                }
+                kind = known
+            case (40, .varint(let number)): unknown = id(number)
+            case (41, .varint(let number)): bos = id(number)
+            case (42, .varint(let number)): eos = id(number)
+            case (43, .varint(let number)): pad = id(number)
+            default: break
+            }
+        }
+    }
+
+    private mutating func readNormalizer(_ message: ProtobufReader) throws(AlpacaError) {
+        var reader = message
+        while !reader.isAtEnd {
+            switch try reader.next() {
+            case (1, .bytes(let range)): normalizer = String(decoding: reader.bytes[range], as: UTF8.self)
+            case (2, .bytes(let range)): hasNormalizerRules = !range.isEmpty
+            case (3, .varint(let number)): addsDummyPrefix = number != 0
+            case (4, .varint(let number)): removesExtraSpaces = number != 0
+            case (5, .varint(let number)): escapesSpaces = number != 0
+            default: break
+            }
+        }
+    }
+}

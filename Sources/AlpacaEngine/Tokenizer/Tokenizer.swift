@@ -1,0 +1,272 @@
+/// Turns text into a model's tokens and back. Immutable, shared by any number of threads.
+///
+/// Ids and texts are those of sentencepiece, to which all models of the family were trained: blanks are written as U+2581, a text gets a
+/// blank in front, and what is in no piece is spelled in bytes.
+public final class Tokenizer: Sendable {
+    /// Tokens in the vocabulary.
+    public var count: Int { vocabulary.count }
+    /// The tokens that begin and end a text, stand for what is unknown, fill up batches, and end a turn; nil where there is none.
+    public let bos: TokenID?
+    public let eos: TokenID?
+    public let unknown: TokenID?
+    public let pad: TokenID?
+    public let eot: TokenID?
+    /// Whether a prompt is meant to begin with ``bos``, and to end with ``eos``.
+    public let addsBOS: Bool
+    public let addsEOS: Bool
+    /// Whether a text gets a blank in front.
+    public let addsSpacePrefix: Bool
+    /// "sentencepiece-bpe".
+    public var kindName: String { "sentencepiece-bpe" }
+
+    let vocabulary: Vocabulary
+    private let encoder: SentencePieceBPE
+    /// Control pieces that `parseSpecial` finds in text, longest first.
+    private let special: [(bytes: [UInt8], id: TokenID)]
+
+    /// Opens a sentencepiece `tokenizer.model`.
+    public convenience init(path: String) throws(AlpacaError) {
+        let file = try InputFile(path: path)
+        do {
+            try self.init(SentencePieceModel(file))
+        } catch {
+            throw error.message.hasPrefix(path) ? error : error.inContext(path)
+        }
+    }
+
+    package convenience init(_ model: SentencePieceModel) throws(AlpacaError) {
+        guard model.kind == .bpe else {
+            throw AlpacaError(.unsupported, "tokenizer: found a sentencepiece model of kind \(model.kind), supported is bpe")
+        }
+        guard !model.hasNormalizerRules, !model.removesExtraSpaces, model.escapesSpaces else {
+            throw AlpacaError(
+                .unsupported, "tokenizer: found the normalizer \(model.normalizer.quoted()), supported is identity that keeps all blanks")
+        }
+        try self.init(
+            pieces: model.pieces, scores: model.scores, kinds: model.kinds, bos: model.bos, eos: model.eos, unknown: model.unknown,
+            pad: model.pad, eot: nil, addsBOS: true, addsEOS: false, addsSpacePrefix: model.addsDummyPrefix)
+    }
+
+    /// From the metadata of a GGUF file.
+    package convenience init(_ gguf: GGUFMetadata) throws(AlpacaError) {
+        let kind = try gguf.string(GGUFKey.tokenizerModel)
+        guard kind == "llama" else {
+            throw AlpacaError(.unsupported, "metadata key \"\(GGUFKey.tokenizerModel)\": found \(kind.quoted()), supported is \"llama\"")
+        }
+        let pieces = try gguf.strings(GGUFKey.tokens)
+        let scores = try gguf.floats(GGUFKey.scores)
+        let types = try gguf.ints(GGUFKey.tokenTypes)
+        var kinds: [TokenKind] = []
+        kinds.reserveCapacity(types.count)
+        for (index, type) in types.enumerated() {
+            guard let kind = UInt8(exactly: type).flatMap(TokenKind.init(rawValue:)) else {
+                throw AlpacaError(.badFormat, "metadata key \"\(GGUFKey.tokenTypes)\": found \(type) for token \(index), expected 1 to 6")
+            }
+            kinds.append(kind)
+        }
+        func id(_ key: String) throws(AlpacaError) -> TokenID? {
+            guard let value = try gguf.uintIfPresent(key, in: 0...Int(UInt32.max)) else { return nil }
+            // Some converters write -1, as 32 bits, for "none".
+            guard value != Int(UInt32.max) else { return nil }
+            guard value < pieces.count else {
+                throw AlpacaError(.badFormat, "metadata key \"\(key)\": found \(value), expected 0 to \(pieces.count - 1)")
+            }
+            return TokenID(value)
+        }
+        try self.init(
+            pieces: pieces, scores: scores, kinds: kinds, bos: try id(GGUFKey.bosToken) ?? 1, eos: try id(GGUFKey.eosToken) ?? 2,
+            unknown: try id(GGUFKey.unknownToken) ?? 0, pad: try id(GGUFKey.paddingToken), eot: try id(GGUFKey.eotToken),
+            addsBOS: try gguf.boolIfPresent(GGUFKey.addBOS) ?? true, addsEOS: try gguf.boolIfPresent(GGUFKey.addEOS) ?? false,
+            addsSpacePrefix: try gguf.boolIfPresent(GGUFKey.addSpacePrefix) ?? true)
+    }
+
+    init(
+        pieces: GGUFStrings, scores: [Float], kinds: [TokenKind], bos: TokenID?, eos: TokenID?, unknown: TokenID?, pad: TokenID?,
+        eot: TokenID?, addsBOS: Bool, addsEOS: Bool, addsSpacePrefix: Bool
+    ) throws(AlpacaError) {
+        vocabulary = try Vocabulary(pieces: pieces, scores: scores, kinds: kinds)
+        func valid(_ id: TokenID?) -> TokenID? { id.flatMap { $0 >= 0 && Int($0) < pieces.count ? $0 : nil } }
+        self.bos = valid(bos)
+        self.eos = valid(eos)
+        self.unknown = valid(unknown)
+        self.pad = valid(pad)
+        self.eot = valid(eot)
+        self.addsBOS = addsBOS
+        self.addsEOS = addsEOS
+        self.addsSpacePrefix = addsSpacePrefix
+        guard vocabulary.hasByteFallback || self.unknown != nil else {
+            throw AlpacaError(.missing, "vocabulary: neither byte pieces nor an unknown piece; some text could not be written in tokens")
+        }
+        encoder = SentencePieceBPE(vocabulary, unknown: self.unknown ?? 0)
+        var special: [(bytes: [UInt8], id: TokenID)] = []
+        for id in 0..<pieces.count where kinds[id] == .control && !pieces[id].isEmpty {
+            special.append((Array(pieces[id]), TokenID(id)))
+        }
+        self.special = special.sorted { $0.bytes.count > $1.bytes.count }
+    }
+
+    // MARK: - Text to tokens
+
+    /// The tokens of `text`.
+    ///
+    /// - Parameters:
+    ///   - addBOS, addEOS: put the tokens that begin and end a text around it.
+    ///   - parseSpecial: lets the names of control tokens ("</s>") in the text be those tokens. Never do that with what a user typed.
+    public func encode(_ text: String, addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false) -> [TokenID] {
+        encode(utf8: Array(text.utf8), addBOS: addBOS, addEOS: addEOS, parseSpecial: parseSpecial)
+    }
+
+    /// The tokens of a text that goes on after others: without the blank in front.
+    func encode(_ text: String, addsSpacePrefix: Bool) -> [TokenID] {
+        var ids: [TokenID] = []
+        encode(part: Array(text.utf8)[...], addsSpacePrefix: addsSpacePrefix, to: &ids)
+        return ids
+    }
+
+    /// The tokens of any bytes; each byte that is not UTF-8 counts as U+FFFD, as in sentencepiece.
+    package func encode(utf8 text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false) -> [TokenID] {
+        var ids: [TokenID] = []
+        // A Chinese character takes three bytes and rarely more than one token.
+        ids.reserveCapacity(text.count / 3 + 8)
+        if addBOS, let bos { ids.append(bos) }
+        if parseSpecial, !special.isEmpty {
+            var start = 0
+            var at = 0
+            while at < text.count {
+                if let match = special.first(where: { $0.bytes.count <= text.count - at && text[at..<at + $0.bytes.count].elementsEqual($0.bytes) }) {
+                    encode(part: text[start..<at], addsSpacePrefix: addsSpacePrefix, to: &ids)
+                    ids.append(match.id)
+                    at += match.bytes.count
+                    start = at
+                } else {
+                    at += 1
+                }
+            }
+            encode(part: text[start...], addsSpacePrefix: addsSpacePrefix, to: &ids)
+        } else {
+            encode(part: text[...], addsSpacePrefix: addsSpacePrefix, to: &ids)
+        }
+        if addEOS, let eos { ids.append(eos) }
+        return ids
+    }
+
+    private func encode(part: ArraySlice<UInt8>, addsSpacePrefix: Bool, to ids: inout [TokenID]) {
+        guard !part.isEmpty else { return }
+        let text = Array(part)
+        var normal: [UInt8] = []
+        normal.reserveCapacity(text.count + text.count / 4 + 8)
+        func appendBlank() {
+            normal.append(0xE2)
+            normal.append(0x96)
+            normal.append(0x81)
+        }
+        if addsSpacePrefix { appendBlank() }
+        var at = 0
+        while at < text.count {
+            let byte = text[at]
+            if byte == 0x20 {
+                appendBlank()
+                at += 1
+            } else if byte < 0x80 {
+                normal.append(byte)
+                at += 1
+            } else {
+                let (scalar, length) = UTF8Text.decode(text, at, text.count)
+                if scalar == 0xFFFD, length == 1 {
+                    normal.append(0xEF)
+                    normal.append(0xBF)
+                    normal.append(0xBD)
+                } else {
+                    for i in at..<at + length { normal.append(text[i]) }
+                }
+                at += length
+            }
+        }
+        encoder.encode(normal, to: &ids)
+    }
+
+    // MARK: - Tokens to text
+
+    /// The text of `ids`, as sentencepiece decodes them: without control tokens and without the blank in front. Ids outside the vocabulary
+    /// are passed over.
+    public func decode(_ ids: [TokenID]) -> String {
+        var text: [UInt8] = []
+        var run: [UInt8] = []
+        // Whether a blank may still be the one in front, and whether it has been taken away.
+        var isStart = true
+        var hadBlank = false
+        func endRun() {
+            var at = 0
+            while at < run.count {
+                let (scalar, length) = UTF8Text.decode(run, at, run.count)
+                if scalar == 0xFFFD, length == 1 { text += [0xEF, 0xBF, 0xBD] } else { text += run[at..<at + length] }
+                at += length
+            }
+            run.removeAll()
+        }
+        for id in ids where id >= 0 && Int(id) < count {
+            if vocabulary.kinds[Int(id)] == .byte {
+                appendBytes(of: id, to: &run)
+                continue
+            }
+            endRun()
+            if hadBlank || !text.isEmpty { isStart = false }
+            hadBlank = false
+            switch vocabulary.kinds[Int(id)] {
+            case .control: break
+            case .unknown: text += Array(" \u{2047} ".utf8)
+            default:
+                let before = text.count
+                appendBytes(of: id, to: &text)
+                if isStart, addsSpacePrefix, text.count > before, text[before] == 0x20, vocabulary.pieces[Int(id)].first == 0xE2 {
+                    text.remove(at: before)
+                    hadBlank = true
+                }
+            }
+        }
+        endRun()
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends what a token adds to a text: its piece with blanks for U+2581, the byte of a byte piece, nothing for a control token.
+    package func appendBytes(of id: TokenID, to bytes: inout [UInt8]) {
+        guard id >= 0, Int(id) < count else { return }
+        switch vocabulary.kinds[Int(id)] {
+        case .control: return
+        case .unknown: bytes += Array(" \u{2047} ".utf8)
+        case .byte:
+            if let byte = Vocabulary.byte(vocabulary.pieces[Int(id)]) { bytes.append(byte) }
+        case .normal, .userDefined, .unused:
+            let all = vocabulary.pieces.bytes
+            let range = vocabulary.pieces.range(of: Int(id))
+            var at = range.lowerBound
+            while at < range.upperBound {
+                if all[at] == 0xE2, at + 2 < range.upperBound, all[at + 1] == 0x96, all[at + 2] == 0x81 {
+                    bytes.append(0x20)
+                    at += 3
+                } else {
+                    bytes.append(all[at])
+                    at += 1
+                }
+            }
+        }
+    }
+
+    // MARK: - The vocabulary
+
+    /// The piece as the vocabulary has it, with U+2581 for blanks; nil outside the vocabulary.
+    public func piece(_ id: TokenID) -> String? { id >= 0 && Int(id) < count ? vocabulary.pieces.text(Int(id)) : nil }
+    public func kind(_ id: TokenID) -> TokenKind? { id >= 0 && Int(id) < count ? vocabulary.kinds[Int(id)] : nil }
+    public func score(_ id: TokenID) -> Float? { id >= 0 && Int(id) < count ? vocabulary.scores[Int(id)] : nil }
+
+    /// The token of a piece, nil if there is none.
+    public func id(ofPiece piece: String) -> TokenID? {
+        let bytes = Array(piece.utf8)
+        guard !bytes.isEmpty else { return nil }
+        let id = vocabulary.token(bytes, 0..<bytes.count)
+        if id >= 0 { return id }
+        // Control, unknown and byte pieces are in no table: they are few and asked for rarely.
+        let found = (0..<count).first { vocabulary.pieces[$0].elementsEqual(bytes) }
+        return found.map { TokenID($0) }
+    }
+}

@@ -1,0 +1,151 @@
+/// A token's number in its vocabulary, from 0.
+public typealias TokenID = Int32
+
+/// What kind of token a piece is. The numbers are those of sentencepiece and of GGUF.
+public enum TokenKind: UInt8, Sendable {
+    case normal = 1
+    case unknown = 2
+    /// Begins or ends a text and the like; never found in text, decodes to nothing.
+    case control = 3
+    case userDefined = 4
+    case unused = 5
+    /// One byte, "<0x0A>".
+    case byte = 6
+}
+
+/// The pieces of a vocabulary and the way from text to piece.
+struct Vocabulary: Sendable {
+    let pieces: GGUFStrings
+    let scores: [Float]
+    let kinds: [TokenKind]
+    var count: Int { kinds.count }
+
+    /// The longest piece that text can become, in bytes.
+    let longest: Int
+    /// For each byte the token that stands for it, or -1.
+    let byteTokens: [TokenID]
+    let hasByteFallback: Bool
+
+    /// Open addressing over pieces that text can become: token id or -1. The size is a power of two and at least twice the number of pieces.
+    private let slots: [TokenID]
+    /// Tokens of single characters of the basic plane: -1 where there is none.
+    private let characters: [TokenID]
+
+    static let most = 1 << 22
+
+    /// - Throws: when lists differ in length, a byte piece is not `<0x00>` ... `<0xFF>`, or a score is not a number.
+    init(pieces: GGUFStrings, scores: [Float], kinds: [TokenKind]) throws(AlpacaError) {
+        guard !pieces.isEmpty, pieces.count <= Vocabulary.most else {
+            throw AlpacaError(.badFormat, "vocabulary: found \(pieces.count) pieces, expected 1 to \(Vocabulary.most)")
+        }
+        guard scores.count == pieces.count, kinds.count == pieces.count else {
+            throw AlpacaError(
+                .badFormat, "vocabulary: found \(pieces.count) pieces, \(scores.count) scores and \(kinds.count) types, expected as many of each")
+        }
+        var bytes = [TokenID](repeating: -1, count: 256)
+        var characters = [TokenID](repeating: -1, count: 1 << 16)
+        var size = 4
+        while size < 2 * pieces.count { size *= 2 }
+        var slots = [TokenID](repeating: -1, count: size)
+        var longest = 0
+        let all = pieces.bytes
+        for id in 0..<pieces.count {
+            let range = pieces.range(of: id)
+            switch kinds[id] {
+            case .normal, .userDefined:
+                guard !scores[id].isNaN else { throw AlpacaError(.badFormat, "vocabulary: the score of piece \(id) is not a number") }
+                guard !range.isEmpty else { throw AlpacaError(.badFormat, "vocabulary: piece \(id) is empty") }
+                longest = max(longest, range.count)
+                var slot = Vocabulary.hash(all, range) & (size - 1)
+                var isNew = true
+                while slots[slot] >= 0 {
+                    // Of equal pieces the first counts, as in sentencepiece's table.
+                    if Vocabulary.equal(all, range, all, pieces.range(of: Int(slots[slot]))) {
+                        isNew = false
+                        break
+                    }
+                    slot = (slot + 1) & (size - 1)
+                }
+                if isNew {
+                    slots[slot] = TokenID(id)
+                    let (scalar, length) = UTF8Text.decode(all, range.lowerBound, range.upperBound)
+                    if length == range.count, scalar < 1 << 16 { characters[Int(scalar)] = TokenID(id) }
+                }
+            case .byte:
+                guard let byte = Vocabulary.byte(all[range]) else {
+                    throw AlpacaError(.badFormat, "vocabulary: byte piece \(id): found \(pieces.text(id).quoted()), expected \"<0x00>\" to \"<0xFF>\"")
+                }
+                if bytes[Int(byte)] < 0 { bytes[Int(byte)] = TokenID(id) }
+            case .unknown, .control, .unused: break
+            }
+        }
+        let known = bytes.count { $0 >= 0 }
+        guard known == 0 || known == 256 else {
+            throw AlpacaError(.badFormat, "vocabulary: found \(known) of the 256 byte pieces, expected all of them or none")
+        }
+        self.pieces = pieces
+        self.scores = scores
+        self.kinds = kinds
+        self.longest = longest
+        self.slots = slots
+        self.characters = characters
+        byteTokens = bytes
+        hasByteFallback = known == 256
+    }
+
+    /// The token that `range` of `text` is a piece of, -1 if none.
+    func token(_ text: [UInt8], _ range: Range<Int>) -> TokenID {
+        guard range.count <= longest else { return -1 }
+        var slot = Vocabulary.hash(text, range) & (slots.count - 1)
+        while true {
+            let id = slots[slot]
+            if id < 0 || Vocabulary.equal(text, range, pieces.bytes, pieces.range(of: Int(id))) { return id }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+    }
+
+    /// The token of a single character, -1 if none.
+    func token(_ scalar: UInt32, _ text: [UInt8], _ range: Range<Int>) -> TokenID {
+        scalar < 1 << 16 ? characters[Int(scalar)] : token(text, range)
+    }
+
+    private static func hash(_ text: [UInt8], _ range: Range<Int>) -> Int {
+        var h: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(truncatingIfNeeded: range.count)
+        for i in range { h = (h ^ UInt64(text[i])) &* 0x100_0000_01B3 }
+        h ^= h >> 32
+        return Int(truncatingIfNeeded: h & 0x7FFF_FFFF)
+    }
+
+    private static func equal(_ a: [UInt8], _ x: Range<Int>, _ b: [UInt8], _ y: Range<Int>) -> Bool {
+        guard x.count == y.count else { return false }
+        for i in 0..<x.count where a[x.lowerBound + i] != b[y.lowerBound + i] { return false }
+        return true
+    }
+
+    /// The byte of a piece "<0x0A>".
+    static func byte(_ piece: ArraySlice<UInt8>) -> UInt8? {
+        let piece = Array(piece)
+        guard piece.count == 6, piece.starts(with: [0x3C, 0x30, 0x78]), piece[5] == 0x3E else { return nil }
+        return UInt8(String(decoding: piece[3...4], as: UTF8.self), radix: 16)
+    }
+}
+
+/// UTF-8, read the way sentencepiece reads it.
+enum UTF8Text {
+    /// The character at `at` and the bytes it takes; a byte that begins none is U+FFFD and takes one byte.
+    static func decode(_ bytes: [UInt8], _ at: Int, _ end: Int) -> (scalar: UInt32, length: Int) {
+        let first = bytes[at]
+        if first < 0x80 { return (UInt32(first), 1) }
+        let length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2
+        guard first >= 0xC2, first <= 0xF4, length <= end - at else { return (0xFFFD, 1) }
+        var scalar = UInt32(first) & (0x7F >> UInt32(length))
+        for i in 1..<length {
+            let byte = bytes[at + i]
+            guard byte & 0xC0 == 0x80 else { return (0xFFFD, 1) }
+            scalar = scalar << 6 | UInt32(byte & 0x3F)
+        }
+        let least: UInt32 = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000
+        guard scalar >= least, scalar <= 0x10FFFF, !(0xD800...0xDFFF).contains(scalar) else { return (0xFFFD, 1) }
+        return (scalar, length)
+    }
+}
