@@ -48,7 +48,9 @@ public struct BenchmarkReport: Sendable, Encodable {
 
     /// A table for people.
     public var table: String {
-        var lines = ["\(model)  \(quantization)  \(modelBytes >> 20) MB  \(path)", "test             threads   tokens/s (median, least, most)"]
+        var lines = [
+            "\(model)  \(quantization)  \(modelBytes >> 20) MB  \(path)", "test             threads   tokens/s (median, least, most)",
+        ]
         for row in rows {
             let numbers = [row.median, row.samples.min() ?? 0, row.samples.max() ?? 0].map { Decimal.text($0, digits: 2) }
             lines.append(
@@ -116,7 +118,8 @@ public enum Benchmark {
                 median: samples[i].sorted()[samples[i].count / 2])
         }
         return BenchmarkReport(
-            model: model.path, quantization: model.quantizationName, modelBytes: model.byteCount, path: Kernels.name, rows: rows)
+            model: model.path, quantization: model.description.quantization ?? "", modelBytes: model.description.byteCount,
+            path: Kernels.name, rows: rows)
     }
 
     private struct Case {

@@ -85,9 +85,12 @@ public struct ChatTemplate: Sendable, Equatable {
             throw AlpacaError(.invalidArgument, "messages: the last one must be the user's, found \(turns.last?.role.rawValue ?? "none")")
         }
         switch kind {
-        case .alpaca: return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n\n", "\n\n### Response:\n\n", restarts: true)
-        case .alpacaTraining: return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n", "\n\n### Response: ", restarts: true)
-        case .alpacaServer: return joined(turns, system, before: "", after: "\n    \n", "### Instruction:\n", "\n\n### Response: ", restarts: true)
+        case .alpaca:
+            return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n\n", "\n\n### Response:\n\n", restarts: true)
+        case .alpacaTraining:
+            return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n", "\n\n### Response: ", restarts: true)
+        case .alpacaServer:
+            return joined(turns, system, before: "", after: "\n    \n", "### Instruction:\n", "\n\n### Response: ", restarts: true)
         case .alpacaServerChat:
             return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n", "\n\n### Response: ", restarts: false)
         case .alpacaGradio:
@@ -155,7 +158,9 @@ extension ChatTemplate {
             if text.contains("### Instruction:\n\n") || text.contains("### Instruction:\\n\\n") {
                 return (ChatTemplate(.alpaca), "the file's chat template has Alpaca's headings")
             }
-            if text.contains("### Instruction:") { return (ChatTemplate(.alpacaTraining), "the file's chat template has Alpaca's headings") }
+            if text.contains("### Instruction:") {
+                return (ChatTemplate(.alpacaTraining), "the file's chat template has Alpaca's headings")
+            }
             if text.contains("[INST]") { return (ChatTemplate(.alpaca2), "the file's chat template has [INST]") }
             if text.contains("<|start_header_id|>") { return (ChatTemplate(.alpaca3), "the file's chat template has Llama 3's headers") }
         }

@@ -103,4 +103,12 @@ public struct GenerationResult: Sendable, Equatable {
     public var generationNanoseconds: UInt64 = 0
     /// The stop string that was met.
     public var stopString: String?
+
+    /// Speed of reading what was not cached, and of writing; 0 when nothing was measured.
+    public var promptTokensPerSecond: Double { GenerationResult.rate(promptTokens - cachedTokens, promptNanoseconds) }
+    public var generatedTokensPerSecond: Double { GenerationResult.rate(generatedTokens, generationNanoseconds) }
+
+    private static func rate(_ count: Int, _ nanoseconds: UInt64) -> Double {
+        nanoseconds == 0 ? 0 : Double(count) * 1e9 / Double(nanoseconds)
+    }
 }

@@ -51,7 +51,8 @@ public final class Session: @unchecked Sendable {
         let trained = model.configuration.contextLength
         let contextLength = options.contextLength == 0 ? trained : options.contextLength
         guard (1...Session.mostContext).contains(contextLength) else {
-            throw AlpacaError(.invalidArgument, "n_ctx: found \(contextLength), expected 1 ... \(Session.mostContext), or 0 for the model's")
+            throw AlpacaError(
+                .invalidArgument, "n_ctx: found \(contextLength), expected 1 ... \(Session.mostContext), or 0 for the model's")
         }
         guard (1...4096).contains(options.batchSize) else {
             throw AlpacaError(.invalidArgument, "n_batch: found \(options.batchSize), expected 1 ... 4096")

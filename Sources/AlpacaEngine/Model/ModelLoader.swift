@@ -3,26 +3,24 @@ struct LoadedModel {
     let configuration: ModelConfiguration
     let tokenizer: Tokenizer
     let llama: LlamaModel
-    /// The file's own words about itself: key and value as text, in the file's order.
-    let metadata: GGUFMetadata
-    let tensors: [TensorInfo]
-    let byteCount: Int
+    let description: ModelDescription
 }
 
 /// Opens a model from a path, whatever its format.
 enum ModelLoader {
-    static func load(_ path: String, _ options: Model.Options) throws(AlpacaError) -> LoadedModel {
-        let file = try InputFile(path: path)
-        
+    static func load(_ path: String, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
+        let source = try CheckpointReader.open(path)
+        guard let reader = source as? GGUFReader else {
+            throw AlpacaError(.unsupported, "\(path): weights of this format can't be run yet; convert the model to GGUF")
+        }
         do {
-            return try load(gguf: file, options)
+            return try load(reader, options)
         } catch {
-            throw error.message.hasPrefix(path) ? error : error.inContext(path)
+            throw error.inFile(path)
         }
     }
 
-    private static func load(gguf file: InputFile, _ options: Model.Options) throws(AlpacaError) -> LoadedModel {
-        let reader = try GGUFReader(file)
+    private static func load(_ reader: GGUFReader, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let configuration = try ModelConfiguration(reader)
         let tokenizer = try Tokenizer(reader.metadata)
         guard tokenizer.count == configuration.vocabularySize else {
@@ -34,7 +32,7 @@ enum ModelLoader {
         let store = try GGUFWeightStore(reader, options)
         return LoadedModel(
             configuration: configuration, tokenizer: tokenizer, llama: try LlamaModel(configuration, store: store),
-            metadata: reader.metadata, tensors: reader.tensors, byteCount: file.size)
+            description: ModelDescription(reader))
     }
 }
 
@@ -43,7 +41,7 @@ final class GGUFWeightStore: WeightStore {
     private let reader: GGUFReader
     private let data: MappedFile
 
-    init(_ reader: GGUFReader, _ options: Model.Options) throws(AlpacaError) {
+    init(_ reader: GGUFReader, _ options: ModelOptions) throws(AlpacaError) {
         self.reader = reader
         data = try MappedFile(reader.file, mode: options.usesMemoryMap ? .map : .read, progress: options.progress)
         if options.prefetches || options.locksMemory {

@@ -84,7 +84,8 @@ struct SentencePieceBPE: Sendable {
             }
             symbols.append(
                 Symbol(
-                    start: at, length: length, previous: symbols.count - 1, next: symbols.count + 1, token: vocabulary.token(scalar, text, at..<at + length)))
+                    start: at, length: length, previous: symbols.count - 1, next: symbols.count + 1,
+                    token: vocabulary.token(scalar, text, at..<at + length)))
             last = scalar
             at += length
         }

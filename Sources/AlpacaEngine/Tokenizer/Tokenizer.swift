@@ -30,7 +30,21 @@ public final class Tokenizer: Sendable {
         do {
             try self.init(SentencePieceModel(file))
         } catch {
-            throw error.message.hasPrefix(path) ? error : error.inContext(path)
+            throw error.inFile(path)
+        }
+    }
+
+    /// Opens a sentencepiece `tokenizer.model`, or takes the tokenizer of a model's file: what the file holds decides.
+    public convenience init(file path: String) throws(AlpacaError) {
+        let file = try InputFile(path: path)
+        guard try CheckpointKind(file) == .gguf else {
+            try self.init(path: path)
+            return
+        }
+        do {
+            try self.init(GGUFReader(file).metadata)
+        } catch {
+            throw error.inFile(path)
         }
     }
 
@@ -133,7 +147,9 @@ public final class Tokenizer: Sendable {
             var start = 0
             var at = 0
             while at < text.count {
-                if let match = special.first(where: { $0.bytes.count <= text.count - at && text[at..<at + $0.bytes.count].elementsEqual($0.bytes) }) {
+                if let match = special.first(where: {
+                    $0.bytes.count <= text.count - at && text[at..<at + $0.bytes.count].elementsEqual($0.bytes)
+                }) {
                     encode(part: text[start..<at], addsSpacePrefix: addsSpacePrefix, to: &ids)
                     ids.append(match.id)
                     at += match.bytes.count

@@ -40,7 +40,8 @@ struct Vocabulary: Sendable {
         }
         guard scores.count == pieces.count, kinds.count == pieces.count else {
             throw AlpacaError(
-                .badFormat, "vocabulary: found \(pieces.count) pieces, \(scores.count) scores and \(kinds.count) types, expected as many of each")
+                .badFormat,
+                "vocabulary: found \(pieces.count) pieces, \(scores.count) scores and \(kinds.count) types, expected as many of each")
         }
         var bytes = [TokenID](repeating: -1, count: 256)
         var characters = [TokenID](repeating: -1, count: 1 << 16)
@@ -73,7 +74,8 @@ struct Vocabulary: Sendable {
                 }
             case .byte:
                 guard let byte = Vocabulary.byte(all[range]) else {
-                    throw AlpacaError(.badFormat, "vocabulary: byte piece \(id): found \(pieces.text(id).quoted()), expected \"<0x00>\" to \"<0xFF>\"")
+                    throw AlpacaError(
+                        .badFormat, "vocabulary: byte piece \(id): found \(pieces.text(id).quoted()), expected \"<0x00>\" to \"<0xFF>\"")
                 }
                 if bytes[Int(byte)] < 0 { bytes[Int(byte)] = TokenID(id) }
             case .unknown, .control, .unused: break

@@ -47,7 +47,8 @@ struct ProtobufReader {
 
     private mutating func take(_ count: Int, _ field: Int) throws(AlpacaError) -> Range<Int> {
         guard count >= 0, count <= end - position else {
-            throw AlpacaError(.truncated, "byte \(position): field \(field) has \(count) bytes, \(end - position) are left (is the file complete?)")
+            throw AlpacaError(
+                .truncated, "byte \(position): field \(field) has \(count) bytes, \(end - position) are left (is the file complete?)")
         }
         defer { position += count }
         return position..<position + count

@@ -39,7 +39,7 @@ package struct SentencePieceModel: Sendable {
         do {
             try self.init(try file.bytes(at: 0, count: file.size))
         } catch {
-            throw error.message.hasPrefix(file.path) ? error : error.inContext(file.path)
+            throw error.inFile(file.path)
         }
     }
 

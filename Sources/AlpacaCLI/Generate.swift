@@ -1,0 +1,94 @@
+import AlpacaEngine
+import ArgumentParser
+
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Answer one prompt, or continue a text.",
+        discussion: """
+            The answer appears while it is written. Without a prompt, or with -, the prompt is read from standard input.
+
+            Examples:
+              alpaca generate model.gguf "写一首五言绝句，题目是《山中》"
+              alpaca generate base.gguf --template none -n 100 "从前有座山，"
+              echo "你好" | alpaca generate model.gguf --json
+            """
+    )
+
+    @OptionGroup var options: ModelOptions
+    @Argument(help: "The prompt; - or nothing: standard input.") var prompt: String?
+    @Option(name: [.customShort("f"), .long], help: "Read the prompt from this file.", completion: .file()) var file: String?
+    @OptionGroup var generation: GenerationOptions
+    @Flag(help: "Print one JSON object at the end instead of the text.") var json = false
+    @Flag(help: "Print counts and speed to standard error.") var stats = false
+
+    func run() throws {
+        let parameters = try generation.parameters()
+        let text = try promptText()
+        let model = try options.open()
+        let session = try options.session(model)
+        var answer: [UInt8] = []
+        let result = try Interrupt.cancelling(session) {
+            try session.generate(text, parameters) { event in
+                if json {
+                    for i in event.text.indices { answer.append(event.text[i]) }
+                    return true
+                }
+                return Console.write(bytes: event.text)
+            }
+        }
+        if json {
+            let report = GenerateReport(text: String(decoding: answer, as: UTF8.self), result: result)
+            Console.print(try JSONReport.text(report))
+        } else {
+            Console.print("")
+        }
+        if stats { Console.error(Console.dim(Statistics.line(result), on: Console.errorIsTerminal)) }
+        if Interrupt.happened { throw ExitCode(130) }
+    }
+
+    private func promptText() throws -> String {
+        if let file {
+            guard prompt == nil else { throw ValidationError("give a prompt or --file, not both") }
+            return try TextFile.read(file)
+        }
+        if let prompt, prompt != "-" { return prompt }
+        if Console.inputIsTerminal { Console.status("Prompt (end with Ctrl-D):\n") }
+        return String(decoding: Console.readAll(), as: UTF8.self)
+    }
+}
+
+/// `generate --json`.
+struct GenerateReport: Encodable {
+    let text, finishReason: String
+    let promptTokens, cachedTokens, generatedTokens: Int
+    let promptSeconds, generationSeconds: Double
+
+    init(text: String, result: GenerationResult) {
+        self.text = text
+        finishReason = result.finishReason.name
+        promptTokens = result.promptTokens
+        cachedTokens = result.cachedTokens
+        generatedTokens = result.generatedTokens
+        promptSeconds = Double(result.promptNanoseconds) / 1e9
+        generationSeconds = Double(result.generationNanoseconds) / 1e9
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case text
+        case finishReason = "finish_reason"
+        case promptTokens = "n_prompt"
+        case cachedTokens = "n_cached"
+        case generatedTokens = "n_generated"
+        case promptSeconds = "prompt_seconds"
+        case generationSeconds = "generation_seconds"
+    }
+}
+
+enum Statistics {
+    static func line(_ result: GenerationResult) -> String {
+        func rounded(_ value: Double) -> String { value > 0 ? "\((value * 10).rounded() / 10)" : "-" }
+        return "prompt: \(result.promptTokens) tokens (\(result.cachedTokens) cached), \(rounded(result.promptTokensPerSecond)) tokens/s; "
+            + "answer: \(result.generatedTokens) tokens, \(rounded(result.generatedTokensPerSecond)) tokens/s; "
+            + "ended by \(result.finishReason.name)"
+    }
+}

@@ -1,0 +1,58 @@
+// Ctrl-C. All threads block SIGINT; one thread waits for it with sigwait and is an ordinary thread, so that what it does is not restricted
+// to what a signal handler may do.
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+import AlpacaEngine
+import Synchronization
+
+enum Interrupt {
+    private static let session = Mutex<Session?>(nil)
+    private static let flag = Atomic<Bool>(false)
+
+    /// Whether Ctrl-C was pressed since ``install()`` or the last ``clear()``.
+    static var happened: Bool { flag.load(ordering: .acquiring) }
+    static func clear() { flag.store(false, ordering: .releasing) }
+
+    static func install() {
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, SIGINT)
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+        // A reader that goes away ends the program by a failed write, not by a signal in the middle of it.
+        signal(SIGPIPE, SIG_IGN)
+        var thread = pthread_t()
+        pthread_create(&thread, nil, waitForInterrupts, nil)
+    }
+
+    /// Ctrl-C cancels `running` while `body` works; at other times it ends the program.
+    static func cancelling<R>(_ running: Session, _ body: () throws -> R) rethrows -> R {
+        session.withLock { $0 = running }
+        defer { session.withLock { $0 = nil } }
+        return try body()
+    }
+
+    fileprivate static func handle() {
+        flag.store(true, ordering: .releasing)
+        let running = session.withLock { $0 }
+        if let running {
+            running.cancel()
+        } else {
+            Console.status("\n")
+            _exit(130)
+        }
+    }
+}
+
+private func waitForInterrupts(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, SIGINT)
+    while true {
+        var signal: Int32 = 0
+        if sigwait(&set, &signal) == 0 { Interrupt.handle() }
+    }
+}

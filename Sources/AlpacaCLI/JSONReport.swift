@@ -1,0 +1,30 @@
+import FoundationEssentials
+
+/// Reports for programs: one JSON value, keys in alphabetical order, so that the same report is the same text.
+enum JSONReport {
+    static func text(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
+
+/// Small text files that a user names.
+enum TextFile {
+    static func read(_ path: String) throws -> String {
+        do {
+            return try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw TextFileError(path: path)
+        }
+    }
+
+    static func write(_ text: String, to path: String) throws {
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+
+    struct TextFileError: Error, CustomStringConvertible {
+        let path: String
+        var description: String { "\(path): cannot be read as UTF-8 text" }
+    }
+}

@@ -1,0 +1,62 @@
+/// A language model, open for use. It is immutable and may be shared by any number of threads and sessions.
+///
+/// ```swift
+/// let model = try Model(path: "models/mini/chinese-alpaca-mini-q8_0.gguf")
+/// let session = try model.makeSession()
+/// for try await piece in session.generate("写一首五言绝句，题目是《山中》") { print(piece, terminator: "") }
+/// ```
+public final class Model: Sendable {
+    public typealias Options = ModelOptions
+
+    /// The path that the model was opened from.
+    public let path: String
+    public let configuration: ModelConfiguration
+    public let tokenizer: Tokenizer
+    /// What is in the file, for people and programs.
+    public let description: ModelDescription
+    /// The template that prompts get when a call asks for `.automatic`, nil for a base model; and why this one.
+    public let template: ChatTemplate?
+    public let templateReason: String
+
+    let llama: LlamaModel
+
+    /// Opens a model file. Headers are read and checked; the weights are not touched.
+    ///
+    /// - Throws: ``AlpacaError`` with the file's name, what was found and what was expected.
+    public init(path: String, options: Options = Options()) throws(AlpacaError) {
+        let loaded = try ModelLoader.load(path, options)
+        self.path = path
+        configuration = loaded.configuration
+        tokenizer = loaded.tokenizer
+        llama = loaded.llama
+        let (template, reason) = ChatTemplate.detect(metadata: loaded.description.metadata, tokenizer: loaded.tokenizer)
+        description = loaded.description.with(template, reason)
+        self.template = template
+        templateReason = reason
+    }
+
+    /// What is in a model's file; also of one that can't be run, as far as it can be told.
+    public static func inspect(path: String) throws(AlpacaError) -> ModelDescription {
+        let description = try ModelDescription(path: path)
+        guard let tokenizer = try? Tokenizer(description.metadata) else { return description }
+        let (template, reason) = ChatTemplate.detect(metadata: description.metadata, tokenizer: tokenizer)
+        return description.with(template, reason)
+    }
+
+    /// The value of a metadata key as text, nil when the file has no such key. Long arrays are shortened.
+    public func metadata(_ key: String) -> String? { description.metadata[key]?.text() }
+
+    /// A conversation with this model. See ``Session``.
+    public func makeSession(_ options: Session.Options = .init()) throws(AlpacaError) -> Session {
+        try Session(self, options)
+    }
+}
+
+extension ModelDescription {
+    fileprivate func with(_ template: ChatTemplate?, _ reason: String) -> ModelDescription {
+        var result = self
+        result.template = template?.name ?? "none"
+        result.templateReason = reason
+        return result
+    }
+}

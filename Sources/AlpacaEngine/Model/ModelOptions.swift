@@ -1,0 +1,14 @@
+/// How a model is opened.
+public struct ModelOptions: Sendable {
+    /// Weights are used where they lie in the file, shared with other processes and loaded when touched. When false the whole file is read
+    /// into memory of its own: slower, but safe from a file that another process cuts short.
+    public var usesMemoryMap = true
+    /// Keeps the weights from being swapped out (`mlock`); fails when the system's limit is too low.
+    public var locksMemory = false
+    /// Asks the system to load the whole file ahead of its use.
+    public var prefetches = false
+    /// Called while the file is read; returning false stops with ``AlpacaError/Code/cancelled``.
+    public var progress: (@Sendable (Progress) -> Bool)?
+
+    public init() {}
+}
