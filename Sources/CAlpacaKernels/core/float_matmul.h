@@ -1,0 +1,133 @@
+/* F32, F16 and BF16 matrices. Each product is 16 partial sums along the columns and one tree (alpaca_kernels.h); any number of columns.
+ *
+ * Up to FEW_TOKENS tokens: rows straight from the file. More: a block of rows and a few tokens are copied to floats, padded with zeros
+ * to a multiple of 16; tiles of FLOAT_ROWS x FLOAT_TOKENS then walk runs of FLOAT_RUN columns, so that the tokens' part stays in the
+ * first-level cache; the partial sums wait in memory from one run to the next. */
+#ifndef ALPACA_FLOAT_MATMUL_H
+#define ALPACA_FLOAT_MATMUL_H
+#include "pack_inputs.h"
+
+enum { FLOAT_RUN = 512, FLOAT_BLOCK = 65536 };
+
+INLINE size_t weight_bytes(int type) { return type == KERN_F32 ? 4 : 2; }
+
+INLINE v16f weights16(int type, const uint8_t *p) {
+    if (type == KERN_F32) return load16((const float *)(const void *)p);
+    const uint16_t *halves = (const uint16_t *)(const void *)p;
+    if (type == KERN_F16) return load_f16(halves);
+    return __builtin_bit_cast(v16f, __builtin_convertvector(*(const v16s_unaligned *)halves, v16u) << 16);
+}
+
+/* The first n (< 16) of 16 weights. */
+INLINE v16f weights_part(int type, const uint8_t *p, size_t n) {
+    uint8_t bytes[LANES * 4] = {0};
+    for (size_t i = 0; i < n * weight_bytes(type); i++) bytes[i] = p[i];
+    return weights16(type, bytes);
+}
+
+INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y,
+                         size_t y_stride) {
+    const size_t step = n_tokens <= 2 ? 4 : 2, left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
+    for (size_t row = first; row < last; row += step) {
+        const uint8_t *rows[4];
+        v16f sums[4][FEW_TOKENS];
+        UNROLL for (size_t i = 0; i < step; i++) {
+            rows[i] = (const uint8_t *)m->base + (row + i < m->rows ? row + i : m->rows - 1) * m->row_bytes;
+            UNROLL for (int t = 0; t < n_tokens; t++) sums[i][t] = 0;
+        }
+        const char *next = (const char *)rows[0] + step * m->row_bytes;
+        for (size_t k = 0; k < whole; k += LANES, next += step * LANES * size) {
+            for (size_t i = 0; i < step * LANES * size; i += 64) __builtin_prefetch(next + i);
+            v16f x[FEW_TOKENS];
+            UNROLL for (int t = 0; t < n_tokens; t++) x[t] = load16(in->x + (size_t)t * in->stride + k);
+            UNROLL for (size_t i = 0; i < step; i++) {
+                const v16f w = weights16(type, rows[i] + k * size);
+                UNROLL for (int t = 0; t < n_tokens; t++) sums[i][t] = fma16(w, x[t], sums[i][t]);
+            }
+        }
+        for (size_t i = 0; i < step && row + i < last; i++) {
+            for (int t = 0; t < n_tokens; t++) {
+                v16f sum = sums[i][t];
+                if (left) {
+                    sum = fma16(weights_part(type, rows[i] + whole * size, left), load_part(in->x + (size_t)t * in->stride + whole, left), sum);
+                }
+                y[(size_t)t * y_stride + row + i] = sum16(sum);
+            }
+        }
+    }
+}
+
+/* Layout of the scratch: `rows` rows of weights, FLOAT_TOKENS tokens, and the partial sums of all their pairs. */
+typedef struct float_block {
+    size_t padded, rows; /* columns rounded up to 16; a multiple of FLOAT_ROWS, 64 at most */
+} float_block;
+
+static float_block float_block_of(size_t columns) {
+    const size_t padded = (columns + LANES - 1) / LANES * LANES;
+    const size_t fit = FLOAT_BLOCK / (padded ? padded : 1) / FLOAT_ROWS * FLOAT_ROWS, most = KERN_ROW_BLOCK / FLOAT_ROWS * FLOAT_ROWS;
+    return (float_block){padded, fit < FLOAT_ROWS ? FLOAT_ROWS : fit > most ? most : fit};
+}
+
+static size_t float_scratch_bytes(size_t columns) {
+    const float_block b = float_block_of(columns);
+    return ((b.rows + FLOAT_TOKENS) * b.padded + b.rows * FLOAT_TOKENS * LANES) * sizeof(float);
+}
+
+/* One run of columns; `sums` holds the tile's partial sums. */
+INLINE void float_tile(const float *w, const float *x, size_t padded, size_t n, v16f *sums) {
+    v16f s[FLOAT_ROWS][FLOAT_TOKENS];
+    UNROLL for (int i = 0; i < FLOAT_ROWS; i++) {
+        UNROLL for (int t = 0; t < FLOAT_TOKENS; t++) s[i][t] = sums[i * FLOAT_TOKENS + t];
+    }
+    for (size_t k = 0; k < n; k += LANES) {
+        v16f a[FLOAT_ROWS];
+        UNROLL for (int i = 0; i < FLOAT_ROWS; i++) a[i] = load16(w + (size_t)i * padded + k);
+        UNROLL for (int t = 0; t < FLOAT_TOKENS; t++) {
+            const v16f b = load16(x + (size_t)t * padded + k);
+            UNROLL for (int i = 0; i < FLOAT_ROWS; i++) s[i][t] = fma16(a[i], b, s[i][t]);
+        }
+    }
+    UNROLL for (int i = 0; i < FLOAT_ROWS; i++) {
+        UNROLL for (int t = 0; t < FLOAT_TOKENS; t++) sums[i * FLOAT_TOKENS + t] = s[i][t];
+    }
+}
+
+INLINE void prefill_float(int type, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride,
+                          float *scratch) {
+    const float_block block = float_block_of(m->columns);
+    const size_t padded = block.padded, left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
+    v16f *sums = (v16f *)(void *)scratch;
+    float *weights = scratch + block.rows * FLOAT_TOKENS * LANES, *inputs = weights + block.rows * padded;
+    for (size_t row = first; row < last; row += block.rows) {
+        const size_t rows = last - row < block.rows ? last - row : block.rows, tiles = (rows + FLOAT_ROWS - 1) / FLOAT_ROWS;
+        for (size_t i = 0; i < tiles * FLOAT_ROWS; i++) {
+            const uint8_t *from = (const uint8_t *)m->base + (i < rows ? row + i : last - 1) * m->row_bytes;
+            float *to = weights + i * padded;
+            for (size_t k = 0; k < whole; k += LANES) store16(to + k, weights16(type, from + k * size));
+            if (left) store16(to + whole, weights_part(type, from + whole * size, left));
+        }
+        for (size_t token = 0; token < in->n_tokens; token += FLOAT_TOKENS) {
+            const size_t tokens = in->n_tokens - token < FLOAT_TOKENS ? in->n_tokens - token : FLOAT_TOKENS;
+            for (size_t t = 0; t < FLOAT_TOKENS; t++) {
+                const float *x = in->x + (t < tokens ? token + t : in->n_tokens - 1) * in->stride;
+                __builtin_memcpy(inputs + t * padded, x, whole * sizeof(float));
+                if (left) store16(inputs + t * padded + whole, load_part(x + whole, left));
+            }
+            for (size_t i = 0; i < tiles * FLOAT_ROWS * FLOAT_TOKENS; i++) sums[i] = 0;
+            for (size_t k = 0; k < padded; k += FLOAT_RUN) {
+                const size_t n = padded - k < FLOAT_RUN ? padded - k : FLOAT_RUN;
+                for (size_t i = 0; i < tiles; i++) {
+                    float_tile(weights + i * FLOAT_ROWS * padded + k, inputs + k, padded, n, sums + i * FLOAT_ROWS * FLOAT_TOKENS);
+                }
+            }
+            for (size_t t = 0; t < tokens; t++) {
+                for (size_t i = 0; i < rows; i++) {
+                    y[(token + t) * y_stride + row + i] =
+                        sum16(sums[i / FLOAT_ROWS * FLOAT_ROWS * FLOAT_TOKENS + i % FLOAT_ROWS * FLOAT_TOKENS + t]);
+                }
+            }
+        }
+    }
+}
+
+#endif

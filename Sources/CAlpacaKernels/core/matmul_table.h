@@ -1,0 +1,92 @@
+/* The table of one CPU path. An isa/matmul_*.c file defines MATMUL_TABLE_NAME, its primitives and its sizes:
+ *   TILE_TOKENS, TILE_HEADER   tokens of a quantized tile, and the file that has it
+ *   LANE_SUMS, NIBBLES         1 for the tile that sums in 16 bits, else 0
+ *   WIDE_OFFSET_BITS           what dot4_wide leaves to be taken away from weights of eight bits: 7 for 128, 0 for nothing
+ *   FLOAT_ROWS, FLOAT_TOKENS   of a float tile
+ *   SPECIALIZED                1: a copy of each decode loop for one, two, three and four tokens
+ * and includes this last. */
+#include "float_matmul.h"
+#include "prefill.h"
+
+#include "../types/q4_0.h"
+#include "../types/q4_1.h"
+#include "../types/q5_0.h"
+#include "../types/q5_1.h"
+#include "../types/q8_0.h"
+#include "../types/q2_k.h"
+#include "../types/q3_k.h"
+#include "../types/q4_k.h"
+#include "../types/q5_k.h"
+#include "../types/q6_k.h"
+
+#define ARGUMENTS const kern_matrix *w, size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride, void *scratch
+#define SEPARATE static __attribute__((noinline)) void
+
+/* Each loop is compiled for each type; the decode loops once for each number of tokens, or, on the path that gains nothing by that
+ * (SPECIALIZED 0), once for all. */
+#define DECODE(type, n) decode(type##_traits, type##_scales, type##_weights, n, w, first, last, in, y, y_stride)
+#define DECODE_FLOAT(type, n) decode_float(type##_id, n, w, first, last, in, y, y_stride)
+#define PREFILL(type) prefill(type##_traits, type##_scales, type##_weights, w, first, last, in, y, y_stride, scratch)
+#define PREFILL_FLOAT(type) prefill_float(type##_id, w, first, last, in, y, y_stride, scratch)
+
+#if SPECIALIZED
+#define LOOPS(type, few, many)                                                                                                         \
+    SEPARATE type##_1(ARGUMENTS) { few(type, 1); }                                                                                     \
+    SEPARATE type##_2(ARGUMENTS) { few(type, 2); }                                                                                     \
+    SEPARATE type##_3(ARGUMENTS) { few(type, 3); }                                                                                     \
+    SEPARATE type##_4(ARGUMENTS) { few(type, 4); }                                                                                     \
+    SEPARATE type##_many(ARGUMENTS) { many(type); }
+#define LOOPS_OF(type) {type##_1, type##_2, type##_3, type##_4, type##_many}
+#else
+#define LOOPS(type, few, many)                                                                                                         \
+    SEPARATE type##_few(ARGUMENTS) { few(type, (int)in->n_tokens); }                                                                   \
+    SEPARATE type##_many(ARGUMENTS) { many(type); }
+#define LOOPS_OF(type) {type##_few, type##_few, type##_few, type##_few, type##_many}
+#endif
+
+enum { f32_id = KERN_F32, f16_id = KERN_F16, bf16_id = KERN_BF16 };
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wunused-parameter"
+LOOPS(f32, DECODE_FLOAT, PREFILL_FLOAT)
+LOOPS(f16, DECODE_FLOAT, PREFILL_FLOAT)
+LOOPS(bf16, DECODE_FLOAT, PREFILL_FLOAT)
+LOOPS(q4_0, DECODE, PREFILL)
+LOOPS(q4_1, DECODE, PREFILL)
+LOOPS(q5_0, DECODE, PREFILL)
+LOOPS(q5_1, DECODE, PREFILL)
+LOOPS(q8_0, DECODE, PREFILL)
+LOOPS(q2_k, DECODE, PREFILL)
+LOOPS(q3_k, DECODE, PREFILL)
+LOOPS(q4_k, DECODE, PREFILL)
+LOOPS(q5_k, DECODE, PREFILL)
+LOOPS(q6_k, DECODE, PREFILL)
+#pragma clang diagnostic pop
+
+/* By number of tokens: 1 ... FEW_TOKENS, and more. */
+typedef void product(ARGUMENTS);
+static product *const products[KERN_TYPE_COUNT][FEW_TOKENS + 1] = {
+    [KERN_F32] = LOOPS_OF(f32),   [KERN_F16] = LOOPS_OF(f16),   [KERN_BF16] = LOOPS_OF(bf16), [KERN_Q4_0] = LOOPS_OF(q4_0), [KERN_Q4_1] = LOOPS_OF(q4_1),
+    [KERN_Q5_0] = LOOPS_OF(q5_0), [KERN_Q5_1] = LOOPS_OF(q5_1), [KERN_Q8_0] = LOOPS_OF(q8_0), [KERN_Q2_K] = LOOPS_OF(q2_k), [KERN_Q3_K] = LOOPS_OF(q3_k),
+    [KERN_Q4_K] = LOOPS_OF(q4_k), [KERN_Q5_K] = LOOPS_OF(q5_k), [KERN_Q6_K] = LOOPS_OF(q6_k),
+};
+
+static void matmul(ARGUMENTS) {
+    if (first >= last || in->n_tokens == 0 || w->type < 0 || w->type >= KERN_TYPE_COUNT) return;
+    product *f = products[w->type][in->n_tokens <= FEW_TOKENS ? in->n_tokens - 1 : FEW_TOKENS];
+    if (f) f(w, first, last, in, y, y_stride, scratch);
+}
+
+static size_t scratch_bytes(size_t columns, size_t n_tokens) {
+    if (n_tokens <= FEW_TOKENS) return 64;
+    const size_t panels = panels_bytes(columns), floats = float_scratch_bytes(columns);
+    return panels > floats ? panels : floats;
+}
+
+const kern_matmul_table MATMUL_TABLE_NAME = {
+    .packed_bytes = packed_bytes,
+    .pack_group = pack_group,
+    .pack_inputs = pack_inputs,
+    .matmul = matmul,
+    .scratch_bytes = scratch_bytes,
+};

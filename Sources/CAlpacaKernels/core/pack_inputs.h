@@ -1,0 +1,121 @@
+/* Inputs to int8, in blocks of 32 with one float scale, laid out for the loop that will read them.
+ *
+ * Few tokens (decode): token after token, a token_block for each 32 inputs.
+ * Many (prefill): groups of TILE_TOKENS tokens, interleaved so that a tile reads one forward stream. A group is, for each block,
+ *   q[8][TILE_TOKENS][4]   words of four inputs, the tokens side by side
+ *   d, d_sum               scale; scale * sum
+ *   start                  minus the sum of the inputs (see below)
+ * and then, for each block, what only some types read: start of the first and of the second sixteen, the two half sums in 16 bits each,
+ * and the sum. Where a tile sums in 16 bits (LANE_SUMS), `start` is two numbers of 16 bits: minus the sums of the inputs 4j, 4j + 1
+ * and of 4j + 2, 4j + 3, as they meet in the tile's lanes. A tile shifts it left by the type's offset_bits and so begins each block
+ * with what the offset of the weights takes away. */
+#ifndef ALPACA_PACK_INPUTS_H
+#define ALPACA_PACK_INPUTS_H
+#include "quant_vectors.h"
+
+enum { FEW_TOKENS = 4, GROUP_ALIGNMENT = 64, STREAM_BYTES = 44 * TILE_TOKENS, SIDE_BYTES = 16 * TILE_TOKENS };
+
+typedef struct token_block {
+    int8_t q[32];
+    float d, d_sum;
+    int32_t sum, halves; /* halves: sums of the first and second sixteen, 16 bits each */
+} token_block;
+
+static size_t group_bytes(size_t blocks) {
+    return (blocks * (STREAM_BYTES + SIDE_BYTES) + GROUP_ALIGNMENT - 1) / GROUP_ALIGNMENT * GROUP_ALIGNMENT;
+}
+
+static size_t pack_group(size_t n_tokens) { return n_tokens <= FEW_TOKENS ? 1 : TILE_TOKENS; }
+
+static size_t packed_bytes(size_t columns, size_t n_tokens) {
+    if (n_tokens <= FEW_TOKENS) return columns / 32 * n_tokens * sizeof(token_block);
+    return (n_tokens + TILE_TOKENS - 1) / TILE_TOKENS * group_bytes(columns / 32);
+}
+
+INLINE int32_t half_sum(s8x16 q) {
+    typedef int16_t s16x8 __attribute__((ext_vector_type(8)));
+    typedef int16_t s16x4 __attribute__((ext_vector_type(4)));
+    const s16x16 wide = __builtin_convertvector(q, s16x16);
+    const s16x8 a = wide.lo + wide.hi;
+    const s16x4 b = a.lo + a.hi;
+    return b.x + b.y + b.z + b.w;
+}
+
+/* scale = amax / 127, each input to the nearest multiple, ties to even. A block that is all but zero counts as zero (its scale's
+ * inverse would overflow); one with an infinity or NaN has no integers, but a scale of NaN. */
+INLINE void quantize_block(const float *x, token_block *out) {
+    const v16f a = load16(x), b = load16(x + LANES);
+    const v16i abs_a = __builtin_bit_cast(v16i, a) & 0x7FFFFFFF, abs_b = __builtin_bit_cast(v16i, b) & 0x7FFFFFFF;
+    const int32_t most = __builtin_reduce_max(abs_a > abs_b ? abs_a : abs_b);
+    const float amax = __builtin_bit_cast(float, most);
+    const bool usable = amax >= 0x1p-120f && most < 0x7F800000;
+    const float inverse = usable ? 127.0f / amax : 0.0f;
+    out->d = usable ? amax / 127.0f : most < 0x7F800000 ? 0.0f : __builtin_nanf("");
+    /* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
+    v16i qa = __builtin_bit_cast(v16i, a * inverse + 0x1.8p23f) - 0x4B400000, qb = __builtin_bit_cast(v16i, b * inverse + 0x1.8p23f) - 0x4B400000;
+    if (!usable) qa = 0, qb = 0;
+    const s8x16 low = __builtin_convertvector(qa, s8x16), high = __builtin_convertvector(qb, s8x16);
+    *(s8x16_unaligned *)out->q = low;
+    *(s8x16_unaligned *)(out->q + 16) = high;
+    const int32_t sum_low = half_sum(low), sum_high = half_sum(high);
+    out->sum = sum_low + sum_high;
+    out->halves = (int32_t)((uint32_t)sum_low & 0xFFFF) | (int32_t)((uint32_t)sum_high << 16);
+    out->d_sum = out->d * (float)out->sum;
+}
+
+/* Minus the sum of sixteen inputs, as a tile's lanes meet it. */
+INLINE int32_t start_of(const int8_t *q, int32_t sum) {
+#if LANE_SUMS
+    int32_t even = 0, odd = 0;
+    for (int i = 0; i < 16; i += 4) even -= q[i] + q[i + 1], odd -= q[i + 2] + q[i + 3];
+    (void)sum;
+    return (int32_t)((uint32_t)even & 0xFFFF) | (int32_t)((uint32_t)odd << 16);
+#else
+    (void)q;
+    return -sum;
+#endif
+}
+
+INLINE int32_t add_starts(int32_t a, int32_t b) {
+#if LANE_SUMS
+    return (int32_t)(((uint32_t)a + (uint32_t)b) & 0xFFFF) | (int32_t)(((uint32_t)a & 0xFFFF0000) + ((uint32_t)b & 0xFFFF0000));
+#else
+    return a + b;
+#endif
+}
+
+/* One token's block into its column of a group. */
+INLINE void interleave(const token_block *from, uint8_t *stream, uint8_t *side, size_t column) {
+    for (size_t j = 0; j < 8; j++) __builtin_memcpy(stream + (j * TILE_TOKENS + column) * 4, from->q + 4 * j, 4);
+    float *d = (float *)(void *)(stream + 32 * TILE_TOKENS) + column;
+    int32_t *start = (int32_t *)(void *)(stream + 40 * TILE_TOKENS) + column, *rare = (int32_t *)(void *)side + column;
+    const int32_t low = start_of(from->q, (int16_t)from->halves), high = start_of(from->q + 16, from->halves >> 16);
+    d[0] = from->d, d[TILE_TOKENS] = from->d_sum;
+    start[0] = add_starts(low, high);
+    rare[0] = low, rare[TILE_TOKENS] = high, rare[2 * TILE_TOKENS] = from->halves, rare[3 * TILE_TOKENS] = from->sum;
+}
+
+static void pack_inputs(const kern_inputs *in, size_t first, size_t last) {
+    const size_t blocks = in->columns / 32;
+    if (in->n_tokens <= FEW_TOKENS) {
+        for (size_t t = first; t < last; t++) {
+            token_block *out = (token_block *)in->packed + t * blocks;
+            for (size_t b = 0; b < blocks; b++) quantize_block(in->x + t * in->stride + 32 * b, out + b);
+        }
+        return;
+    }
+    for (size_t t = first; t < last; t += TILE_TOKENS) {
+        uint8_t *group = (uint8_t *)in->packed + t / TILE_TOKENS * group_bytes(blocks);
+        for (size_t column = 0; column < TILE_TOKENS; column++) {
+            const float *x = t + column < in->n_tokens ? in->x + (t + column) * in->stride : NULL;
+            uint8_t *stream = group, *side = group + blocks * STREAM_BYTES;
+            for (size_t b = 0; b < blocks; b++, stream += STREAM_BYTES, side += SIDE_BYTES) {
+                token_block block = {0};
+                if (x) quantize_block(x + 32 * b, &block);
+                interleave(&block, stream, side, column);
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,112 @@
+/* Many tokens: sixteen rows at a time are unpacked into a panel that one inner loop (the tile) reads for all types and tokens.
+ *
+ * A panel is, for each 32 weights: eight words of four weights of sixteen rows side by side, 512 bytes, and then what of the following
+ * the type has, sixteen numbers each: d, minimum, the integer scales of the two halves, integer minimums.
+ * Blocking: up to four panels of at most PANEL_BLOCKS blocks are packed (they stay in the second-level cache); then each group of
+ * tokens, which stays in the first, meets all of them. Sums are carried over from one run of blocks to the next in the results. */
+#ifndef ALPACA_PREFILL_H
+#define ALPACA_PREFILL_H
+#include "decode.h"
+
+enum { PANEL_ROWS = 16, PANELS = KERN_ROW_BLOCK / PANEL_ROWS, PANEL_BLOCKS = 128, MOST_PANEL_BLOCK_BYTES = 1088 };
+
+INLINE size_t quants_bytes(quant_traits T) { return T.wide && NIBBLES ? 1024 : 512; }
+
+INLINE size_t panel_block_bytes(quant_traits T) {
+    return quants_bytes(T) + 64 + (T.minimums ? 64 : 0) + (T.halves ? 128 : 0) + (T.halves && T.minimums ? 64 : 0);
+}
+
+/* A tile: PANEL_ROWS rows by up to TILE_TOKENS tokens. */
+#include TILE_HEADER
+
+/* Eight rows of a block into a panel's block; h tells which eight of the sixteen. */
+INLINE void pack_block(quant_traits T, const weights8 *w, const scales8 *s, size_t h, uint8_t *out) {
+    u32x8 low[4], high[4];
+    transpose4(w->low, low);
+    transpose4(w->high, high);
+    UNROLL for (size_t j = 0; j < 4; j++) {
+        if (T.wide && NIBBLES) {
+            uint8_t *q = out + h * 512;
+            *(u32x8 *)(q + j * 64) = low[j] & 0x0F0F0F0F, *(u32x8 *)(q + j * 64 + 32) = low[j] >> 4 & 0x0F0F0F0F;
+            *(u32x8 *)(q + j * 64 + 256) = high[j] & 0x0F0F0F0F, *(u32x8 *)(q + j * 64 + 288) = high[j] >> 4 & 0x0F0F0F0F;
+        } else {
+            *(u32x8 *)(out + j * 64 + h * 32) = low[j];
+            *(u32x8 *)(out + j * 64 + h * 32 + 256) = high[j];
+        }
+    }
+    uint8_t *more = out + quants_bytes(T) + h * 32;
+    *(f32x8 *)more = s->d, more += 64;
+    if (T.minimums) *(f32x8 *)more = s->minimum, more += 64;
+    if (T.halves) {
+        *(i32x8 *)more = panel_scale(s->scale[0]);
+        *(i32x8 *)(more + 64) = panel_scale(s->scale[1]), more += 128;
+        if (T.minimums) *(i32x8 *)more = s->minimums;
+    }
+}
+
+/* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. */
+INLINE void pack_panel(quant_traits T, scales_function *scales, weights_function *weights, const kern_matrix *m, size_t row, size_t begin,
+                       size_t n, uint8_t *panel) {
+    for (size_t h = 0; h < 2; h++) {
+        const rows8 r = rows_at(m, row + 8 * h);
+        uint8_t *out = panel;
+        size_t at = begin / (size_t)T.sub_blocks * T.block_bytes;
+        for (size_t b = 0; b < n; b += (size_t)T.sub_blocks, at += T.block_bytes) {
+            scales8 s[8];
+            scales(&r, at, s);
+            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T)) {
+                weights8 w;
+                weights(&r, at, sub, &w);
+                pack_block(T, &w, &s[sub], h, out);
+            }
+        }
+    }
+}
+
+/* A tile into y; what lies behind the last row or token is kept from it. */
+INLINE void run_tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, size_t rows,
+                     size_t tokens, float *y, size_t y_stride, bool resume) {
+    if (rows >= PANEL_ROWS && tokens >= TILE_TOKENS) {
+        tile(T, panel, stream, side, n, TILE_TOKENS, y, y_stride, resume);
+        return;
+    }
+    _Alignas(64) float local[TILE_TOKENS * PANEL_ROWS] = {0};
+    const size_t n_rows = rows < PANEL_ROWS ? rows : PANEL_ROWS, n_tokens = tokens < TILE_TOKENS ? tokens : TILE_TOKENS;
+    for (size_t t = 0; resume && t < n_tokens; t++) {
+        for (size_t i = 0; i < n_rows; i++) local[t * PANEL_ROWS + i] = y[t * y_stride + i];
+    }
+    tile_part(T, panel, stream, side, n, n_tokens, local, PANEL_ROWS, resume);
+    for (size_t t = 0; t < n_tokens; t++) {
+        for (size_t i = 0; i < n_rows; i++) y[t * y_stride + i] = local[t * PANEL_ROWS + i];
+    }
+}
+
+static size_t panels_bytes(size_t columns) {
+    const size_t blocks = (columns / 32 + 7) / 8 * 8;
+    return PANELS * (blocks < PANEL_BLOCKS ? blocks : PANEL_BLOCKS) * MOST_PANEL_BLOCK_BYTES;
+}
+
+INLINE void prefill(quant_traits T, scales_function *scales, weights_function *weights, const kern_matrix *m, size_t first, size_t last,
+                    const kern_inputs *in, float *y, size_t y_stride, uint8_t *scratch) {
+    const size_t blocks = m->columns / 32, runs = (blocks + PANEL_BLOCKS - 1) / PANEL_BLOCKS;
+    const size_t run = ((blocks + runs - 1) / runs + 7) / 8 * 8, block_bytes = panel_block_bytes(T), panel_bytes = run * block_bytes;
+    for (size_t row = first; row < last; row += KERN_ROW_BLOCK) {
+        const size_t rows = last - row < KERN_ROW_BLOCK ? last - row : KERN_ROW_BLOCK;
+        for (size_t begin = 0; begin < blocks; begin += run) {
+            const size_t n = blocks - begin < run ? blocks - begin : run;
+            for (size_t i = 0; i < rows; i += PANEL_ROWS) {
+                pack_panel(T, scales, weights, m, row + i, begin, n, scratch + i / PANEL_ROWS * panel_bytes);
+            }
+            for (size_t t = 0; t < in->n_tokens; t += TILE_TOKENS) {
+                const uint8_t *group = (const uint8_t *)in->packed + t / TILE_TOKENS * group_bytes(blocks);
+                for (size_t i = 0; i < rows; i += PANEL_ROWS) {
+                    run_tile(T, scratch + i / PANEL_ROWS * panel_bytes, group + begin * STREAM_BYTES,
+                             group + blocks * STREAM_BYTES + begin * SIDE_BYTES, n, rows - i, in->n_tokens - t, y + t * y_stride + row + i,
+                             y_stride, begin > 0);
+                }
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* The tile for AVX2: products of bytes are summed in 16-bit lanes, and in 32 bits once a block (or half a block, where the halves have
+ * scales of their own, which then cost nothing: they take the place of the ones that the 16-bit lanes are multiplied by).
+ *
+ * Why 16 bits suffice: inputs are -127 ... 127, so a lane, which takes sixteen products of a block, stays within 16 * 15 * 127 = 30480
+ * for weights of four bits, and within 16 * 16 * 127 = 32512 for five bits less 16; eight products of six bits less 32 as well.
+ * Sums may wrap on the way. Five bits without an offset are treated as if they had one, given back at the end in 32 bits; eight bits are
+ * two weights of four, for eight rows at a time. */
+INLINE i32x8 panel_scale(i32x8 scale) { return (scale & 0xFFFF) | scale << 16; }
+
+INLINE __m256i bcast(const void *p) {
+    int32_t word;
+    __builtin_memcpy(&word, p, 4);
+    return _mm256_set1_epi32(word);
+}
+
+/* Words begin ..< end of a block's eight, onto sums[token][half of the rows]. */
+INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, int end, int tokens, __m256i sums[][2]) {
+    UNROLL for (int j = begin; j < end; j++) {
+        const __m256i w0 = _mm256_load_si256((const __m256i *)(panel + 64 * j)), w1 = _mm256_load_si256((const __m256i *)(panel + 64 * j + 32));
+        UNROLL for (int c = 0; c < tokens; c++) {
+            const __m256i a = bcast(stream + (j * TILE_TOKENS + c) * 4);
+            sums[c][0] = _mm256_add_epi16(sums[c][0], _mm256_maddubs_epi16(w0, a));
+            sums[c][1] = _mm256_add_epi16(sums[c][1], _mm256_maddubs_epi16(w1, a));
+        }
+    }
+}
+
+INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, int tokens, float *y,
+                 size_t y_stride, bool resume) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    f32x8 sums[TILE_TOKENS][2];
+    UNROLL for (int c = 0; c < tokens; c++) {
+        for (int h = 0; h < 2; h++) sums[c][h] = resume ? load8(y + (size_t)c * y_stride + 8 * h) : (f32x8)0.0f;
+    }
+    for (size_t b = 0; b < n; b++, panel += panel_block_bytes(T), stream += STREAM_BYTES, side += SIDE_BYTES) {
+        const float *d = (const float *)(const void *)(stream + 32 * TILE_TOKENS), *d_sum = d + TILE_TOKENS;
+        const int32_t *start = (const int32_t *)(const void *)(stream + 40 * TILE_TOKENS), *rare = (const int32_t *)(const void *)side;
+        const uint8_t *more = panel + quants_bytes(T);
+        const f32x8 *weight_d = (const f32x8 *)more, *minimum = (const f32x8 *)(more + 64);
+        const __m256i *scale = (const __m256i *)(more + (T.minimums ? 128 : 64)), *minimums = scale + 4;
+        __m256i dots[TILE_TOKENS][2], s[TILE_TOKENS][2];
+        if (T.wide) {
+            UNROLL for (int h = 0; h < 2; h++) {
+                UNROLL for (int c = 0; c < tokens; c++) s[c][0] = _mm256_setzero_si256(), s[c][1] = _mm256_slli_epi16(bcast(start + c), 3);
+                tile_words(panel + 512 * h, stream, 0, 8, tokens, s);
+                UNROLL for (int c = 0; c < tokens; c++) {
+                    dots[c][h] = _mm256_add_epi32(_mm256_madd_epi16(s[c][0], ones), _mm256_madd_epi16(s[c][1], _mm256_set1_epi16(16)));
+                }
+            }
+        } else if (T.halves) {
+            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = T.offset_bits ? _mm256_slli_epi16(bcast(rare + c), T.offset_bits) : _mm256_setzero_si256();
+            tile_words(panel, stream, 0, 4, tokens, s);
+            UNROLL for (int c = 0; c < tokens; c++) {
+                for (int h = 0; h < 2; h++) dots[c][h] = _mm256_madd_epi16(s[c][h], scale[h]);
+                s[c][0] = s[c][1] = T.offset_bits ? _mm256_slli_epi16(bcast(rare + TILE_TOKENS + c), T.offset_bits) : _mm256_setzero_si256();
+            }
+            tile_words(panel, stream, 4, 8, tokens, s);
+            UNROLL for (int c = 0; c < tokens; c++) {
+                for (int h = 0; h < 2; h++) dots[c][h] = _mm256_add_epi32(dots[c][h], _mm256_madd_epi16(s[c][h], scale[2 + h]));
+            }
+        } else {
+            const int offset_bits = T.five_bits ? 4 : T.offset_bits;
+            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = offset_bits ? _mm256_slli_epi16(bcast(start + c), offset_bits) : _mm256_setzero_si256();
+            tile_words(panel, stream, 0, 8, tokens, s);
+            UNROLL for (int c = 0; c < tokens; c++) {
+                for (int h = 0; h < 2; h++) {
+                    dots[c][h] = _mm256_madd_epi16(s[c][h], ones);
+                    if (T.five_bits) dots[c][h] = _mm256_add_epi32(dots[c][h], _mm256_slli_epi32(bcast(rare + 3 * TILE_TOKENS + c), 4));
+                }
+            }
+        }
+        UNROLL for (int c = 0; c < tokens; c++) {
+            for (int h = 0; h < 2; h++) {
+                sums[c][h] = fma8(to_float((i32x8)dots[c][h]), weight_d[h] * d[c], sums[c][h]);
+                if (T.minimums && T.halves) {
+                    const i32x8 products = (i32x8)_mm256_madd_epi16(minimums[h], bcast(rare + 2 * TILE_TOKENS + c));
+                    sums[c][h] = fma8(to_float(products), minimum[h] * d[c], sums[c][h]);
+                } else if (T.minimums) {
+                    sums[c][h] = fma8(minimum[h], (f32x8)d_sum[c], sums[c][h]);
+                }
+            }
+        }
+    }
+    UNROLL for (int c = 0; c < tokens; c++) {
+        for (int h = 0; h < 2; h++) store8(y + (size_t)c * y_stride + 8 * h, sums[c][h]);
+    }
+}
+
+INLINE void tile_part(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, size_t tokens, float *y,
+                      size_t y_stride, bool resume) {
+    if (tokens <= 2) {
+        tile(T, panel, stream, side, n, 2, y, y_stride, resume);
+    } else {
+        tile(T, panel, stream, side, n, TILE_TOKENS, y, y_stride, resume);
+    }
+}

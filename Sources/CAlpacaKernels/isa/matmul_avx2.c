@@ -1,0 +1,40 @@
+/* AVX2, FMA, F16C: products of bytes in 16-bit lanes. */
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#include "x86_primitives.h"
+
+INLINE v16f load_f16(const uint16_t *p) {
+    v16f x;
+    x.lo = (v8f)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+    x.hi = (v8f)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));
+    return x;
+}
+
+/* Weights of up to seven bits: no pair of products leaves 16 bits. */
+INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) {
+    return sum + (i32x8)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)w, (__m256i)a), _mm256_set1_epi16(1));
+}
+
+/* Weights of up to six bits less one: nor do two pairs. */
+INLINE i32x8 dot8(u8x32 w, s8x32 a, u8x32 w2, s8x32 a2) {
+    const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16((__m256i)w, (__m256i)a), _mm256_maddubs_epi16((__m256i)w2, (__m256i)a2));
+    return (i32x8)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+/* w - 128 as sign and amount, the sign given to the input: two products of 128 * 127 stay in 16 bits. */
+INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) {
+    const __m256i q = (__m256i)(w ^ 128);
+    return dot4(sum, (u8x32)_mm256_abs_epi8(q), (s8x32)_mm256_sign_epi8((__m256i)a, q));
+}
+
+enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 0, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 };
+#define SPECIALIZED 1
+#define LANE_SUMS 1
+#define NIBBLES 1
+#define TILE_HEADER "tile_maddubs.h"
+#define MATMUL_TABLE_NAME kern_matmul_avx2
+extern const kern_matmul_table kern_matmul_avx2;
+#include "../core/matmul_table.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,27 @@
+/* Q2_K: for each 32 weights + float(scale0 * sum q a + scale1 * sum' q a) * (d * d_a), then
+ * + float(minimum0 * sum a + minimum1 * sum' a) * (-dmin * d_a); sum is over the first sixteen, sum' over the others.
+ * Sixteen scales (low nibble) and minimums (high nibble); each 32 bytes of qs hold four runs of 32 weights, lowest bits first. */
+static const quant_traits q2_k_traits = {.block_bytes = sizeof(kern_q2_k), .sub_blocks = 8, .minimums = true, .halves = true};
+
+INLINE void q2_k_scales(const rows8 *r, size_t at, scales8 *s) {
+    u32x8 words[4];
+    words_of_rows(r, at, words);
+    const size_t tail = at + offsetof(kern_q2_k, d);
+    const u32x8 both = {word_at(r->row[0] + tail), word_at(r->row[1] + tail), word_at(r->row[2] + tail), word_at(r->row[3] + tail),
+                        word_at(r->row[4] + tail), word_at(r->row[5] + tail), word_at(r->row[6] + tail), word_at(r->row[7] + tail)};
+    const f32x8 d = f32_from_f16x8(both & 0xFFFF), minimum = -f32_from_f16x8(both >> 16);
+    UNROLL for (int k = 0; k < 8; k++) {
+        const u32x8 two = words[k / 2] >> (k % 2 * 16);
+        s[k].d = d, s[k].minimum = minimum;
+        s[k].scale[0] = (i32x8)(two & 15), s[k].scale[1] = (i32x8)(two >> 8 & 15);
+        s[k].minimums = (i32x8)((two >> 4 & 15) | (two << 4 & 0xF0000));
+    }
+}
+
+INLINE void q2_k_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
+    const size_t qs = at + offsetof(kern_q2_k, qs) + (size_t)sub / 4 * 32;
+    UNROLL for (int i = 0; i < 4; i++) {
+        w->low[i] = shifted_right(bytes_of_rows(r, i, qs), sub % 4 * 2) & 3;
+        w->high[i] = shifted_right(bytes_of_rows(r, i, qs + 16), sub % 4 * 2) & 3;
+    }
+}

@@ -1,0 +1,27 @@
+/* Q3_K: for each 32 weights + float(scale0 * sum (q - 4) a + scale1 * sum' (q - 4) a) * (d * d_a).
+ * As Q2_K without minimums; a third bit per weight: bit `sub` of hmask. Scales have six bits, less 32: scale s has its low four in a
+ * nibble of scales[s % 8] and its top two in scales[8 + s % 4]. */
+static const quant_traits q3_k_traits = {.block_bytes = sizeof(kern_q3_k), .sub_blocks = 8, .offset_bits = 2, .halves = true};
+
+INLINE void q3_k_scales(const rows8 *r, size_t at, scales8 *s) {
+    /* The last sixteen bytes of a block: two of qs, twelve of scales, d. */
+    u32x8 words[4];
+    words_of_rows(r, at + sizeof(kern_q3_k) - 16, words);
+    const u32x8 a = words[0] >> 16 | words[1] << 16, b = words[1] >> 16 | words[2] << 16, top = words[2] >> 16 | words[3] << 16;
+    const u32x8 low[4] = {a & 0x0F0F0F0F, b & 0x0F0F0F0F, a >> 4 & 0x0F0F0F0F, b >> 4 & 0x0F0F0F0F};
+    const f32x8 d = f32_from_f16x8(words[3] >> 16);
+    UNROLL for (int k = 0; k < 8; k++) {
+        const u32x8 four = low[k / 2] | (top >> (k / 2 * 2) & 0x03030303) << 4, two = four >> (k % 2 * 16);
+        s[k].d = d;
+        s[k].scale[0] = (i32x8)(two & 63) - 32, s[k].scale[1] = (i32x8)(two >> 8 & 63) - 32;
+    }
+}
+
+INLINE void q3_k_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
+    const size_t qs = at + offsetof(kern_q3_k, qs) + (size_t)sub / 4 * 32, hmask = at + offsetof(kern_q3_k, hmask);
+    UNROLL for (int i = 0; i < 4; i++) {
+        w->low[i] = (shifted_right(bytes_of_rows(r, i, qs), sub % 4 * 2) & 3) | (shifted_right(bytes_of_rows(r, i, hmask), sub - 2) & 4);
+        w->high[i] = (shifted_right(bytes_of_rows(r, i, qs + 16), sub % 4 * 2) & 3) |
+                     (shifted_right(bytes_of_rows(r, i, hmask + 16), sub - 2) & 4);
+    }
+}

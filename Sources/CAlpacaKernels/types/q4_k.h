@@ -1,0 +1,25 @@
+/* Q4_K: for each 32 weights + float(sum q a) * ((d * scale) * d_a), then + -(dmin * minimum) * (d_a * sum a).
+ * Each 32 bytes of qs: 32 weights in the low nibbles, the next 32 in the high ones. */
+static const quant_traits q4_k_traits = {.block_bytes = sizeof(kern_q4_k), .sub_blocks = 8, .minimums = true};
+
+/* d, dmin and the eight scales and minimums of six bits: 0 ..< 4 in the low bits of bytes 0 ..< 4 and 4 ..< 8, whose top two bits
+ * complete the nibbles of bytes 8 ..< 12. All are in the first sixteen bytes of the block. */
+INLINE void q4_k_scales(const rows8 *r, size_t at, scales8 *s) {
+    u32x8 words[4];
+    words_of_rows(r, at, words);
+    const f32x8 d = f32_from_f16x8(words[0] & 0xFFFF), dmin = -f32_from_f16x8(words[0] >> 16);
+    const u32x8 scales[2] = {words[1] & 0x3F3F3F3F, (words[3] & 0x0F0F0F0F) | (words[1] >> 2 & 0x30303030)};
+    const u32x8 minimums[2] = {words[2] & 0x3F3F3F3F, (words[3] >> 4 & 0x0F0F0F0F) | (words[2] >> 2 & 0x30303030)};
+    UNROLL for (int k = 0; k < 8; k++) {
+        s[k].d = d * to_float((i32x8)(scales[k / 4] >> (k % 4 * 8) & 63));
+        s[k].minimum = dmin * to_float((i32x8)(minimums[k / 4] >> (k % 4 * 8) & 63));
+    }
+}
+
+INLINE void q4_k_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
+    const size_t qs = at + offsetof(kern_q4_k, qs) + (size_t)sub / 2 * 32;
+    UNROLL for (int i = 0; i < 4; i++) {
+        w->low[i] = shifted_right(bytes_of_rows(r, i, qs), sub % 2 * 4) & 15;
+        w->high[i] = shifted_right(bytes_of_rows(r, i, qs + 16), sub % 2 * 4) & 15;
+    }
+}
