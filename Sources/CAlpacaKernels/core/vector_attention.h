@@ -8,12 +8,11 @@
  *   at the end       o / (the tree sum of l)
  *
  * Rows are the queries that share a KV head: row r is head r % n_group of token r / n_group, so rows come by position. A call with
- * few rows (decode) reads keys and values straight from the cache, each block once, front to back, as the hardware likes to prefetch
- * it. With many rows, blocks of ROW_BLOCK rows go over the cache together: each key block is widened to floats once for all of them,
+ * few rows (decode) reads keys and values straight from the cache; see `tile` for how memory is kept busy. With many rows, blocks of ROW_BLOCK rows go over the cache together: each key block is widened to floats once for all of them,
  * and tiles of TILE_ROWS rows by TILE_VECTORS vectors are kept in registers.
  *
  * The isa file chooses TILE_ROWS (4, 6 or 8), TILE_VECTORS, ACCUMULATORS (how many v16f its registers hold beside a step's inputs)
- * and FEW_ROWS: speed only, not bits. A new kind of cache needs a case in load_kind and in kv_store. */
+ * and STREAM_ROWS (with so few rows memory is slower than the core): speed only, not bits. A new kind of cache needs a case in load_kind and in kv_store. */
 #ifndef ALPACA_VECTOR_ATTENTION_H
 #define ALPACA_VECTOR_ATTENTION_H
 #include "vector_exp.h"
@@ -21,7 +20,8 @@
 enum {
     BLOCK = KERN_KEY_BLOCK,
     GROUPS = BLOCK / LANES,
-    ROW_BLOCK = 48, /* a multiple of every TILE_ROWS; widening a block of keys then costs some 6 % of using it */
+    ROW_BLOCK = 96, /* a multiple of every TILE_ROWS; widening a block of keys then costs some 5 % of using it */
+    FEW_ROWS = 8,   /* up to so many, widening does not pay */
 };
 _Static_assert(GROUPS == 4, "a block's sums are written out for four groups of one vector");
 
@@ -41,10 +41,12 @@ typedef struct attention_state {
 } attention_state;
 
 /* The right-hand side of a product over one block, in the cache or widened: the keys (a step is a component, its four vectors are the
- * keys) or the values (a step is a key, its vectors are the components). Vector v of step i begins at element i * step + v * vector. */
+ * keys) or the values (a step is a key, its vectors are the components). Vector v of step i begins at element i * step + v * vector.
+ * `next` is what will be read from the cache after this panel, NULL for a widened one. */
 typedef struct panel {
     const void *base;
     size_t step, vector;
+    const char *next;
 } panel;
 
 INLINE v16f load_kind(int kind, const void *p, size_t index) {
@@ -56,13 +58,16 @@ INLINE size_t kind_bytes(int kind) { return kind == KERN_F16 ? 2 : 4; }
 enum { SCORES, OUTPUTS };
 
 /* A tile of a product: R rows (of queries, or of weights) by C vectors, over the first `steps` steps. SCORES are stored, OUTPUTS added
- * to the corrected o. What, kind, R <= 8 and C <= 8 are constants after inlining, and the arrays become registers. With `fetch`, the
- * rest of a step that lies in the cache, for the tiles that come next, is asked for along with the tile's own part: so memory sees one
- * forward stream. */
-INLINE void tile(int what, int kind, int R, int C, const attention_state *s, size_t row, panel b, size_t vector, size_t steps, int fetch) {
+ * to the corrected o. what, kind, R <= 8 and C <= 8 are constants after inlining, and the arrays become registers.
+ *
+ * Reading from the cache, up to STREAM_ROWS rows wait for memory: then the first tile of a step asks for the rest of that step too, so
+ * that the hardware's prefetcher sees one forward stream, which nothing beats. With more rows the core is slower than memory, and asks
+ * for the next panel at the pace at which it consumes this one. */
+INLINE void tile(int what, int kind, int R, int C, const attention_state *s, size_t row, panel b, size_t vector, size_t steps) {
     const size_t a_stride = what == SCORES ? s->head_dim : BLOCK;
     const float *a = (what == SCORES ? s->queries : s->weights) + row * a_stride;
-    const size_t bytes = LANES * kind_bytes(kind), all = what == SCORES ? GROUPS : 8;
+    const size_t bytes = LANES * kind_bytes(kind), read = C * bytes, all = (what == SCORES ? GROUPS : 8) * bytes;
+    const int fetch_rest = R <= STREAM_ROWS && read < all && b.next && vector == 0, fetch_next = R > STREAM_ROWS && b.next;
     v16f sum[8][8], right[8];
     UNROLL for (int r = 0; r < R; r++) {
         UNROLL for (int c = 0; c < C; c++) sum[r][c] = 0.0f;
@@ -70,11 +75,12 @@ INLINE void tile(int what, int kind, int R, int C, const attention_state *s, siz
     for (size_t i = 0; i < steps; i++) {
         const size_t at = i * b.step + vector * b.vector;
         UNROLL for (int c = 0; c < C; c++) right[c] = load_kind(kind, b.base, at + c * b.vector);
-        if (fetch) {
-            const char *next = (const char *)b.base + at * kind_bytes(kind);
-            UNROLL for (size_t ahead = 64; ahead < all * bytes; ahead += 64) {
-                if (ahead >= C * bytes) __builtin_prefetch(next + ahead, 0, 3);
-            }
+        if (fetch_rest) {
+            const char *rest = (const char *)b.base + at * kind_bytes(kind);
+            UNROLL for (size_t behind = read < 64 ? 64 : read; behind < all; behind += 64) __builtin_prefetch(rest + behind, 0, 3);
+        }
+        if (fetch_next) {
+            UNROLL for (size_t c = 0; c < read; c += 64) __builtin_prefetch(b.next + (vector * steps + i * C) * bytes + c, 0, 2);
         }
         UNROLL for (int r = 0; r < R; r++) {
             const v16f left = a[r * a_stride + i];
@@ -97,19 +103,19 @@ INLINE void few_rows(int what, int kind, int R, const attention_state *s, size_t
     const size_t vectors = what == SCORES ? GROUPS : s->width / LANES;
     size_t v = 0;
     if (R * 8 <= ACCUMULATORS) {
-        for (; v + 8 <= vectors; v += 8) tile(what, kind, R, 8, s, row, b, v, steps, 0);
+        for (; v + 8 <= vectors; v += 8) tile(what, kind, R, 8, s, row, b, v, steps);
     }
     if (R * 4 <= ACCUMULATORS) {
-        for (; v + 4 <= vectors; v += 4) tile(what, kind, R, 4, s, row, b, v, steps, v == 0);
+        for (; v + 4 <= vectors; v += 4) tile(what, kind, R, 4, s, row, b, v, steps);
     }
     if (R * 2 <= ACCUMULATORS) {
-        for (; v + 2 <= vectors; v += 2) tile(what, kind, R, 2, s, row, b, v, steps, v == 0);
+        for (; v + 2 <= vectors; v += 2) tile(what, kind, R, 2, s, row, b, v, steps);
     }
-    for (; v < vectors; v++) tile(what, kind, R, 1, s, row, b, v, steps, v == 0);
+    for (; v < vectors; v++) tile(what, kind, R, 1, s, row, b, v, steps);
 }
 
 INLINE void few(int what, int kind, const attention_state *s, size_t row, size_t end, panel b, size_t steps) {
-    if (FEW_ROWS >= 8) {
+    if (ACCUMULATORS >= 16) {
         for (; row + 8 <= end; row += 8) few_rows(what, kind, 8, s, row, b, steps);
     }
     for (; row + 4 <= end; row += 4) few_rows(what, kind, 4, s, row, b, steps);
@@ -130,9 +136,10 @@ static void few_outputs(int kind, const attention_state *s, size_t row, size_t e
 /* ---- Many rows: a strip of the widened block stays in L1 while the rows walk along it. ---- */
 
 INLINE void strip(int what, int C, const attention_state *s, size_t row, size_t end, panel b, size_t vector, size_t steps) {
-    for (; row + TILE_ROWS <= end; row += TILE_ROWS) tile(what, KERN_F32, TILE_ROWS, C, s, row, b, vector, steps, 0);
-    for (; row + 2 <= end; row += 2) tile(what, KERN_F32, 2, C, s, row, b, vector, steps, 0);
-    for (; row < end; row++) tile(what, KERN_F32, 1, C, s, row, b, vector, steps, 0);
+    for (; row + TILE_ROWS <= end; row += TILE_ROWS) tile(what, KERN_F32, TILE_ROWS, C, s, row, b, vector, steps);
+    for (; row + 4 <= end; row += 4) tile(what, KERN_F32, 4, C, s, row, b, vector, steps);
+    for (; row + 2 <= end; row += 2) tile(what, KERN_F32, 2, C, s, row, b, vector, steps);
+    for (; row < end; row++) tile(what, KERN_F32, 1, C, s, row, b, vector, steps);
 }
 
 INLINE void many(int what, const attention_state *s, size_t row, size_t end, panel b, size_t steps) {
@@ -156,7 +163,7 @@ INLINE void widen_keys_of(int kind, const attention_state *s, const void *keys) 
 static panel widen_keys(const attention_state *s, const void *keys, int kind) {
     if (kind == KERN_F16) widen_keys_of(KERN_F16, s, keys);
     else widen_keys_of(KERN_F32, s, keys);
-    return (panel){s->keys, LANES, s->head_dim * LANES};
+    return (panel){s->keys, LANES, s->head_dim * LANES, 0};
 }
 
 INLINE void widen_values_of(int kind, const attention_state *s, const void *values, size_t n_keys) {
@@ -176,7 +183,7 @@ INLINE void widen_values_of(int kind, const attention_state *s, const void *valu
 static panel widen_values(const attention_state *s, const void *values, size_t n_keys, int kind) {
     if (kind == KERN_F16) widen_values_of(KERN_F16, s, values, n_keys);
     else widen_values_of(KERN_F32, s, values, n_keys);
-    return (panel){s->values, LANES, BLOCK * LANES};
+    return (panel){s->values, LANES, BLOCK * LANES, 0};
 }
 
 /* ---- Softmax of a row's block: scores to weights p, and m, c, l brought up to date. ---- */
@@ -249,11 +256,12 @@ static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_
     for (size_t first_key = 0; first_key < longest; first_key += BLOCK, keys += key_bytes, values += value_bytes) {
         size_t active = 0; /* rows of earlier positions are done */
         while (first_position + (begin + active) / n_group < first_key) active++;
-        if (is_few) few_scores(key_kind, s, active, rows, (panel){keys, BLOCK, LANES});
+        if (is_few) few_scores(key_kind, s, active, rows, (panel){keys, BLOCK, LANES, values});
         else many(SCORES, s, active, rows, widen_keys(s, keys, key_kind), head_dim);
 
         const size_t last = longest - first_key; /* keys of this block that the last row sees */
-        const panel block = direct ? (panel){values, head_dim, LANES} : widen_values(s, values, last < BLOCK ? last : BLOCK, value_kind);
+        const panel block = direct ? (panel){values, head_dim, LANES, keys + key_bytes}
+                                   : widen_values(s, values, last < BLOCK ? last : BLOCK, value_kind);
         for (size_t run = active, next; run < rows; run = next) { /* rows that see equally many keys of this block */
             const size_t seen = first_position + (begin + run) / n_group + 1 - first_key;
             const size_t n_keys = seen < BLOCK ? seen : BLOCK;

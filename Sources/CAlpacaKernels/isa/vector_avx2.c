@@ -18,7 +18,7 @@ INLINE void store_f16(uint16_t *p, v16f x) {
     _mm_storeu_si128((__m128i *)(p + 8), _mm256_cvtps_ph((__m256)x.hi, _MM_FROUND_TO_NEAREST_INT));
 }
 
-enum { TILE_ROWS = 6, TILE_VECTORS = 1, ACCUMULATORS = 4, FEW_ROWS = 4 };
+enum { TILE_ROWS = 6, TILE_VECTORS = 1, ACCUMULATORS = 4, STREAM_ROWS = 1 };
 
 #define VECTOR_TABLE_NAME kern_vector_avx2
 extern const kern_vector_table kern_vector_avx2;

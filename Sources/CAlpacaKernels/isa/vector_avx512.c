@@ -11,7 +11,7 @@ INLINE void store_f16(uint16_t *p, v16f x) {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT));
 }
 
-enum { TILE_ROWS = 8, TILE_VECTORS = 2, ACCUMULATORS = 16, FEW_ROWS = 8 };
+enum { TILE_ROWS = 8, TILE_VECTORS = 2, ACCUMULATORS = 16, STREAM_ROWS = 2 };
 
 #define VECTOR_TABLE_NAME kern_vector_avx512
 extern const kern_vector_table kern_vector_avx512;

@@ -17,7 +17,7 @@ INLINE v16f fma16(v16f a, v16f b, v16f c) {
 }
 #endif
 
-enum { TILE_ROWS = 4, TILE_VECTORS = 1, ACCUMULATORS = 4, FEW_ROWS = 4 };
+enum { TILE_ROWS = 4, TILE_VECTORS = 1, ACCUMULATORS = 4, STREAM_ROWS = 1 };
 
 #define VECTOR_TABLE_NAME kern_vector_generic
 extern const kern_vector_table kern_vector_generic;
