@@ -76,7 +76,7 @@ package final class GGUFReader: TensorSource {
         return try body(unsafe UnsafeRawBufferPointer(bytes).bytes)
     }
 
-    private static func alignment(_ metadata: GGUFMetadata) throws(AlpacaError) -> Int {
+    static func alignment(_ metadata: GGUFMetadata) throws(AlpacaError) -> Int {
         guard let alignment = try metadata.uintIfPresent(GGUFKey.alignment) else { return 32 }
         guard alignment >= 8, alignment <= Limits.alignment, alignment & (alignment - 1) == 0 else {
             throw AlpacaError(

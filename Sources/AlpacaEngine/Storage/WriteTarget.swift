@@ -1,0 +1,144 @@
+// What AtomicFileWriter needs to know and do about a name: what stands there, the folder, temporary names and those left over.
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+struct WriteTarget {
+    /// The path without its last part; "." or "/" where that is all there is.
+    let folder: String
+    let name: String
+
+    init(_ path: String) {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+            folder = "."
+            name = path
+            return
+        }
+        folder = slash == path.startIndex ? "/" : String(path[..<slash])
+        name = String(path[path.utf8.index(after: slash)...])
+    }
+
+    struct Existing {
+        let mode: mode_t
+        let isNullDevice: Bool
+    }
+
+    /// What stands at `path`, nil if nothing; throws when that must not be replaced.
+    static func check(_ path: String, overwrite: Bool, inputs: [InputFile]) throws(AlpacaError) -> Existing? {
+        var found = stat()
+        guard unsafe stat(path, &found) == 0 else {
+            let reason = errno
+            // A link to nothing counts as nothing: it is replaced by the file.
+            guard reason == ENOENT else { throw InputFile.error("cannot write", path: path, reason) }
+            guard !WriteTarget(path).name.isEmpty else { throw AlpacaError(.invalidArgument, "\(path): expected a file's name") }
+            return nil
+        }
+        for input in inputs {
+            var status = stat()
+            if unsafe fstat(input.descriptor, &status) == 0, status.st_dev == found.st_dev, status.st_ino == found.st_ino {
+                throw AlpacaError(.invalidArgument, "\(path): the output is one of the inputs, \(input.path.quoted())")
+            }
+        }
+        switch found.st_mode & S_IFMT {
+        case S_IFREG:
+            guard overwrite else { throw exists(path) }
+            return Existing(mode: found.st_mode & 0o7777, isNullDevice: false)
+        case S_IFCHR:
+            var null = stat()
+            if unsafe stat("/dev/null", &null) == 0, null.st_rdev == found.st_rdev { return Existing(mode: 0, isNullDevice: true) }
+        default: break
+        }
+        let what = found.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file (a pipe, socket or device)"
+        throw AlpacaError(.io, "\(path): found \(what), expected a file or nothing")
+    }
+
+    static func exists(_ path: String) -> AlpacaError {
+        AlpacaError(.invalidArgument, "\(path): there is a file of that name already; choose another, or allow it to be overwritten")
+    }
+
+    // MARK: Temporary names
+
+    private static let suffix = ".alpaca-tmp"
+
+    /// Begins all temporary names of this target. File systems take 255 bytes.
+    private var prefix: String { "." + String(decoding: name.utf8.prefix(180), as: UTF8.self) + "." }
+
+    func temporaryPath() -> String {
+        var random = SystemRandomNumberGenerator()
+        return "\(folder)/\(prefix)\(getpid()).\(String(random.next() as UInt64, radix: 16))\(WriteTarget.suffix)"
+    }
+
+    /// Removes what writers of this name left that were killed: files of exactly our form, untouched for a minute, that nobody has locked.
+    func removeLeftovers() {
+        guard let directory = unsafe opendir(folder) else { return }
+        defer { unsafe _ = closedir(directory) }
+        while let entry = unsafe readdir(directory) {
+            // d_name ends with a zero byte inside the entry, which lives until the next readdir.
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if isTemporary(name) { WriteTarget.removeIfAbandoned("\(folder)/\(name)") }
+        }
+    }
+
+    private func isTemporary(_ entry: String) -> Bool {
+        guard entry.hasPrefix(prefix), entry.hasSuffix(WriteTarget.suffix),
+            entry.utf8.count > prefix.utf8.count + WriteTarget.suffix.utf8.count
+        else { return false }
+        let middle = entry.dropFirst(prefix.count).dropLast(WriteTarget.suffix.count).split(
+            separator: ".", omittingEmptySubsequences: false)
+        return middle.count == 2 && Int32(middle[0]) != nil && UInt64(middle[1], radix: 16) != nil
+    }
+
+    private static func removeIfAbandoned(_ path: String) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, time(nil) - 60 > status.st_mtim.tv_sec,
+            flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        else { return }
+        unsafe _ = unlink(path)
+    }
+
+    /// Makes the folder's list of names durable. Gives the error's number if the disk failed; file systems that can't are none.
+    func flushFolder() -> Int32? {
+        let directory = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return nil }
+        defer { close(directory) }
+        guard fsync(directory) != 0 else { return nil }
+        return errno == EIO || errno == ENOSPC || errno == EDQUOT ? errno : nil
+    }
+}
+
+/// Writing without the signal that a file beyond the process's limit brings with it, whose default ends the process.
+enum HeldSignals {
+    /// `write(2)` with its `errno`. The mask of this thread is as before when it returns, and the signal that this call caused is gone.
+    static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> (Int, Int32) {
+        var held = sigset_t()
+        var before = sigset_t()
+        var pending = sigset_t()
+        unsafe sigemptyset(&held)
+        unsafe sigaddset(&held, SIGXFSZ)
+        unsafe sigpending(&pending)
+        let wasPending = unsafe sigismember(&pending, SIGXFSZ) == 1
+        unsafe pthread_sigmask(SIG_BLOCK, &held, &before)
+        #if canImport(Glibc)
+            let written = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+        #else
+            let written = unsafe Darwin.write(descriptor, bytes.baseAddress, bytes.count)
+        #endif
+        let reason = errno
+        #if canImport(Glibc)
+            if written < 0, reason == EFBIG, !wasPending {
+                var none = timespec()
+                unsafe sigtimedwait(&held, nil, &none)
+            }
+        #endif
+        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+        return (written, reason)
+    }
+}
