@@ -37,7 +37,8 @@ let package = Package(
         ),
         .target(name: "AlpacaEngine", dependencies: ["CAlpacaKernels"], swiftSettings: strict),
         .systemLibrary(name: "CAlpaca", path: "include"),
-        .target(name: "CAlpacaABI", dependencies: ["AlpacaEngine", "CAlpaca"], swiftSettings: strict),
+        .target(name: "CAlpacaHost"),
+        .target(name: "CAlpacaABI", dependencies: ["AlpacaEngine", "CAlpaca", "CAlpacaHost"], swiftSettings: strict),
         .executableTarget(
             name: "AlpacaCLI",
             dependencies: ["AlpacaEngine", .product(name: "ArgumentParser", package: "swift-argument-parser")],

@@ -16,6 +16,10 @@ extension Session {
     ///
     /// - Throws: `invalidArgument` when nothing has been read since the session was made or truncated.
     public func withLogits<R>(_ body: (Span<Float>) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
+        try reading { () throws(AlpacaError) -> R in try lastLogits(body) }
+    }
+
+    func lastLogits<R>(_ body: (Span<Float>) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
         guard hasLogits else {
             throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
         }
@@ -84,13 +88,6 @@ extension Session {
         }
     }
 
-    func forget(from length: Int) {
-        guard length < position else { return }
-        tokens.removeLast(position - length)
-        cache.truncate(to: length)
-        hasLogits = false
-    }
-
     /// Reads checked ids in batches and computes the last one's logits.
     func evaluate(_ ids: ArraySlice<TokenID>) throws(AlpacaError) {
         guard !ids.isEmpty else { return }
@@ -113,7 +110,7 @@ extension Session {
         forward.add(one.span, to: cache)
         guard forward.run() else { throw Session.cancelled }
         cache.advance(by: 1)
-        tokens.append(id)
+        remember(CollectionOfOne(id))
         try finishBatch(lastRow: 0)
     }
 
@@ -123,7 +120,7 @@ extension Session {
         forward.add(ids.span, to: cache)
         guard forward.run() else { throw Session.cancelled }
         cache.advance(by: ids.count)
-        tokens.append(contentsOf: ids)
+        remember(ids)
     }
 
     private func finishBatch(lastRow: Int) throws(AlpacaError) {

@@ -191,7 +191,7 @@ extension Session {
 
     private func commonPrefix(_ ids: [TokenID]) -> Int {
         var count = 0
-        while count < ids.count, count < tokens.count, ids[count] == tokens[count] { count += 1 }
+        while count < ids.count, count < history.count, ids[count] == history[count] { count += 1 }
         return count
     }
 
@@ -207,7 +207,7 @@ extension Session {
     func draw(_ parameters: GenerationParameters) throws(AlpacaError) -> (id: TokenID, logprob: Float, candidates: [Candidate]) {
         let id = try draw(parameters.sampling)
         guard parameters.candidateCount > 0 else { return (id, .nan, []) }
-        let (logprob, top) = try withLogits { logits in
+        let (logprob, top) = try lastLogits { logits in
             sampler.candidates(logits, chosen: id, count: parameters.candidateCount)
         }
         return (id, logprob, top)
@@ -215,8 +215,8 @@ extension Session {
 
     func draw(_ parameters: SamplingParameters) throws(AlpacaError) -> TokenID {
         var source = random
-        let recent = tokens
-        let id = try withLogits { logits in sampler.sample(logits, recent: recent.span, parameters, &source) }
+        let recent = history
+        let id = try lastLogits { logits in sampler.sample(logits, recent: recent.span, parameters, &source) }
         random = source
         return id
     }
@@ -227,7 +227,7 @@ extension Session {
         guard keep < contextLength - 1 else {
             throw AlpacaError(.contextFull, "n_keep: found \(keep), expected less than \(contextLength - 1) (n_ctx - 1)")
         }
-        let rest = Array(tokens[(keep + (contextLength - keep + 1) / 2)...])
+        let rest = Array(history[(keep + (contextLength - keep + 1) / 2)...])
         forget(from: keep)
         try evaluate(rest[...])
     }

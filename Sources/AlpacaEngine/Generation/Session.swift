@@ -30,10 +30,10 @@ public final class Session: @unchecked Sendable {
     /// Threads that compute.
     public let threadCount: Int
 
-    /// The tokens at positions 0 ..< ``position``.
-    public internal(set) var tokens: [TokenID] = []
-    /// Positions that are filled.
-    public var position: Int { tokens.count }
+    /// The tokens at the positions that are filled; for the call that holds the session.
+    private(set) var history: [TokenID] = []
+    /// Positions that are filled. Safe from any thread.
+    public var position: Int { filled.load(ordering: .acquiring) }
 
     let forward: LlamaForward
     let cache: KVCache
@@ -45,7 +45,10 @@ public final class Session: @unchecked Sendable {
     var random = RandomSource()
     /// Texts that this session wrote and their ids, so that a chat's next turn finds its own words in the cache.
     var answers: [String: [TokenID]] = [:]
+    private let filled = Atomic<Int>(0)
     private let isBusy = Atomic<Bool>(false)
+    /// The thread that holds the session, 0 when none does.
+    private let owner = Atomic<UInt>(0)
 
     init(_ model: Model, _ options: Options) throws(AlpacaError) {
         let trained = model.configuration.contextLength
@@ -81,7 +84,7 @@ public final class Session: @unchecked Sendable {
             threadCount: options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount)
         threadCount = forward.workspace.threadCount
         sampler = try Sampler(vocabularySize: model.configuration.vocabularySize)
-        tokens.reserveCapacity(min(contextLength, 1 << 16))
+        history.reserveCapacity(min(contextLength, 1 << 16))
     }
 
     static let mostContext = 1 << 22
@@ -95,8 +98,38 @@ public final class Session: @unchecked Sendable {
         guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else {
             throw AlpacaError(.busy, "the session is in use by another call; give each thread a session of its own")
         }
-        defer { isBusy.store(false, ordering: .releasing) }
+        owner.store(CurrentThread.id, ordering: .relaxed)
+        defer {
+            owner.store(0, ordering: .relaxed)
+            isBusy.store(false, ordering: .releasing)
+        }
         forward.cancelFlag.clear()
         return try body()
+    }
+
+    /// Runs `body`, which only looks: also from a callback of the call that is under way.
+    func reading<R>(_ body: () throws(AlpacaError) -> R) throws(AlpacaError) -> R {
+        if owner.load(ordering: .relaxed) == CurrentThread.id { return try body() }
+        return try exclusively(body)
+    }
+
+    /// The tokens at the positions that are filled.
+    ///
+    /// - Throws: `busy` while another thread's call is under way.
+    public func tokens() throws(AlpacaError) -> [TokenID] {
+        try reading { () throws(AlpacaError) -> [TokenID] in history }
+    }
+
+    func remember(_ ids: some Sequence<TokenID>) {
+        history.append(contentsOf: ids)
+        filled.store(history.count, ordering: .releasing)
+    }
+
+    func forget(from length: Int) {
+        guard length < history.count else { return }
+        history.removeLast(history.count - length)
+        filled.store(length, ordering: .releasing)
+        cache.truncate(to: length)
+        hasLogits = false
     }
 }

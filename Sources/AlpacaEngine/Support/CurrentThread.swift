@@ -1,0 +1,10 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+enum CurrentThread {
+    /// A number that no other running thread has; never 0.
+    static var id: UInt { UInt(bitPattern: Int(truncatingIfNeeded: pthread_self())) }
+}

@@ -1,0 +1,142 @@
+// What the outside holds of our objects: addresses of 64-byte cells in one slab that is reserved once and never given back. A pointer that is
+// no cell's address, a freed cell, a cell of another kind: all are told apart without touching memory that is not ours.
+
+import AlpacaEngine
+import Glibc
+import Synchronization
+
+enum HandleKind: UInt32 {
+    case model = 1
+    case tokenizer = 2
+    case session = 3
+    case string = 4
+
+    var name: String {
+        switch self {
+        case .model: "model"
+        case .tokenizer: "tokenizer"
+        case .session: "session"
+        case .string: "string"
+        }
+    }
+}
+
+/// A text that the library gave out, with a closing zero.
+final class OwnedText: Sendable {
+    let bytes: [CChar]
+    init(_ text: String) { bytes = text.utf8.map { CChar(bitPattern: $0) } + [0] }
+}
+
+@safe enum Handles {
+    /// One cell. `object` is retained once for the cell; `owners` counts alpaca_..._retain.
+    private struct Cell {
+        var magic: UInt64
+        var kind: UInt32
+        var owners: UInt32
+        var object: UInt
+        /// The next free cell's number, while this one is free.
+        var next: Int
+        var padding: (UInt64, UInt64, UInt64, UInt64)
+    }
+
+    private static let live: UInt64 = 0x616C_7061_6361_3031
+    private static let dead: UInt64 = 0xDEAD_DEAD_DEAD_DEAD
+    private static let count = 1 << 16
+    private static let cellSize = 64
+
+    /// Free cells are taken from the front and put back at the end: a stale handle stays recognizable for as long as can be.
+    private struct State {
+        var base: UInt = 0
+        var firstFree = 0
+        var lastFree = count - 1
+        var freeCount = count
+    }
+    private static let state = Mutex(State())
+
+    /// Bound: `number` is 0 ..< count, so the cell lies in the slab.
+    @unsafe private static func cell(_ base: UInt, _ number: Int) -> UnsafeMutablePointer<Cell>? {
+        unsafe UnsafeMutablePointer(bitPattern: base + UInt(number * cellSize))
+    }
+
+    /// A handle for `object`, which it keeps alive.
+    static func make(_ object: AnyObject, _ kind: HandleKind) throws(AlpacaError) -> OpaquePointer {
+        let reference = unsafe UInt(bitPattern: Unmanaged.passRetained(object).toOpaque())
+        let address: UInt = state.withLock { state in
+            if state.base == 0 {
+                let pointer = unsafe mmap(nil, count * cellSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else { return 0 }
+                state.base = UInt(bitPattern: pointer)
+                for i in 0..<count { unsafe cell(state.base, i)?.pointee.next = i + 1 }
+            }
+            guard state.freeCount > 1, let cell = unsafe cell(state.base, state.firstFree) else { return 0 }
+            state.firstFree = unsafe cell.pointee.next
+            state.freeCount -= 1
+            unsafe cell.pointee.magic = live
+            unsafe cell.pointee.kind = kind.rawValue
+            unsafe cell.pointee.owners = 1
+            unsafe cell.pointee.object = reference
+            return UInt(bitPattern: cell)
+        }
+        guard let handle = unsafe OpaquePointer(bitPattern: address) else {
+            if let pointer = unsafe UnsafeRawPointer(bitPattern: reference) { unsafe Unmanaged<AnyObject>.fromOpaque(pointer).release() }
+            throw AlpacaError(.outOfMemory, "no handle is left: \(count) objects are open; free some")
+        }
+        return unsafe handle
+    }
+
+    /// The cell's number if `handle` is a live cell of `kind`.
+    private static func number(_ handle: OpaquePointer?, _ kind: HandleKind, _ state: borrowing State) -> Int? {
+        let offset = UInt(bitPattern: handle) &- state.base
+        guard state.base != 0, offset < UInt(count * cellSize), offset % UInt(cellSize) == 0 else { return nil }
+        let number = Int(offset) / cellSize
+        guard let cell = unsafe cell(state.base, number), unsafe cell.pointee.magic == live, unsafe cell.pointee.kind == kind.rawValue
+        else { return nil }
+        return number
+    }
+
+    /// The object behind a handle, nil when the handle is none of `kind`.
+    static func find<T: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type = T.self) -> T? {
+        state.withLock { state -> T? in
+            guard let number = unsafe number(handle, kind, state), let cell = unsafe cell(state.base, number),
+                let pointer = unsafe UnsafeRawPointer(bitPattern: cell.pointee.object)
+            else { return nil }
+            return unsafe Unmanaged<AnyObject>.fromOpaque(pointer).takeUnretainedValue() as? T
+        }
+    }
+
+    static func get<T: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type = T.self) throws(AlpacaError) -> T {
+        if let object = unsafe find(handle, kind, as: type) { return object }
+        let found = unsafe handle == nil ? "NULL" : "a handle that is freed, of another kind or none"
+        throw AlpacaError(.invalidArgument, "\(kind.name): found \(found), expected a live alpaca_\(kind.name)")
+    }
+
+    /// One more owner. False when the handle is none of `kind`.
+    static func retain(_ handle: OpaquePointer?, _ kind: HandleKind) -> Bool {
+        state.withLock { state in
+            guard let number = unsafe number(handle, kind, state), let cell = unsafe cell(state.base, number),
+                unsafe cell.pointee.owners < .max
+            else { return false }
+            unsafe cell.pointee.owners += 1
+            return true
+        }
+    }
+
+    /// One owner less; the last one frees the cell. Returns the object when it was the last; it goes when the caller lets go of it.
+    static func release(_ handle: OpaquePointer?, _ kind: HandleKind) -> AnyObject? {
+        let object: UInt = state.withLock { state in
+            guard let number = unsafe number(handle, kind, state), let cell = unsafe cell(state.base, number) else { return 0 }
+            unsafe cell.pointee.owners -= 1
+            guard unsafe cell.pointee.owners == 0 else { return 0 }
+            let object = unsafe cell.pointee.object
+            unsafe cell.pointee.magic = dead
+            unsafe cell.pointee.object = 0
+            if let last = unsafe Handles.cell(state.base, state.lastFree) { unsafe last.pointee.next = number }
+            state.lastFree = number
+            state.freeCount += 1
+            return object
+        }
+        guard let pointer = unsafe UnsafeRawPointer(bitPattern: object) else { return nil }
+        // Balances passRetained in make. Outside the lock: what the object's end does may take long.
+        return unsafe Unmanaged<AnyObject>.fromOpaque(pointer).takeRetainedValue()
+    }
+}
