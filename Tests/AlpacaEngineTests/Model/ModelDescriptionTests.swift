@@ -111,20 +111,17 @@ import Testing
         #expect(description.description.contains("\n  problem       \(problem)\n"))
     }
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared("fixtures/mini/gguf"), "the mini models are not there: set ALPACA_SHARED to the folder that has them"))
-    func theMiniModel() throws {
-        let description = try ModelDescription(path: Fixtures.sharedPath("fixtures/mini/gguf/mini-chinese-alpaca-q4_k_m.gguf"))
+    @Test func theMiniModel() throws {
+        let description = try ModelDescription(path: #require(Fixtures.miniVariants.first { $0.name.contains("q8_0") }).path)
         #expect(description.problem == nil)
         #expect(description.name == "mini-chinese-alpaca")
-        #expect(description.quantization == "Q4_K_M")
-        #expect(description.byteCount == 3_538_272)
+        #expect(description.quantization == "Q8_0")
+        #expect(description.byteCount == 5_855_840)
         #expect(description.tokenizer?.count == 3941)
         #expect(description.tokenizer?.specials.map(\.id) == [1, 2, 0, 3940])
         // Counted by the Python package gguf.
         let all = try JSONSerialization.jsonObject(with: Data(contentsOf: Fixtures.golden("gguf/headers.json"))) as? [String: Any]
-        let golden = try #require(all?["mini-chinese-alpaca-q4_k_m.gguf"] as? [String: Any])
+        let golden = try #require(all?["mini-chinese-alpaca-q8_0.gguf"] as? [String: Any])
         let tensors = try #require(golden["tensors"] as? [[Any]])
         for type in description.types {
             let ofType = tensors.filter { $0[1] as? String == type.type.description }

@@ -58,12 +58,8 @@ import Testing
     }
 
     /// Files that other programs wrote, read and written again: the same bytes.
-    @Test(
-        .enabled(
-            if: Fixtures.isShared("fixtures/mini/gguf"), "the mini models are not there: set ALPACA_SHARED to the folder that has them"),
-        arguments: ["q4_0", "q4_k_m", "q8_0"])
-    func aRewrittenFileIsTheSame(variant: String) throws {
-        let path = Fixtures.sharedPath("fixtures/mini/gguf/mini-chinese-alpaca-\(variant).gguf")
+    @Test(arguments: Fixtures.miniVariants)
+    func aRewrittenFileIsTheSame(name: String, path: String) throws {
         let reader = try GGUFReader(InputFile(path: path))
         try Fixtures.withFolder { folder in
             let copy = folder + "/copy.gguf"
