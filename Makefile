@@ -1,0 +1,83 @@
+# Alpaca. `make help` lists the targets.
+#
+# Everything is built into build/: lib/ (the library), include/, bin/ (the command), examples/.
+
+VERSION := 1.0.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+MODEL   := models/mini/chinese-alpaca-mini-q8_0.gguf
+PYTHON  := .venv/bin/python
+
+export SWIFT_BACKTRACE := enable=no
+
+# Self-contained: the Swift runtime is linked in, and what nobody calls is left out.
+SWIFT_BUILD := swift build -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld
+LIBRARY_FLAGS := \
+	-Xlinker -s -Xlinker --gc-sections \
+	-Xlinker --version-script=$(CURDIR)/exports.map -Xlinker -soname=libalpaca.so.1 \
+	-Xlinker --wrap=sigaction -Xlinker --wrap=sigaltstack \
+	-Xlinker -z -Xlinker nodelete -Xlinker -z -Xlinker now
+
+all: lib cli
+
+help:
+	@echo "make            the library and the command, in build/"
+	@echo "make demo       sets up what is missing, builds, and writes a poem through C and through Python"
+	@echo "make test       sets up what is missing and runs all tests"
+	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
+	@echo "make wheel      the Python wheel, in build/wheel/"
+	@echo "make bench      speed of reading and writing; SIZE=130m|1.3b|7b TYPES=q4_0,q4_k_m"
+	@echo "make lint       formatting"
+	@echo "make clean"
+
+# ---- Building
+
+lib:
+	$(SWIFT_BUILD) --product alpaca $(LIBRARY_FLAGS)
+	@mkdir -p build/lib build/include
+	@cp -f .build/release/libalpaca.so build/lib/libalpaca.so.$(VERSION)
+	@ln -sf libalpaca.so.$(VERSION) build/lib/libalpaca.so.1
+	@ln -sf libalpaca.so.1 build/lib/libalpaca.so
+	@cp -f include/alpaca.h build/include/
+	@scripts/check-library.sh build/lib/libalpaca.so.1
+
+cli:
+	$(SWIFT_BUILD) --product alpaca-cli -Xlinker -s -Xlinker --gc-sections
+	@mkdir -p build/bin
+	@cp -f .build/release/alpaca-cli build/bin/alpaca
+
+example: lib
+	@$(MAKE) --no-print-directory -C bindings/c-example \
+		ALPACA_INCLUDE=$(CURDIR)/build/include ALPACA_LIB=$(CURDIR)/build/lib OUT=$(CURDIR)/build/examples
+
+install: lib cli
+	scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)"
+
+wheel: lib
+	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/wheel ./bindings/python
+
+# ---- The two commands of the README
+
+setup:
+	@scripts/setup.sh
+
+demo: setup example wheel
+	@scripts/demo.sh "$(MODEL)"
+
+test: setup
+	@scripts/test.sh
+
+# ---- Measuring
+
+bench: cli
+	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),q4_0,q4_k_m)"
+
+# ---- Keeping order
+
+lint:
+	swift format lint --strict -r Sources Tests Package.swift
+
+clean:
+	rm -rf build .build .build-test bindings/python/dist
+
+.PHONY: all help lib cli example install wheel setup demo test bench lint clean

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what is missing on Debian or Ubuntu with Swift 6.2 or later: a C compiler, CMake and pkg-config for the C examples, Python with
+# venv; then a virtual environment in .venv. Does nothing, and says nothing, when all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+command -v swift > /dev/null || { echo "error: Swift is missing: install Swift 6.2 or later and put it on PATH" >&2; exit 1; }
+
+declare -A packages=([cc]=gcc [g++]=g++ [make]=make [pkg-config]=pkg-config [cmake]=cmake [python3]=python3 [nm]=binutils)
+missing=()
+for tool in "${!packages[@]}"; do command -v "$tool" > /dev/null || missing+=("${packages[$tool]}"); done
+python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "installing ${missing[*]}"
+    root=; [ "$(id -u)" = 0 ] || root=sudo
+    $root apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+fi
+
+wanted="numpy pytest mypy hatchling sentencepiece gguf"
+stamp=.venv/alpaca-packages
+if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
+    echo "installing the Python packages $wanted in .venv"
+    python3 -m venv .venv
+    # shellcheck disable=SC2086
+    timeout 900 .venv/bin/python -m pip install --quiet --disable-pip-version-check $wanted
+    echo "$wanted" > "$stamp"
+fi

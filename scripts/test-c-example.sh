@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# The header in every language and dialect that the promise names, the C example by its Makefile, pkg-config and CMake, and what it writes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+model=models/mini/chinese-alpaca-mini-q8_0.gguf
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+check() { # NAME COMMAND...: counts, or shows what went wrong
+    local name=$1
+    shift
+    if "$@" > "$work/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        echo "FAILED: $name"
+        cat "$work/log"
+        exit 1
+    fi
+}
+
+strict="-Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only"
+for compiler in gcc clang; do
+    command -v $compiler > /dev/null || { echo "SKIPPED: $compiler is not installed"; continue; }
+    for standard in c99 c11; do check "$compiler $standard header" $compiler -std=$standard $strict -x c include/alpaca.h; done
+    check "$compiler c++17 header" $compiler -std=c++17 $strict -x c++ include/alpaca.h
+    check "$compiler c11 example" $compiler -std=c11 $strict bindings/c-example/chat.c
+    check "$compiler c++20 example" $compiler -std=c++20 $strict -x c++ bindings/c-example/chat.c
+done
+
+make --no-print-directory install DESTDIR="$work/root" PREFIX=/usr > "$work/install" 2>&1 || { cat "$work/install"; exit 1; }
+prefix=$work/root/usr
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root LD_LIBRARY_PATH=$prefix/lib
+check "pkg-config" make --no-print-directory -C bindings/c-example OUT="$work/pkg"
+check "cmake" cmake -S bindings/c-example -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix"
+check "cmake build" cmake --build "$work/cmake"
+
+prompt="写一首五言绝句，题目是《秋夜》"
+# What transformers writes for this prompt (Tests/Goldens/mini/generation.json, template-1).
+expected=$(printf '故国无尘土，无因得似君。\n不知何处去，不忍见秋声。')
+for program in "$work/pkg/chat" "$work/cmake/chat"; do
+    said=$(timeout 60 "$program" -t 0 -p "$prompt" models/mini/chinese-alpaca-mini-f16.gguf)
+    check "what $program writes" diff <(printf '%s\n' "$expected") <(printf '%s\n' "$said" | head -2)
+done
+said=$(printf '%s\n%s\n' "$prompt" "再写一首" | timeout 60 "$work/pkg/chat" -t 0 "$model")
+check "two turns" test "$(printf '%s' "$said" | wc -l)" -ge 3
+said=$(timeout 60 "$prefix/bin/alpaca" generate "$model" --temperature 0 -n 8 "$prompt")
+check "installed command" test -n "$said"
+check "no file" bash -c "! timeout 60 '$work/pkg/chat' -p x /nonexistent 2> '$work/err' && grep -q 'No such file' '$work/err'"
+
+# Ctrl-C stops the answer and not the program: the second line is answered after the first was cut short.
+check "interrupt" timeout 120 python3 - "$work/pkg/chat" "$model" <<'END'
+import os, signal, subprocess, sys, time
+p = subprocess.Popen([sys.argv[1], "-t", "0", "-n", "0", sys.argv[2]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+p.stdin.write("and the LORD\n".encode()); p.stdin.flush()
+os.read(p.stdout.fileno(), 1)
+p.send_signal(signal.SIGINT)
+p.stdin.write("写一首五言绝句，题目是《山中》\n".encode()); p.stdin.close()
+rest = p.stdout.read().decode()
+assert p.wait() == 0, p.returncode
+assert "。" in rest, rest
+END
+echo "C example: $passed passed, 0 failed"

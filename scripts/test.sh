@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# All tests: Swift (engine, C interface, command), the C example by three routes and in three languages, Python. One closing line a runner.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export SWIFT_BACKTRACE=enable=no
+export ALPACA_SHARED=${ALPACA_SHARED:-$(cd .. && pwd)/shared}
+
+echo "== Swift"
+# Release: what ships is what is tested. A folder of its own, since tests need internals to be visible.
+timeout 1500 swift build -c release --build-tests --scratch-path .build-test -Xswiftc -enable-testing 2>&1 | grep -E 'error|warning: unre|Build complete' || true
+timeout 900 swift test -c release --skip-build --scratch-path .build-test -Xswiftc -enable-testing > build-test.log 2>&1 \
+    || { grep -E '✘|error|Fatal|recorded an issue' build-test.log | head -60; tail -5 build-test.log; exit 1; }
+grep -E '^SKIPPED' build-test.log | sort -u || true
+grep -E 'Test run with' build-test.log | tail -1
+
+echo "== Library"
+make --no-print-directory lib cli example > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
+scripts/test-c-example.sh
+
+echo "== Python"
+make --no-print-directory wheel > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
+timeout 300 .venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps build/wheel/*.whl
+(cd bindings/python && timeout 300 ../../.venv/bin/python -m mypy --strict --no-error-summary src/alpaca)
+timeout 600 .venv/bin/python -m pytest -q bindings/python/tests
+rm -f build-test.log
