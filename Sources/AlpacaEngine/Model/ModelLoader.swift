@@ -22,6 +22,10 @@ enum ModelLoader {
 
     private static func load(_ reader: GGUFReader, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let configuration = try ModelConfiguration(reader)
+        // A tensor that is passed over would make the model another one.
+        for tensor in reader.tensors where TensorRole(tensor.name, in: .gguf) == nil && !TensorRole.isIgnored(tensor.name) {
+            throw AlpacaError(.unsupported, "tensor \(tensor.name.quoted()) has no place in the Llama architecture as this version runs it")
+        }
         let tokenizer = try Tokenizer(reader.metadata)
         guard tokenizer.count == configuration.vocabularySize else {
             throw AlpacaError(
