@@ -1,0 +1,284 @@
+"""The C interface as ctypes sees it: the structs and functions of alpaca.h, one to one. tests/test_abi.py compares them with the header."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pathlib
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from typing import Any
+
+from ._errors import make_error
+
+NUL_TERMINATED = c_size_t(-1).value
+OK, BUFFER_TOO_SMALL = 0, 12
+ADD_BOS, ADD_EOS, PARSE_SPECIAL = 1, 2, 4
+
+
+class Progress(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("stage", c_char_p),
+        ("item", c_char_p),
+        ("done", c_uint64),
+        ("total", c_uint64),
+    ]
+
+
+ProgressCallback = CFUNCTYPE(c_int32, POINTER(Progress), c_void_p)
+
+
+class ModelParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("use_mmap", c_int32),
+        ("lock_memory", c_int32),
+        ("prefetch", c_int32),
+        ("reserved", c_int32),
+        ("progress", ProgressCallback),
+        ("user_data", c_void_p),
+    ]
+
+
+class ModelInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("n_vocab", c_int32),
+        ("n_ctx_train", c_int32),
+        ("n_embd", c_int32),
+        ("n_layer", c_int32),
+        ("n_head", c_int32),
+        ("n_head_kv", c_int32),
+        ("n_ff", c_int32),
+        ("reserved", c_int32),
+        ("n_params", c_uint64),
+        ("size_bytes", c_uint64),
+        ("rope_theta", c_double),
+        ("architecture", c_char * 32),
+        ("quantization", c_char * 32),
+        ("template_name", c_char * 32),
+    ]
+
+
+class SessionParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("n_ctx", c_int32),
+        ("n_batch", c_int32),
+        ("n_threads", c_int32),
+        ("type_k", c_int32),
+        ("type_v", c_int32),
+        ("reserved", c_int32),
+        ("rope_theta", c_double),
+        ("rope_scale", c_double),
+    ]
+
+
+class LogitBias(Structure):
+    _fields_ = [("id", c_int32), ("bias", c_float)]
+
+
+class GenerationParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("max_new_tokens", c_int32),
+        ("top_k", c_int32),
+        ("temperature", c_float),
+        ("top_p", c_float),
+        ("min_p", c_float),
+        ("repetition_penalty", c_float),
+        ("repeat_last_n", c_int32),
+        ("presence_penalty", c_float),
+        ("frequency_penalty", c_float),
+        ("use_seed", c_int32),
+        ("seed", c_uint64),
+        ("stop", POINTER(c_char_p)),
+        ("n_stop", c_size_t),
+        ("logit_bias", POINTER(LogitBias)),
+        ("n_logit_bias", c_size_t),
+        ("template_name", c_char_p),
+        ("system", c_char_p),
+        ("n_probs", c_int32),
+        ("context_shift", c_int32),
+        ("n_keep", c_int32),
+        ("ignore_eos", c_int32),
+    ]
+
+
+class GenerationResult(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("finish_reason", c_int32),
+        ("reserved", c_int32),
+        ("n_prompt", c_uint64),
+        ("n_cached", c_uint64),
+        ("n_generated", c_uint64),
+        ("prompt_ns", c_uint64),
+        ("generation_ns", c_uint64),
+    ]
+
+
+class Candidate(Structure):
+    _fields_ = [("id", c_int32), ("logprob", c_float)]
+
+
+class TokenEvent(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("id", c_int32),
+        ("index", c_int32),
+        ("text", c_void_p),
+        ("text_length", c_size_t),
+        ("logprob", c_float),
+        ("reserved", c_int32),
+        ("candidates", POINTER(Candidate)),
+        ("n_candidates", c_size_t),
+    ]
+
+
+TokenCallback = CFUNCTYPE(c_int32, POINTER(TokenEvent), c_void_p)
+
+
+class Message(Structure):
+    _fields_ = [
+        ("role", c_int32),
+        ("reserved", c_int32),
+        ("content", c_char_p),
+        ("length", c_size_t),
+    ]
+
+
+#: Each struct of the header.
+STRUCTS: dict[str, type[Structure]] = {
+    "alpaca_progress": Progress,
+    "alpaca_model_params": ModelParams,
+    "alpaca_model_info": ModelInfo,
+    "alpaca_session_params": SessionParams,
+    "alpaca_logit_bias": LogitBias,
+    "alpaca_generation_params": GenerationParams,
+    "alpaca_generation_result": GenerationResult,
+    "alpaca_candidate": Candidate,
+    "alpaca_token_event": TokenEvent,
+    "alpaca_message": Message,
+}
+
+_handle = c_void_p
+_size_out = POINTER(c_size_t)
+
+#: Each function of the header: result and arguments.
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "alpaca_status_name": (c_char_p, [c_int32]),
+    "alpaca_last_error": (c_char_p, []),
+    "alpaca_version": (c_char_p, []),
+    "alpaca_abi_version": (c_int32, []),
+    "alpaca_build_info": (c_char_p, []),
+    "alpaca_string_data": (c_void_p, [_handle]),
+    "alpaca_string_size": (c_size_t, [_handle]),
+    "alpaca_string_free": (None, [_handle]),
+    "alpaca_model_params_init": (c_int32, [POINTER(ModelParams), c_size_t]),
+    "alpaca_model_open": (c_int32, [c_char_p, POINTER(ModelParams), POINTER(_handle)]),
+    "alpaca_model_retain": (_handle, [_handle]),
+    "alpaca_model_free": (None, [_handle]),
+    "alpaca_model_get_info": (c_int32, [_handle, POINTER(ModelInfo)]),
+    "alpaca_model_metadata": (c_int32, [_handle, c_char_p, c_void_p, c_size_t, _size_out]),
+    "alpaca_model_describe": (c_int32, [_handle, POINTER(_handle)]),
+    "alpaca_inspect": (c_int32, [c_char_p, POINTER(_handle)]),
+    "alpaca_model_tokenizer": (_handle, [_handle]),
+    "alpaca_tokenizer_open": (c_int32, [c_char_p, POINTER(_handle)]),
+    "alpaca_tokenizer_free": (None, [_handle]),
+    "alpaca_tokenizer_size": (c_size_t, [_handle]),
+    "alpaca_tokenize": (c_int32, [_handle, c_char_p, c_size_t, c_uint32, POINTER(c_int32), c_size_t, _size_out]),
+    "alpaca_detokenize": (c_int32, [_handle, POINTER(c_int32), c_size_t, c_void_p, c_size_t, _size_out]),
+    "alpaca_token_piece": (c_int32, [_handle, c_int32, c_void_p, c_size_t, _size_out]),
+    "alpaca_token_special": (c_int32, [_handle, c_int32, POINTER(c_int32)]),
+    "alpaca_session_params_init": (c_int32, [POINTER(SessionParams), c_size_t]),
+    "alpaca_session_create": (c_int32, [_handle, POINTER(SessionParams), POINTER(_handle)]),
+    "alpaca_session_free": (None, [_handle]),
+    "alpaca_generation_params_init": (c_int32, [POINTER(GenerationParams), c_size_t]),
+    "alpaca_session_generate": (
+        c_int32,
+        [
+            _handle,
+            c_char_p,
+            c_size_t,
+            POINTER(GenerationParams),
+            TokenCallback,
+            c_void_p,
+            POINTER(GenerationResult),
+        ],
+    ),
+    "alpaca_session_chat": (
+        c_int32,
+        [
+            _handle,
+            POINTER(Message),
+            c_size_t,
+            POINTER(GenerationParams),
+            TokenCallback,
+            c_void_p,
+            POINTER(GenerationResult),
+        ],
+    ),
+    "alpaca_session_append": (c_int32, [_handle, POINTER(c_int32), c_size_t]),
+    "alpaca_session_logits": (c_int32, [_handle, POINTER(POINTER(c_float)), _size_out]),
+    "alpaca_session_sample": (c_int32, [_handle, POINTER(GenerationParams), POINTER(c_int32)]),
+    "alpaca_session_truncate": (c_int32, [_handle, c_size_t]),
+    "alpaca_session_position": (c_size_t, [_handle]),
+    "alpaca_session_tokens": (c_int32, [_handle, POINTER(c_int32), c_size_t, _size_out]),
+    "alpaca_session_context_length": (c_size_t, [_handle]),
+    "alpaca_session_thread_count": (c_size_t, [_handle]),
+    "alpaca_session_cancel": (None, [_handle]),
+}
+
+
+def _load() -> ctypes.CDLL:
+    path = os.environ.get("ALPACA_LIBRARY") or pathlib.Path(__file__).with_name("libalpaca.so.1")
+    loaded = ctypes.CDLL(str(path))
+    for name, (result, arguments) in FUNCTIONS.items():
+        function = getattr(loaded, name)
+        function.restype = result
+        function.argtypes = arguments
+    return loaded
+
+
+lib = _load()
+
+
+def check(status: int) -> None:
+    """Raises what the library says about a call that failed."""
+    if status != OK:
+        message: bytes = lib.alpaca_last_error()
+        raise make_error(status, message.decode("utf-8", "replace"))
+
+
+def take_string(handle: c_void_p) -> str:
+    """The text of an alpaca_string, which is freed."""
+    try:
+        return ctypes.string_at(lib.alpaca_string_data(handle), lib.alpaca_string_size(handle)).decode()
+    finally:
+        lib.alpaca_string_free(handle)
+
+
+def read_text(call: Any) -> str:
+    """Calls `call(buffer, capacity, needed)` with a buffer that is large enough."""
+    needed = c_size_t()
+    buffer = ctypes.create_string_buffer(256)
+    status = call(buffer, len(buffer), ctypes.byref(needed))
+    if status == BUFFER_TOO_SMALL:
+        buffer = ctypes.create_string_buffer(needed.value)
+        status = call(buffer, len(buffer), ctypes.byref(needed))
+    check(status)
+    return buffer.raw[: needed.value - 1].decode("utf-8", "replace")

@@ -1,0 +1,180 @@
+"""Models and conversations."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import weakref
+from ctypes import byref, c_void_p
+from typing import Any, AsyncIterator, Callable, Iterator, Optional, Union
+
+from . import _abi
+from ._abi import check, lib
+from .session import Session, Stream
+from .tokenizer import Tokenizer
+
+#: Told of progress: (stage, item, bytes done, bytes in all); returning False cancels.
+ProgressFunction = Callable[[str, str, int, int], Optional[bool]]
+
+
+class Model:
+    """A model, open for use. Immutable; may be shared by threads and sessions.
+
+    :param path: a GGUF file.
+    :param use_mmap: use the weights where they lie in the file; False reads the whole file into memory.
+    :param lock_memory: keep the weights from being swapped out.
+    :param prefetch: ask the system to load the whole file ahead of its use.
+    :param progress: called while the file is read with ``use_mmap=False``.
+    :raises Error: with the file's name, what was found and what was expected.
+    """
+
+    def __init__(
+        self,
+        path: Union[str, "os.PathLike[str]"],
+        *,
+        use_mmap: bool = True,
+        lock_memory: bool = False,
+        prefetch: bool = False,
+        progress: Optional[ProgressFunction] = None,
+    ) -> None:
+        failure: list[BaseException] = []
+
+        def on_progress(pointer: Any, _: Any) -> int:
+            try:
+                p = pointer.contents
+                assert progress is not None
+                return 1 if progress(p.stage.decode(), p.item.decode(), p.done, p.total) is False else 0
+            except BaseException as error:
+                failure.append(error)
+                return 1
+
+        params = _abi.ModelParams()
+        check(lib.alpaca_model_params_init(byref(params), ctypes.sizeof(params)))
+        params.use_mmap, params.lock_memory, params.prefetch = int(use_mmap), int(lock_memory), int(prefetch)
+        if progress is not None:
+            params.progress = _abi.ProgressCallback(on_progress)
+        handle = c_void_p()
+        status = lib.alpaca_model_open(os.fsencode(path), byref(params), byref(handle))
+        if failure:
+            raise failure[0]
+        check(status)
+        self.path = os.fspath(path)
+        self._handle = handle
+        self._finalizer = weakref.finalize(self, lib.alpaca_model_free, handle)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return Tokenizer._of_model(lib.alpaca_model_tokenizer(self._handle), self)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Sizes: n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, n_ff, n_params, size_bytes, ..."""
+        info = _abi.ModelInfo(struct_size=ctypes.sizeof(_abi.ModelInfo))
+        check(lib.alpaca_model_get_info(self._handle, byref(info)))
+        values = {name: getattr(info, name) for name, *_ in info._fields_ if name not in ("struct_size", "reserved")}
+        return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
+
+    def metadata(self, key: str) -> str:
+        """One of the file's metadata keys as text. :raises KeyError: when there is none."""
+        raw = key.encode()
+        try:
+            return _abi.read_text(
+                lambda buffer, capacity, needed: lib.alpaca_model_metadata(self._handle, raw, buffer, capacity, needed)
+            )
+        except FileNotFoundError as error:
+            raise KeyError(key) from error
+
+    def describe(self) -> dict[str, Any]:
+        """Everything about the model."""
+        text = c_void_p()
+        check(lib.alpaca_model_describe(self._handle, byref(text)))
+        result: dict[str, Any] = json.loads(_abi.take_string(text))
+        return result
+
+    def session(self, **options: Any) -> Session:
+        """A new session. Options as of :class:`Session`."""
+        return Session(self, **options)
+
+    def generate(self, prompt: str, *, n_ctx: int = 0, n_threads: int = 0, **options: Any) -> Stream:
+        """Answers ``prompt`` in a session of its own; iterate over the result for text as it is written.
+
+        :param options: max_new_tokens, temperature (0: greedy), top_k, top_p, min_p, repetition_penalty, repeat_last_n, presence_penalty,
+            frequency_penalty, logit_bias ({id: bias}), seed, stop (a text or several), template (None: the model's own; "none"; a name),
+            system, n_probs, context_shift, n_keep, ignore_eos. Defaults are those of the Chinese-Alpaca project's scripts.
+        """
+        return Session(self, n_ctx=n_ctx, n_threads=n_threads).generate(prompt, **options)
+
+    async def agenerate(self, prompt: str, **options: Any) -> AsyncIterator[str]:
+        """As :meth:`generate`, for ``async for``."""
+        async for text in self.generate(prompt, **options):
+            yield text
+
+    def chat(self, system: Optional[str] = None, **options: Any) -> "Chat":
+        """A conversation. Options as of :class:`Session`."""
+        return Chat(self, system, **options)
+
+    def close(self) -> None:
+        """Frees the model; its sessions keep what they need."""
+        self._finalizer()
+
+    def __enter__(self) -> "Model":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Chat:
+    """A conversation, turn by turn. ``messages`` is its record; what was read of it is not read again."""
+
+    def __init__(self, model: Model, system: Optional[str] = None, **options: Any) -> None:
+        self.session = Session(model, **options)
+        self.messages: list[dict[str, str]] = [] if system is None else [{"role": "system", "content": system}]
+
+    def send(self, message: str, **options: Any) -> str:
+        """The whole answer to a message."""
+        return "".join(self.stream(message, **options))
+
+    def stream(self, message: str, **options: Any) -> Iterator[str]:
+        """The answer while it is written. What was read of it counts as said, also when the loop is left early."""
+        self.messages.append({"role": "user", "content": message})
+        stream = self.session.chat(self.messages, **options)
+        try:
+            yield from stream
+        finally:
+            stream.close()
+            self.messages.append({"role": "assistant", "content": stream.text})
+
+    async def astream(self, message: str, **options: Any) -> AsyncIterator[str]:
+        """As :meth:`stream`, for ``async for``."""
+        self.messages.append({"role": "user", "content": message})
+        stream = self.session.chat(self.messages, **options)
+        try:
+            async for text in stream:
+                yield text
+        finally:
+            self.messages.append({"role": "assistant", "content": stream.text})
+
+    async def asend(self, message: str, **options: Any) -> str:
+        """As :meth:`send`, awaited."""
+        return "".join([text async for text in self.astream(message, **options)])
+
+    def close(self) -> None:
+        """Frees the session."""
+        self.session.close()
+
+    def __enter__(self) -> "Chat":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def inspect(path: Union[str, "os.PathLike[str]"]) -> dict[str, Any]:
+    """What is in a model's file, also of one that can't be run: ``problem`` then says why."""
+    text = c_void_p()
+    check(lib.alpaca_inspect(os.fsencode(path), byref(text)))
+    result: dict[str, Any] = json.loads(_abi.take_string(text))
+    return result
