@@ -35,8 +35,8 @@ check "cmake" cmake -S bindings/c-example -B "$work/cmake" -DCMAKE_PREFIX_PATH="
 check "cmake build" cmake --build "$work/cmake"
 
 prompt="写一首五言绝句，题目是《秋夜》"
-# What transformers writes for this prompt (Tests/Goldens/mini/generation.json, template-1).
-expected=$(printf '故国无尘土，无因得似君。\n不知何处去，不忍见秋声。')
+# What transformers writes for this prompt with repetition penalty 1.1 (Tests/Goldens/mini/generation.json, template-1).
+expected=$(printf '故国无尘土，山林下水流。\n不知何处去，不忍见花枝。')
 for program in "$work/pkg/chat" "$work/cmake/chat"; do
     said=$(timeout 60 "$program" -t 0 -p "$prompt" models/mini/chinese-alpaca-mini-f16.gguf)
     check "what $program writes" diff <(printf '%s\n' "$expected") <(printf '%s\n' "$said" | head -2)

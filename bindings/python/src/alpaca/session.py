@@ -298,7 +298,7 @@ class Session:
         n = c_size_t()
         check(lib.alpaca_session_logits(self._handle, byref(pointer), byref(n)))
         array = (c_float * n.value).from_address(ctypes.addressof(pointer.contents))
-        array._session = self
+        setattr(array, "_session", self)  # the view keeps its memory alive
         try:
             import numpy
         except ImportError:

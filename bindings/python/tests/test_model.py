@@ -1,0 +1,227 @@
+"""Models, sessions and chats: results against transformers', manners as Python's."""
+
+import asyncio
+import math
+import pathlib
+import threading
+from typing import Any
+
+import numpy
+import pytest
+
+import alpaca
+
+from conftest import REPOSITORY
+
+GREEDY: dict[str, Any] = {"temperature": 0, "repetition_penalty": 1, "max_new_tokens": 64}
+
+
+def test_info(model: alpaca.Model) -> None:
+    info = model.info
+    assert (info["n_vocab"], info["n_embd"], info["n_layer"], info["n_head"], info["n_head_kv"]) == (3941, 256, 4, 4, 4)
+    assert info["quantization"] == "F16" and info["template_name"] == "alpaca" and info["n_params"] == 5427968
+    assert model.metadata("general.architecture") == "llama"
+    with pytest.raises(KeyError):
+        model.metadata("no.such.key")
+    description = model.describe()
+    assert description["template"] == "alpaca" and description["hyperparameters"]["n_ff"] == 768
+    assert alpaca.inspect(model.path)["format"] == description["format"]
+    assert alpaca.build_info()["version"] == alpaca.__version__ == "1.0.0"
+
+
+def test_greedy_is_transformers(model: alpaca.Model, prompts: dict[str, Any]) -> None:
+    for prompt in prompts.values():
+        session = model.session(cache_type="f32")
+        text = prompt["instruction"] if prompt["template"] else prompt["prompt"]
+        stream = session.generate(text, template=None if prompt["template"] else "none", **GREEDY)
+        ids = [token.id for token in stream.tokens()]
+        golden = prompt["greedy"]
+        assert ids == [id for id in golden["ids"] if id != 2], prompt["name"]
+        assert stream.result is not None
+        assert stream.result.finish_reason == ("end_of_sequence" if golden["ended_by_eos"] else "length")
+        assert stream.result.n_prompt == len(prompt["prompt_ids"])
+        if prompt["template"]:
+            assert stream.text == golden["text"]
+
+
+def test_whole_characters(model: alpaca.Model) -> None:
+    # Byte tokens: each piece must be text on its own.
+    pieces = list(model.generate("🙂 鬱鬱", template="none", temperature=1.5, top_k=0, top_p=1, seed=7, max_new_tokens=200))
+    assert "".join(pieces).encode().decode()
+    assert pieces and all(pieces)
+
+
+def test_logits(model: alpaca.Model, prompts: dict[str, Any]) -> None:
+    ids = prompts["template-1"]["prompt_ids"]
+    with model.session(cache_type="f32") as session:
+        session.append(ids[:-1])
+        logits = session.logits
+        assert isinstance(logits, numpy.ndarray) and logits.shape == (3941,)
+        nll = -(logits[ids[-1]] - logits.max() - math.log(numpy.exp(logits - logits.max()).sum()))
+        assert nll == pytest.approx(prompts["template-1"]["token_nll"][-1], abs=1e-3)
+        assert session.position == len(ids) - 1 and session.tokens == ids[:-1]
+        assert session.sample(temperature=0, repetition_penalty=1) == int(logits.argmax())
+        session.truncate(4)
+        assert session.position == 4
+        with pytest.raises(ValueError, match="no logits"):
+            session.logits
+
+
+def test_same_seed_same_text(model: alpaca.Model) -> None:
+    options: dict[str, Any] = {"temperature": 1.0, "max_new_tokens": 40}
+    texts = {model.generate("写一首诗", seed=seed, n_threads=n, **options).read() for seed in (5,) for n in (1, 2, 3)}
+    assert len(texts) == 1
+    assert model.generate("写一首诗", seed=6, **options).read() not in texts
+
+
+def test_stop_and_bias(model: alpaca.Model, prompts: dict[str, Any]) -> None:
+    whole = prompts["template-1"]["greedy"]["text"]
+    stop = whole[6:9]
+    stream = model.generate(prompts["template-1"]["instruction"], stop=stop, **GREEDY)
+    assert stream.read() == whole[: whole.index(stop)]
+    assert stream.result is not None and stream.result.finish_reason == "stop_string"
+    first = prompts["template-1"]["greedy"]["ids"][0]
+    stream = model.generate(prompts["template-1"]["instruction"], logit_bias={first: -math.inf}, **GREEDY)
+    assert next(stream.tokens()).id != first
+
+
+def test_candidates(model: alpaca.Model) -> None:
+    stream = model.generate("写一首诗", n_probs=5, **GREEDY)
+    for token in stream.tokens():
+        if math.isnan(token.logprob):
+            continue  # text that was held back
+        assert len(token.candidates) == 5 and token.candidates[0] == (token.id, pytest.approx(token.logprob))
+        probabilities = [math.exp(logprob) for _, logprob in token.candidates]
+        assert probabilities == sorted(probabilities, reverse=True) and sum(probabilities) <= 1.0001
+
+
+def test_chat_reads_only_what_is_new(model: alpaca.Model) -> None:
+    with model.chat() as chat:
+        first = chat.send("写一首五言绝句，题目是《山中》", **GREEDY)
+        assert "。" in first and chat.messages[-1] == {"role": "assistant", "content": first}
+        read = chat.session.position
+        chat.messages.append({"role": "user", "content": "再写一首"})
+        stream = chat.session.chat(chat.messages, **GREEDY)
+        stream.read()
+        assert stream.result is not None
+        # All that was read before is used again; the answer's last token was never read.
+        assert stream.result.n_cached == read
+        assert stream.result.n_prompt - stream.result.n_cached < 60
+
+
+def test_leaving_the_loop_stops_the_writing(model: alpaca.Model) -> None:
+    session = model.session()
+    stream = session.generate("and the LORD", template="none", max_new_tokens=0, ignore_eos=True, temperature=0)
+    for _ in stream:
+        break
+    stream.close()
+    assert session.append([5]).position > 0
+
+
+def test_exceptions_in_the_loop(model: alpaca.Model) -> None:
+    with pytest.raises(ZeroDivisionError):
+        for _ in model.generate("写一首诗", max_new_tokens=0, ignore_eos=True):
+            1 / 0
+
+
+def test_busy_and_cancel(model: alpaca.Model) -> None:
+    session = model.session()
+    stream = session.generate("and the LORD", template="none", max_new_tokens=0, ignore_eos=True, context_shift=True)
+    tokens = stream.tokens()
+    next(tokens)
+    # The writing waits for its reader and holds the session.
+    with pytest.raises(alpaca.BusyError, match="in use by another call"):
+        session.append([1])
+    assert session.position > 0
+    session.cancel()
+    for _ in tokens:
+        pass
+    assert stream.result is not None and stream.result.finish_reason == "cancelled"
+    session.append([1])
+
+
+def test_async(model: alpaca.Model) -> None:
+    async def main() -> tuple[str, str]:
+        text = "".join([piece async for piece in model.agenerate("写一首五言绝句，题目是《山中》", **GREEDY)])
+        with model.chat() as chat:
+            return text, await chat.asend("写一首五言绝句，题目是《山中》", **GREEDY)
+
+    text, answer = asyncio.run(main())
+    assert text == answer == model.generate("写一首五言绝句，题目是《山中》", **GREEDY).read()
+
+
+def test_threads_side_by_side(model: alpaca.Model) -> None:
+    results: dict[int, str] = {}
+
+    def work(number: int) -> None:
+        results[number] = model.generate("写一首五言绝句，题目是《山中》", n_threads=1, **GREEDY).read()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4 and len(set(results.values())) == 1
+
+
+def test_context_full(model: alpaca.Model) -> None:
+    session = model.session(n_ctx=32)
+    with pytest.raises(alpaca.ContextFullError, match="tokens do not fit: 0 of 32 positions"):
+        session.append([1] * 33)
+    stream = session.generate("a", template="none", max_new_tokens=0, ignore_eos=True, temperature=0)
+    stream.read()
+    assert stream.result is not None and stream.result.finish_reason == "context_full" and session.position == 32
+    stream = session.generate("a", template="none", max_new_tokens=100, ignore_eos=True, temperature=0, context_shift=True)
+    stream.read()
+    assert stream.result is not None and stream.result.n_generated == 100
+
+
+@pytest.mark.parametrize(
+    "content,error,words",
+    [
+        (b"", alpaca.BadFormatError, "empty"),
+        (b"hello world, this is a text\n" * 20, alpaca.BadFormatError, "text"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", alpaca.Error, "git lfs pull"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", alpaca.BadFormatError, "HTML"),
+        (b"GGUF\x03\x00\x00\x00", alpaca.BadFormatError, "byte 8"),
+    ],
+)
+def test_bad_files(tmp_path: pathlib.Path, content: bytes, error: type[Exception], words: str) -> None:
+    path = tmp_path / "坏.gguf"
+    path.write_bytes(content)
+    with pytest.raises(error, match=words) as caught:
+        alpaca.Model(path)
+    assert str(path) in str(caught.value)
+
+
+def test_bad_arguments(model: alpaca.Model, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        alpaca.Model(tmp_path / "nothing")
+    with pytest.raises(alpaca.ModelIOError, match="folder"):
+        alpaca.Model(tmp_path)
+    with pytest.raises(TypeError, match="unknown option 'temprature'"):
+        model.generate("a", temprature=1)
+    with pytest.raises(ValueError, match="temperature: found -1.0, expected 0 or more"):
+        model.generate("a", temperature=-1).read()
+    with pytest.raises(ValueError, match="n_batch: found 0"):
+        model.session(n_batch=0)
+    with pytest.raises(MemoryError):
+        model.session(n_ctx=1 << 22, cache_type="f32")
+    with pytest.raises(ValueError, match="token id at index 0"):
+        model.session().append([-1])
+
+
+def test_read_instead_of_map(prompts: dict[str, Any]) -> None:
+    steps: list[tuple[int, int]] = []
+
+    def progress(stage: str, item: str, done: int, total: int) -> None:
+        steps.append((done, total))
+
+    path = REPOSITORY / "models/mini/chinese-alpaca-mini-q8_0.gguf"
+    model = alpaca.Model(path, use_mmap=False, progress=progress)
+    assert steps and steps[-1][0] == steps[-1][1] == path.stat().st_size
+    mapped = alpaca.Model(path)
+    prompt = prompts["template-1"]["instruction"]
+    assert model.generate(prompt, **GREEDY).read() == mapped.generate(prompt, **GREEDY).read()
+    with pytest.raises(alpaca.CancelledError):
+        alpaca.Model(path, use_mmap=False, progress=lambda *_: False)
