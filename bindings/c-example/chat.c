@@ -1,155 +1,180 @@
-/* chat.c - talk with a model through libalpaca, in plain C.
+/* chat - a conversation with a model in the terminal, by way of libalpaca's C interface.
  *
- *     chat MODEL              turn by turn; Ctrl-C stops the answer, at the prompt it ends the program, as Ctrl-D does
- *     chat MODEL -p "PROMPT"  one answer
- *     options: -n TOKENS  -t TEMPERATURE  -s SEED
- */
+ *     chat [OPTIONS] MODEL              talk; Ctrl-C stops an answer, /reset forgets, Ctrl-D ends
+ *     chat [OPTIONS] -p PROMPT MODEL    one answer, then the end
+ *     options: -n TOKENS (0: no limit)  -t TEMPERATURE  -s SEED
+ *
+ * Plain C11 with POSIX threads; also compiles as C++20. Text is streamed as it is written. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
 #include <alpaca.h>
-
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The session whose answer Ctrl-C stops; NULL at the prompt. */
-static alpaca_session *volatile answering;
-
-static void on_interrupt(int number) {
-    alpaca_session *session = answering;
-    (void)number;
-    if (session == NULL) _exit(130);
-    alpaca_session_cancel(session);
-}
-
-/* What the model has said in this turn. */
-typedef struct {
+/* The answer as it comes in; the next turn hands it back as part of the conversation. */
+struct answer {
     char *text;
     size_t length, capacity;
-} answer;
+};
 
-/* Shows the text of a token as it comes, and keeps it. */
 static int32_t on_token(const alpaca_token_event *event, void *user_data) {
-    answer *said = (answer *)user_data;
-    if (said->length + event->text_length > said->capacity) {
-        size_t capacity = 2 * (said->length + event->text_length) + 256;
-        char *text = (char *)realloc(said->text, capacity);
-        if (text == NULL) return 1;
-        said->text = text;
-        said->capacity = capacity;
+    struct answer *answer = (struct answer *)user_data;
+    if (answer->length + event->text_length >= answer->capacity) {
+        size_t capacity = 2 * (answer->length + event->text_length) + 256;
+        char *larger = (char *)realloc(answer->text, capacity);
+        if (larger == NULL) return 1; /* ends the answer */
+        answer->text = larger;
+        answer->capacity = capacity;
     }
-    memcpy(said->text + said->length, event->text, event->text_length);
-    said->length += event->text_length;
+    memcpy(answer->text + answer->length, event->text, event->text_length);
+    answer->length += event->text_length;
     fwrite(event->text, 1, event->text_length, stdout);
-    return fflush(stdout) != 0;
+    fflush(stdout);
+    return 0;
 }
 
-static int fail(void) {
-    fprintf(stderr, "error: %s\n", alpaca_last_error());
+/* Ctrl-C: SIGINT is blocked in all threads; this one waits for it and cancels what the session is doing. */
+static void *wait_for_interrupts(void *user_data) {
+    sigset_t interrupt;
+    int number;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    while (sigwait(&interrupt, &number) == 0) alpaca_session_cancel((alpaca_session *)user_data);
+    return NULL;
+}
+
+static int fail(const char *what) {
+    fprintf(stderr, "chat: %s: %s\n", what, alpaca_last_error());
+    return EXIT_FAILURE;
+}
+
+/* The conversation: every message so far. It owns the texts. */
+struct conversation {
+    alpaca_message *messages;
+    size_t count, capacity;
+};
+
+static int say(struct conversation *c, int32_t role, char *owned_text, size_t length) {
+    if (c->count == c->capacity) {
+        size_t capacity = 2 * c->capacity + 8;
+        alpaca_message *larger = (alpaca_message *)realloc(c->messages, capacity * sizeof *larger);
+        if (larger == NULL) return 0;
+        c->messages = larger;
+        c->capacity = capacity;
+    }
+    alpaca_message message = {role, 0, owned_text, length};
+    c->messages[c->count++] = message;
     return 1;
 }
 
-/* Writes the answer to the last of `n` messages into `said`. */
-static alpaca_status answer_to(alpaca_session *session, const alpaca_message *messages, size_t n, const alpaca_generation_params *params,
-                               answer *said) {
+static void forget(struct conversation *c, size_t first) {
+    while (c->count > first) free((void *)c->messages[--c->count].content);
+}
+
+/* Asks for the answer to the last message, shows it, and adds it to the conversation. */
+static alpaca_status reply(alpaca_session *session, struct conversation *c, const alpaca_generation_params *params, int32_t *finish) {
+    struct answer answer = {NULL, 0, 0};
     alpaca_generation_result result;
-    alpaca_status status;
+    memset(&result, 0, sizeof result);
     result.struct_size = sizeof result;
-    said->text = NULL;
-    said->length = said->capacity = 0;
-    answering = session;
-    status = alpaca_session_chat(session, messages, n, params, on_token, said, &result);
-    answering = NULL;
-    putchar('\n');
-    if (status == ALPACA_OK && result.finish_reason == ALPACA_FINISH_CONTEXT_FULL) {
-        fprintf(stderr, "the context is full (%zu positions)\n", alpaca_session_context_length(session));
-    }
+    alpaca_status status = alpaca_session_chat(session, c->messages, c->count, params, on_token, &answer, &result);
+    *finish = result.finish_reason;
+    printf(status == ALPACA_OK && result.finish_reason == ALPACA_FINISH_CANCELLED ? " [stopped]\n" : "\n");
+    fflush(stdout);
+    if (status != ALPACA_OK || !say(c, ALPACA_ROLE_ASSISTANT, answer.text, answer.length)) free(answer.text);
     return status;
 }
 
-static alpaca_message message(alpaca_role role, char *content, size_t length) {
-    alpaca_message m = {0, 0, NULL, 0};
-    m.role = (int32_t)role;
-    m.content = content;
-    m.length = length;
-    return m;
-}
-
-/* Reads turns until the input ends. */
-static int converse(alpaca_session *session, const alpaca_generation_params *params) {
-    alpaca_message *messages = NULL;
-    size_t n = 0, room = 0, capacity = 0, i;
+static int converse(alpaca_session *session, struct conversation *c, const alpaca_generation_params *params, int show_prompt) {
     char *line = NULL;
-    int failed = 0;
-    while (!failed) {
-        answer said;
-        ssize_t length;
-        if (isatty(0)) fputs("> ", stderr);
-        length = getline(&line, &capacity, stdin);
-        if (length < 0) break;
-        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) length--;
-        if (length == 0) continue;
-        if (n + 2 > room) {
-            alpaca_message *more = (alpaca_message *)realloc(messages, (room + 64) * sizeof *messages);
-            if (more == NULL) break;
-            messages = more;
-            room += 64;
+    size_t capacity = 0;
+    ssize_t length;
+    int32_t finish;
+    for (;;) {
+        if (show_prompt) fputs("> ", stdout), fflush(stdout);
+        if ((length = getline(&line, &capacity, stdin)) < 0) break;
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
+        if (strcmp(line, "/reset") == 0) forget(c, 0);
+        else if (line[0] == '/') fputs("/reset forgets the conversation, Ctrl-D ends\n", stderr);
+        if (length == 0 || line[0] == '/') continue;
+        char *text = strdup(line);
+        if (text == NULL || !say(c, ALPACA_ROLE_USER, text, (size_t)length)) {
+            free(text);
+            break;
         }
-        messages[n++] = message(ALPACA_ROLE_USER, strndup(line, (size_t)length), (size_t)length);
-        if (answer_to(session, messages, n, params, &said) != ALPACA_OK) failed = fail();
-        messages[n++] = message(ALPACA_ROLE_ASSISTANT, said.text, said.length);
+        if (reply(session, c, params, &finish) != ALPACA_OK) {
+            fail("no answer (/reset begins anew)");
+            forget(c, c->count - 1);
+        }
     }
-    for (i = 0; i < n; i++) free((char *)messages[i].content);
-    free(messages);
     free(line);
-    return failed;
+    if (show_prompt) putchar('\n');
+    return ferror(stdin) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv) {
+    const char *prompt = NULL;
+    int option;
     alpaca_model *model = NULL;
     alpaca_session *session = NULL;
     alpaca_generation_params params;
-    struct sigaction action;
-    char *prompt = NULL;
-    int failed, option;
+    struct conversation conversation = {NULL, 0, 0};
+    pthread_t waiter;
+    sigset_t interrupt;
 
     alpaca_generation_params_init(&params, sizeof params);
     while ((option = getopt(argc, argv, "p:n:t:s:")) != -1) {
         switch (option) {
         case 'p': prompt = optarg; break;
         case 'n': params.max_new_tokens = atoi(optarg); break;
-        case 't': params.temperature = (float)atof(optarg); break;
-        case 's':
-            params.use_seed = 1;
-            params.seed = strtoull(optarg, NULL, 10);
-            break;
-        default: return 2;
+        case 't': params.temperature = strtof(optarg, NULL); break;
+        case 's': params.use_seed = 1, params.seed = strtoull(optarg, NULL, 10); break;
+        default: optind = argc; break;
         }
     }
     if (optind + 1 != argc) {
         fprintf(stderr, "usage: %s [-p PROMPT] [-n TOKENS] [-t TEMPERATURE] [-s SEED] MODEL\n", argv[0]);
         return 2;
     }
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_interrupt;
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGINT, &action, NULL);
 
-    if (alpaca_model_open(argv[optind], NULL, &model) != ALPACA_OK) return fail();
+    if (alpaca_model_open(argv[optind], NULL, &model) != ALPACA_OK) return fail("cannot open the model");
     if (alpaca_session_create(model, NULL, &session) != ALPACA_OK) {
-        failed = fail();
-    } else if (prompt != NULL) {
-        answer said;
-        alpaca_message question = message(ALPACA_ROLE_USER, prompt, ALPACA_NUL_TERMINATED);
-        failed = answer_to(session, &question, 1, &params, &said) == ALPACA_OK ? 0 : fail();
-        free(said.text);
-    } else {
-        failed = converse(session, &params);
+        alpaca_model_free(model);
+        return fail("cannot begin a session");
     }
+    alpaca_model_free(model); /* the session keeps what it needs */
+
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &interrupt, NULL);
+    int can_interrupt = pthread_create(&waiter, NULL, wait_for_interrupts, session) == 0;
+    if (!can_interrupt) pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
+
+    int result = EXIT_SUCCESS;
+    int32_t finish = ALPACA_FINISH_LENGTH;
+    if (prompt == NULL) {
+        result = converse(session, &conversation, &params, isatty(STDIN_FILENO));
+    } else {
+        char *text = strdup(prompt);
+        if (text == NULL || !say(&conversation, ALPACA_ROLE_USER, text, ALPACA_NUL_TERMINATED)) {
+            fprintf(stderr, "chat: out of memory\n");
+            free(text);
+            result = EXIT_FAILURE;
+        } else if (reply(session, &conversation, &params, &finish) != ALPACA_OK) {
+            result = fail("no answer");
+        } else if (finish == ALPACA_FINISH_CANCELLED) {
+            result = 130; /* what a shell expects after Ctrl-C */
+        }
+    }
+
+    if (can_interrupt) pthread_cancel(waiter), pthread_join(waiter, NULL);
+    forget(&conversation, 0);
+    free(conversation.messages);
     alpaca_session_free(session);
-    alpaca_model_free(model);
-    return failed;
+    return result;
 }
