@@ -22,7 +22,7 @@ def main() -> None:
     size = fcntl.fcntl(read_end, F_SETPIPE_SZ, 4096)
     filler = b"#" * (size - 4)  # room for one Chinese character
     os.write(write_end, filler)
-    chat = subprocess.Popen([program, model, "-t", "0"], stdin=subprocess.PIPE, stdout=write_end)
+    chat = subprocess.Popen([program, "-t", "0", model], stdin=subprocess.PIPE, stdout=write_end)
     os.close(write_end)
     chat.stdin.write(prompt)
     chat.stdin.flush()
