@@ -2,9 +2,9 @@
  * read rate and FP32 multiply-add peak measured in the same run.
  *
  *   clang -O3 -ffp-contract=off -fno-math-errno -std=gnu17 -I Sources/CAlpacaKernels/include Benchmarks/Kernels/attention.c \
- *         Sources/CAlpacaKernels/isa/vector_*.c -lm -o attention && ./attention [n_group]
+ *         Sources/CAlpacaKernels/isa/vector_*.c -lm -o attention && ./attention [n_group [kind]]
  *
- * Llama-2-7B's shape: 32 KV heads of 128, F16 cache. Each figure is the best of several repetitions, paths in alternation. */
+ * Llama-2-7B's shape: 32 heads of 128; n_group 1, kind 1 (F16) if not given. Each figure is the best of several repetitions, paths in alternation. */
 #include "alpaca_kernels.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,21 +80,23 @@ int main(int argc, char **argv) {
     if (__builtin_cpu_supports("avx2")) paths[n_paths++] = (path){"avx2", &kern_vector_avx2, 0};
     if (__builtin_cpu_supports("avx512bw")) paths[n_paths++] = (path){"avx512", &kern_vector_avx512, 0};
 
-    const size_t elements = heads_kv * CAPACITY * HEAD_DIM, prompt = 512;
-    float *noise = allocate(elements * 4), *q = allocate(prompt * stride * 4), *out = allocate(prompt * stride * 4);
-    for (size_t i = 0; i < elements; i++) noise[i] = random_float();
+    const int32_t kind = argc > 2 ? atoi(argv[2]) : KERN_F16;
+    const size_t prompt = 512, row = heads_kv * HEAD_DIM, bytes = heads_kv * CAPACITY / KERN_KEY_BLOCK * kern_kv_block_bytes(kind, HEAD_DIM);
+    float *q = allocate(prompt * stride * 4), *out = allocate(prompt * stride * 4), *k = allocate(row * 4), *v = allocate(row * 4);
     for (size_t i = 0; i < prompt * stride; i++) q[i] = random_float();
-    kern_kv kv = {allocate(elements * 2), allocate(elements * 2), CAPACITY, heads_kv, HEAD_DIM, KERN_F16, KERN_F16};
-    paths[n_paths - 1].table->f32_to_f16(noise, elements, kv.keys);
-    paths[n_paths - 1].table->f32_to_f16(noise, elements, kv.values);
+    kern_kv kv = {allocate(bytes), allocate(bytes), CAPACITY, heads_kv, HEAD_DIM, kind, kind};
+    for (size_t position = 0; position < CAPACITY; position++) {
+        for (size_t i = 0; i < row; i++) k[i] = random_float(), v[i] = random_float();
+        paths[n_paths - 1].table->kv_store(&kv, position, k, v);
+    }
     void *scratch = allocate(paths[0].table->attention_scratch_bytes(n_group, HEAD_DIM));
 
     double roof = 0;
     for (int i = 0; i < REPETITIONS; i++) {
-        const double rate = read_rate(kv.keys, elements * 2);
+        const double rate = read_rate(kv.keys, bytes);
         if (rate > roof) roof = rate;
     }
-    printf("n_group %zu, %zu KV heads of %d, F16 cache; memory read %.1f GB/s\n", n_group, heads_kv, HEAD_DIM, roof);
+    printf("n_group %zu, %zu KV heads of %d, cache kind %d; memory read %.1f GB/s\n", n_group, heads_kv, HEAD_DIM, kind, roof);
 
     for (int r = 0; r < REPETITIONS; r++)
         for (int i = 0; i < n_paths; i++) {
@@ -115,7 +117,7 @@ int main(int argc, char **argv) {
                 if (seconds < best[i]) best[i] = seconds;
             }
         for (int i = 0; i < n_paths; i++) {
-            const double rate = 1e-9 * (double)(2 * heads_kv * contexts[c] * HEAD_DIM * 2) / best[i];
+            const double rate = 1e-9 * 2 * (double)bytes * (double)contexts[c] / CAPACITY / best[i];
             printf("decode  at %5zu  %-8s %6.2f ms  %6.1f GB/s  %3.0f %% of the read rate\n", contexts[c], paths[i].name, 1e3 * best[i], rate,
                    100 * rate / roof);
         }

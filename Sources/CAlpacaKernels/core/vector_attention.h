@@ -12,156 +12,36 @@
  * and tiles of TILE_ROWS rows by TILE_VECTORS vectors are kept in registers.
  *
  * The isa file chooses TILE_ROWS (4, 6 or 8), TILE_VECTORS, ACCUMULATORS (how many v16f its registers hold beside a step's inputs)
- * and STREAM_ROWS (with so few rows memory is slower than the core): speed only, not bits. A new kind of cache needs a case in load_kind and in kv_store. */
+ * and STREAM_ROWS (with so few rows memory is slower than the core): speed only, not bits. A new kind of cache needs a case wherever KERN_Q8_0 is mentioned. */
 #ifndef ALPACA_VECTOR_ATTENTION_H
 #define ALPACA_VECTOR_ATTENTION_H
+#include "vector_attention_tile.h"
 #include "vector_exp.h"
 
 enum {
-    BLOCK = KERN_KEY_BLOCK,
-    GROUPS = BLOCK / LANES,
     ROW_BLOCK = 96, /* a multiple of every TILE_ROWS; widening a block of keys then costs some 5 % of using it */
     FEW_ROWS = 8,   /* up to so many, widening does not pay */
 };
 _Static_assert(GROUPS == 4, "a block's sums are written out for four groups of one vector");
-
-#define UNROLL _Pragma("clang loop unroll(full)")
-
-/* What a call works with; it lies in the caller's scratch. `width` is head_dim rounded up to whole vectors. */
-typedef struct attention_state {
-    size_t head_dim, width;
-    float *queries;     /* (rows, head_dim), scaled */
-    float *outputs;     /* (rows, width): o */
-    float *weights;     /* (rows, 64): scores, then p */
-    float *sums;        /* (rows, 16): l */
-    float *maximums;    /* (rows): m */
-    float *corrections; /* (rows): c */
-    float *keys;        /* (4, head_dim, 16): a block, widened */
-    float *values;      /* (width / 16, 64, 16): a block, widened */
-} attention_state;
-
-/* The right-hand side of a product over one block, in the cache or widened: the keys (a step is a component, its four vectors are the
- * keys) or the values (a step is a key, its vectors are the components). Vector v of step i begins at element i * step + v * vector.
- * `next` is what will be read from the cache after this panel, NULL for a widened one. */
-typedef struct panel {
-    const void *base;
-    size_t step, vector;
-    const char *next;
-} panel;
-
-INLINE v16f load_kind(int kind, const void *p, size_t index) {
-    return kind == KERN_F16 ? load_f16((const uint16_t *)p + index) : load16((const float *)p + index);
-}
-
-INLINE size_t kind_bytes(int kind) { return kind == KERN_F16 ? 2 : 4; }
-
-enum { SCORES, OUTPUTS };
-
-/* A tile of a product: R rows (of queries, or of weights) by C vectors, over the first `steps` steps. SCORES are stored, OUTPUTS added
- * to the corrected o. what, kind, R <= 8 and C <= 8 are constants after inlining, and the arrays become registers.
- *
- * Reading from the cache, up to STREAM_ROWS rows wait for memory: then the first tile of a step asks for the rest of that step too, so
- * that the hardware's prefetcher sees one forward stream, which nothing beats. With more rows the core is slower than memory, and asks
- * for the next panel at the pace at which it consumes this one. */
-INLINE void tile(int what, int kind, int R, int C, const attention_state *s, size_t row, panel b, size_t vector, size_t steps) {
-    const size_t a_stride = what == SCORES ? s->head_dim : BLOCK;
-    const float *a = (what == SCORES ? s->queries : s->weights) + row * a_stride;
-    const size_t bytes = LANES * kind_bytes(kind), read = C * bytes, all = (what == SCORES ? GROUPS : 8) * bytes;
-    const int fetch_rest = R <= STREAM_ROWS && read < all && b.next && vector == 0, fetch_next = R > STREAM_ROWS && b.next;
-    v16f sum[8][8], right[8];
-    UNROLL for (int r = 0; r < R; r++) {
-        UNROLL for (int c = 0; c < C; c++) sum[r][c] = 0.0f;
-    }
-    for (size_t i = 0; i < steps; i++) {
-        const size_t at = i * b.step + vector * b.vector;
-        UNROLL for (int c = 0; c < C; c++) right[c] = load_kind(kind, b.base, at + c * b.vector);
-        if (fetch_rest) {
-            const char *rest = (const char *)b.base + at * kind_bytes(kind);
-            UNROLL for (size_t behind = read < 64 ? 64 : read; behind < all; behind += 64) __builtin_prefetch(rest + behind, 0, 3);
-        }
-        if (fetch_next) {
-            UNROLL for (size_t c = 0; c < read; c += 64) __builtin_prefetch(b.next + (vector * steps + i * C) * bytes + c, 0, 2);
-        }
-        UNROLL for (int r = 0; r < R; r++) {
-            const v16f left = a[r * a_stride + i];
-            UNROLL for (int c = 0; c < C; c++) sum[r][c] = fma16(left, right[c], sum[r][c]);
-        }
-    }
-    UNROLL for (int r = 0; r < R; r++) {
-        float *out = what == SCORES ? s->weights + (row + r) * BLOCK : s->outputs + (row + r) * s->width;
-        const v16f correction = what == SCORES ? 0.0f : s->corrections[row + r];
-        UNROLL for (int c = 0; c < C; c++) {
-            float *to = out + (vector + c) * LANES;
-            store16(to, what == SCORES ? sum[r][c] : fma16(load16(to), correction, sum[r][c]));
-        }
-    }
-}
-
-/* ---- Few rows: a tile of rows stays while it walks along the block, as many vectors at a time as there are registers for. ---- */
-
-INLINE void few_rows(int what, int kind, int R, const attention_state *s, size_t row, panel b, size_t steps) {
-    const size_t vectors = what == SCORES ? GROUPS : s->width / LANES;
-    size_t v = 0;
-    if (R * 8 <= ACCUMULATORS) {
-        for (; v + 8 <= vectors; v += 8) tile(what, kind, R, 8, s, row, b, v, steps);
-    }
-    if (R * 4 <= ACCUMULATORS) {
-        for (; v + 4 <= vectors; v += 4) tile(what, kind, R, 4, s, row, b, v, steps);
-    }
-    if (R * 2 <= ACCUMULATORS) {
-        for (; v + 2 <= vectors; v += 2) tile(what, kind, R, 2, s, row, b, v, steps);
-    }
-    for (; v < vectors; v++) tile(what, kind, R, 1, s, row, b, v, steps);
-}
-
-INLINE void few(int what, int kind, const attention_state *s, size_t row, size_t end, panel b, size_t steps) {
-    if (ACCUMULATORS >= 16) {
-        for (; row + 8 <= end; row += 8) few_rows(what, kind, 8, s, row, b, steps);
-    }
-    for (; row + 4 <= end; row += 4) few_rows(what, kind, 4, s, row, b, steps);
-    for (; row + 2 <= end; row += 2) few_rows(what, kind, 2, s, row, b, steps);
-    for (; row < end; row++) few_rows(what, kind, 1, s, row, b, steps);
-}
-
-static void few_scores(int kind, const attention_state *s, size_t row, size_t end, panel keys) {
-    if (kind == KERN_F16) few(SCORES, KERN_F16, s, row, end, keys, s->head_dim);
-    else few(SCORES, KERN_F32, s, row, end, keys, s->head_dim);
-}
-
-static void few_outputs(int kind, const attention_state *s, size_t row, size_t end, panel values, size_t n_keys) {
-    if (kind == KERN_F16) few(OUTPUTS, KERN_F16, s, row, end, values, n_keys);
-    else few(OUTPUTS, KERN_F32, s, row, end, values, n_keys);
-}
-
-/* ---- Many rows: a strip of the widened block stays in L1 while the rows walk along it. ---- */
-
-INLINE void strip(int what, int C, const attention_state *s, size_t row, size_t end, panel b, size_t vector, size_t steps) {
-    for (; row + TILE_ROWS <= end; row += TILE_ROWS) tile(what, KERN_F32, TILE_ROWS, C, s, row, b, vector, steps);
-    for (; row + 4 <= end; row += 4) tile(what, KERN_F32, 4, C, s, row, b, vector, steps);
-    for (; row + 2 <= end; row += 2) tile(what, KERN_F32, 2, C, s, row, b, vector, steps);
-    for (; row < end; row++) tile(what, KERN_F32, 1, C, s, row, b, vector, steps);
-}
-
-INLINE void many(int what, const attention_state *s, size_t row, size_t end, panel b, size_t steps) {
-    const size_t vectors = what == SCORES ? GROUPS : s->width / LANES;
-    size_t v = 0;
-    for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS) strip(what, TILE_VECTORS, s, row, end, b, v, steps);
-    for (; v < vectors; v++) strip(what, 1, s, row, end, b, v, steps);
-}
 
 /* ---- Widening a block of the cache. Keys beyond the last position may be anything; their scores are masked. ---- */
 
 INLINE void widen_keys_of(int kind, const attention_state *s, const void *keys) {
     const size_t head_dim = s->head_dim;
     for (size_t d = 0; d < head_dim; d++) {
+        const char *group = scaled_group(keys, d), *quants = group + BLOCK * sizeof(uint16_t);
         UNROLL for (size_t g = 0; g < GROUPS; g++) {
-            store16(s->keys + (g * head_dim + d) * LANES, load_kind(kind, keys, d * BLOCK + g * LANES));
+            const v16f x = kind == KERN_Q8_0 ? load_s8((const int8_t *)quants + d % SCALED * BLOCK + g * LANES) *
+                                                   load_f16((const uint16_t *)group + g * LANES)
+                                             : load_kind(kind, keys, d * BLOCK + g * LANES);
+            store16(s->keys + (g * head_dim + d) * LANES, x);
         }
     }
 }
 
 static panel widen_keys(const attention_state *s, const void *keys, int kind) {
     if (kind == KERN_F16) widen_keys_of(KERN_F16, s, keys);
+    else if (kind == KERN_Q8_0) widen_keys_of(KERN_Q8_0, s, keys);
     else widen_keys_of(KERN_F32, s, keys);
     return (panel){s->keys, LANES, s->head_dim * LANES, 0};
 }
@@ -171,8 +51,11 @@ INLINE void widen_values_of(int kind, const attention_state *s, const void *valu
     for (size_t k = 0; k < n_keys; k++) {
         const char *row = (const char *)values + k * head_dim * kind_bytes(kind);
         float *to = s->values + k * LANES;
-        for (size_t d = 0; d < whole; d += LANES, to += BLOCK * LANES) store16(to, load_kind(kind, row, d));
-        if (left) {
+        for (size_t d = 0; d < whole; d += LANES, to += BLOCK * LANES) {
+            const v16f x = load_kind(kind, row, d);
+            store16(to, kind == KERN_Q8_0 ? x * s->scales[d / SCALED * BLOCK + k] : x);
+        }
+        if (left) { /* never Q8_0 */
             uint16_t halves[LANES] = {0};
             for (size_t i = 0; kind == KERN_F16 && i < left; i++) halves[i] = ((const uint16_t *)row)[whole + i];
             store16(to, kind == KERN_F16 ? load_f16(halves) : load_part((const float *)row + whole, left));
@@ -182,8 +65,16 @@ INLINE void widen_values_of(int kind, const attention_state *s, const void *valu
 
 static panel widen_values(const attention_state *s, const void *values, size_t n_keys, int kind) {
     if (kind == KERN_F16) widen_values_of(KERN_F16, s, values, n_keys);
+    else if (kind == KERN_Q8_0) widen_values_of(KERN_Q8_0, s, values, n_keys);
     else widen_values_of(KERN_F32, s, values, n_keys);
     return (panel){s->values, LANES, BLOCK * LANES, 0};
+}
+
+/* A Q8_0 block of values begins with its scales, (head_dim / 32, 64). */
+static const char *take_scales(const attention_state *s, const char *values) {
+    const size_t n = s->head_dim / SCALED * BLOCK;
+    for (size_t i = 0; i < n; i += LANES) store16(s->scales + i, load_f16((const uint16_t *)values + i));
+    return values + n * sizeof(uint16_t);
 }
 
 /* ---- Softmax of a row's block: scores to weights p, and m, c, l brought up to date. ---- */
@@ -216,7 +107,7 @@ static void softmax_block(const attention_state *s, size_t row, size_t n_keys) {
 static size_t attention_scratch_bytes(size_t n_group, size_t head_dim) {
     (void)n_group;
     const size_t width = (head_dim + LANES - 1) / LANES * LANES;
-    const size_t floats = ROW_BLOCK * (width + width + BLOCK + LANES + 2) + 2 * BLOCK * width;
+    const size_t floats = ROW_BLOCK * (width + width + BLOCK + LANES + 2) + 2 * BLOCK * width + BLOCK * width / SCALED;
     return (floats * sizeof(float) + 63) / 64 * 64;
 }
 
@@ -225,6 +116,7 @@ static attention_state lay_out(void *scratch, size_t head_dim) {
     float *at = scratch;
     s.keys = at, at += BLOCK * s.width;
     s.values = at, at += BLOCK * s.width;
+    s.scales = at, at += BLOCK * s.width / SCALED;
     s.queries = at, at += ROW_BLOCK * s.width;
     s.outputs = at, at += ROW_BLOCK * s.width;
     s.weights = at, at += ROW_BLOCK * BLOCK;
@@ -247,7 +139,7 @@ static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_
     }
 
     const int key_kind = kv->key_kind, value_kind = kv->value_kind;
-    const size_t key_bytes = BLOCK * head_dim * kind_bytes(key_kind), value_bytes = BLOCK * head_dim * kind_bytes(value_kind);
+    const size_t key_bytes = kern_kv_block_bytes(key_kind, head_dim), value_bytes = kern_kv_block_bytes(value_kind, head_dim);
     const char *keys = (const char *)kv->keys + kv_head * (kv->capacity / BLOCK) * key_bytes;
     const char *values = (const char *)kv->values + kv_head * (kv->capacity / BLOCK) * value_bytes;
     const int is_few = rows <= FEW_ROWS, direct = is_few && s->width == head_dim;
@@ -260,8 +152,9 @@ static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_
         else many(SCORES, s, active, rows, widen_keys(s, keys, key_kind), head_dim);
 
         const size_t last = longest - first_key; /* keys of this block that the last row sees */
-        const panel block = direct ? (panel){values, head_dim, LANES, keys + key_bytes}
-                                   : widen_values(s, values, last < BLOCK ? last : BLOCK, value_kind);
+        const char *rows_of_values = value_kind == KERN_Q8_0 ? take_scales(s, values) : values;
+        const panel block = direct ? (panel){rows_of_values, head_dim, LANES, keys + key_bytes}
+                                   : widen_values(s, rows_of_values, last < BLOCK ? last : BLOCK, value_kind);
         for (size_t run = active, next; run < rows; run = next) { /* rows that see equally many keys of this block */
             const size_t seen = first_position + (begin + run) / n_group + 1 - first_key;
             const size_t n_keys = seen < BLOCK ? seen : BLOCK;

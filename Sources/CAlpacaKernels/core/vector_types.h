@@ -21,13 +21,17 @@ typedef float v2f __attribute__((ext_vector_type(2)));
 typedef int32_t v16i __attribute__((ext_vector_type(16)));
 typedef uint32_t v16u __attribute__((ext_vector_type(16)));
 typedef uint16_t v16s __attribute__((ext_vector_type(16)));
+typedef int8_t v16c __attribute__((ext_vector_type(16)));
 typedef v16f v16f_unaligned __attribute__((aligned(4)));
 typedef v16s v16s_unaligned __attribute__((aligned(2)));
+typedef v16c v16c_unaligned __attribute__((aligned(1)));
 
 enum { LANES = 16 };
 
 INLINE v16f load16(const float *p) { return *(const v16f_unaligned *)p; }
 INLINE void store16(float *p, v16f x) { *(v16f_unaligned *)p = x; }
+
+INLINE v16f load_s8(const int8_t *p) { return __builtin_convertvector(*(const v16c_unaligned *)p, v16f); }
 
 /* The first n (< 16) of 16 numbers; nothing behind them is touched. Absent lanes are zero. */
 INLINE v16f load_part(const float *p, size_t n) {

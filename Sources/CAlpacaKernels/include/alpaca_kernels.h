@@ -66,6 +66,7 @@ typedef struct kern_inputs {
 } kern_inputs;
 
 #define KERN_ROW_BLOCK 64   /* split rows between threads at multiples of this; the last block may be shorter */
+#define KERN_KV_SCALED 32   /* components that share a scale in a Q8_0 cache */
 #define KERN_KEY_BLOCK 64   /* attention's block of keys, side by side in the key cache */
 
 /* The matrix products. types/ and core/; one table per CPU path. */
@@ -83,16 +84,25 @@ typedef struct kern_matmul_table {
     size_t (*scratch_bytes)(size_t columns, size_t n_tokens); /* per thread, 64-byte aligned; columns: the widest matrix */
 } kern_matmul_table;
 
-/* Keys and values of one layer, all KV heads, of one sequence. Capacity is a multiple of KERN_KEY_BLOCK.
- * keys:   (n_head_kv, capacity / 64, head_dim, 64): a block's keys side by side, so that scores need no horizontal sums and memory
- *         sees one forward stream
- * values: (n_head_kv, capacity, head_dim)
- * Elements are F16 (kind 1) or F32 (kind 0). */
+/* Keys and values of one layer, all KV heads, of one sequence, in blocks of 64 positions. Capacity is a multiple of KERN_KEY_BLOCK.
+ * F16 (kind 1) and F32 (kind 0):
+ *   keys:   (n_head_kv, capacity / 64, head_dim, 64): a block's keys side by side, so that scores need no horizontal sums and memory
+ *           sees one forward stream
+ *   values: (n_head_kv, capacity, head_dim)
+ * Q8_0 (kind 8; head_dim % 32 == 0): 32 components of a position share a scale, as in the tensor type, but the scales of a block lie
+ * together:
+ *   keys:   (n_head_kv, capacity / 64, head_dim / 32) of { f16 scales[64]; int8 quants[32][64] }
+ *   values: (n_head_kv, capacity / 64) of { f16 scales[head_dim / 32][64]; int8 quants[64][head_dim] }
+ * Either takes n_head_kv * capacity / 64 * kern_kv_block_bytes(kind, head_dim) bytes. */
 typedef struct kern_kv {
     void *keys, *values;
     size_t capacity, n_head_kv, head_dim;
     int32_t key_kind, value_kind;
 } kern_kv;
+
+static inline size_t kern_kv_block_bytes(int32_t kind, size_t head_dim) {
+    return KERN_KEY_BLOCK * (kind == KERN_Q8_0 ? head_dim + head_dim / KERN_KV_SCALED * 2 : kind == KERN_F16 ? head_dim * 2 : head_dim * 4);
+}
 
 /* Everything on vectors: written once with vector types, compiled for each CPU path. */
 typedef struct kern_vector_table {

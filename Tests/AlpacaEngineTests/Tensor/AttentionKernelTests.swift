@@ -7,7 +7,8 @@ import Testing
 @Suite struct AttentionKernelTests {
     static let shapes =
         [2, 16, 18, 64, 80, 128].flatMap { headDim in [1, 2, 4, 3].map { (headDim, $0) } } + [(128, 8), (64, 11), (256, 1)]
-    static let kinds = [Int32(KERN_F16), Int32(KERN_F32)]
+    /// Kinds of keys and of values that a head can be kept in.
+    static func kinds(_ headDim: Int) -> [Int32] { [KERN_F16, KERN_F32].map { Int32($0) } + (headDim % 32 == 0 ? [Int32(KERN_Q8_0)] : []) }
 
     /// A cache of two KV heads, keys and values ending at a guard page, full of what an earlier conversation left: infinities and NaN.
     final class Cache {
@@ -15,9 +16,8 @@ import Testing
         let keys: GuardedBuffer<UInt8>, values: GuardedBuffer<UInt8>
 
         init(headDim: Int, capacity: Int, keyKind: Int32, valueKind: Int32) {
-            let elements = 2 * capacity * headDim
-            keys = GuardedBuffer(count: elements * (keyKind == 0 ? 4 : 2), repeating: 0xFF)
-            values = GuardedBuffer(count: elements * (valueKind == 0 ? 4 : 2), repeating: 0xFF)
+            keys = GuardedBuffer(count: 2 * capacity / 64 * kern_kv_block_bytes(keyKind, headDim), repeating: 0xFF)
+            values = GuardedBuffer(count: 2 * capacity / 64 * kern_kv_block_bytes(valueKind, headDim), repeating: 0xFF)
             for i in stride(from: 1, to: keys.count, by: 6) { keys.pointer[i] = 0x7C }
             kv = kern_kv(
                 keys: keys.pointer, values: values.pointer, capacity: capacity, n_head_kv: 2, head_dim: headDim, key_kind: keyKind,
@@ -30,7 +30,40 @@ import Testing
             #expect(k.frontIsIntact && v.frontIsIntact)
         }
 
+        /// Component `d` of the key or value that KV head `head` has at `position`, read as the header describes the layout.
+        func number(_ part: Part, at position: Int, head: Int, _ d: Int) -> Double {
+            let (memory, kind) = part == .key ? (keys, kv.key_kind) : (values, kv.value_kind)
+            let place = Place(part, kind, at: position, head: head, d, headDim: kv.head_dim, capacity: kv.capacity)
+            let at = memory.pointer + place.number
+            switch Int(kind) {
+            case KERN_F32: return Double(UnsafeRawPointer(at).loadUnaligned(as: Float.self))
+            case KERN_F16: return Double(UnsafeRawPointer(at).loadUnaligned(as: Float16.self))
+            default:
+                return Double(Int8(bitPattern: at[0]))
+                    * Double(UnsafeRawPointer(memory.pointer + place.scale).loadUnaligned(as: Float16.self))
+            }
+        }
+
         var isIntact: Bool { keys.frontIsIntact && values.frontIsIntact }
+    }
+
+    enum Part { case key, value }
+
+    /// Bytes at which a number of the cache lies, and its scale if it has one: the layout of `kern_kv`, once more.
+    struct Place {
+        let number: Int, scale: Int
+
+        init(_ part: Part, _ kind: Int32, at position: Int, head: Int, _ d: Int, headDim: Int, capacity: Int) {
+            let lane = position % 64, block = (head * capacity / 64 + position / 64) * kern_kv_block_bytes(kind, headDim)
+            if kind == KERN_Q8_0 {
+                let group = block + d / 32 * (64 * 2 + 32 * 64)
+                number = part == .key ? group + 128 + d % 32 * 64 + lane : block + headDim / 32 * 64 * 2 + lane * headDim + d
+                scale = part == .key ? group + lane * 2 : block + (d / 32 * 64 + lane) * 2
+            } else {
+                number = block + (part == .key ? d * 64 + lane : lane * headDim + d) * (kind == KERN_F32 ? 4 : 2)
+                scale = number
+            }
+        }
     }
 
     /// Random queries, keys and values of `count` tokens.
@@ -75,13 +108,12 @@ import Testing
             return out.array.bits
         }
 
-        /// Softmax of all scores at once, in double precision, of keys and values as the cache holds them.
-        func exact(_ token: Int, head: Int, kind: Int32) -> [Double] {
-            let rounded = { (x: Float) in kind == 0 ? Double(x) : Double(Float16(x)) }
-            let query = (token * 2 * group + head) * headDim, from = head / group * headDim
+        /// Softmax of all scores at once, in double precision, of the numbers in the cache.
+        func exact(_ token: Int, head: Int, _ cache: Cache) -> [Double] {
+            let query = (token * 2 * group + head) * headDim, kvHead = head / group
             var weights = [Double](repeating: 0, count: token + 1), most = -Double.infinity, total = 0.0
             for t in 0...token {
-                for d in 0..<headDim { weights[t] += Double(q[query + d]) * rounded(k[t][from + d]) }
+                for d in 0..<headDim { weights[t] += Double(q[query + d]) * cache.number(.key, at: t, head: kvHead, d) }
                 weights[t] *= Double(scale)
                 most = max(most, weights[t])
             }
@@ -89,7 +121,7 @@ import Testing
             for t in 0...token {
                 let weight = exp(weights[t] - most)
                 total += weight
-                for d in 0..<headDim { out[d] += weight * rounded(v[t][from + d]) }
+                for d in 0..<headDim { out[d] += weight * cache.number(.value, at: t, head: kvHead, d) }
             }
             for d in 0..<headDim { out[d] /= total }
             return out
@@ -98,8 +130,8 @@ import Testing
 
     @Test(arguments: shapes) func sameBitsOnEveryPathAndInEveryBatch(headDim: Int, group: Int) {
         let sequence = Tokens(headDim: headDim, group: group, count: 150, seed: UInt64(headDim * 100 + group))
-        for keyKind in Self.kinds {
-            for valueKind in Self.kinds {
+        for keyKind in Self.kinds(headDim) {
+            for valueKind in Self.kinds(headDim) {
                 let cache = sequence.cache(.generic, keyKind: keyKind, valueKind: valueKind)
                 let expected = sequence.attend(.generic, cache, tokens: 0..<150, batch: 150)
                 for path in KernelPath.all {
@@ -120,12 +152,12 @@ import Testing
 
     @Test(arguments: shapes) func isSoftmaxOfAllScores(headDim: Int, group: Int) {
         let sequence = Tokens(headDim: headDim, group: group, count: 150, seed: UInt64(headDim * 200 + group))
-        for kind in Self.kinds {
+        for kind in Self.kinds(headDim) {
             let cache = sequence.cache(.generic, keyKind: kind, valueKind: kind)
             for token in [0, 1, 15, 16, 62, 63, 64, 65, 127, 128, 149] {
                 let out = sequence.attend(.generic, cache, tokens: token..<token + 1, batch: 1)
                 for head in 0..<2 * group {
-                    let exact = sequence.exact(token, head: head, kind: kind)
+                    let exact = sequence.exact(token, head: head, cache)
                     let worst = (0..<headDim).map { abs(exact[$0] - Double(Float(bitPattern: out[head * headDim + $0]))) }.max()!
                     #expect(worst <= 2e-6, "token \(token), head \(head), kind \(kind)")  // values are within 1
                 }
@@ -136,9 +168,13 @@ import Testing
     /// After truncation other tokens' keys and values lie behind the position; they must not leave a trace, be they numbers or not.
     @Test(arguments: KernelPath.all) func whatLiesBehindDoesNotMatter(path: KernelPath) {
         let sequence = Tokens(headDim: 64, group: 2, count: 200, seed: 7)
-        let full = sequence.cache(path, keyKind: 1, valueKind: 1)
+        for kind in Self.kinds(64) { checkTruncated(path, sequence, kind) }
+    }
+
+    func checkTruncated(_ path: KernelPath, _ sequence: Tokens, _ kind: Int32) {
+        let full = sequence.cache(path, keyKind: kind, valueKind: kind)
         for last in [0, 5, 63, 64, 100, 190] {
-            let short = Cache(headDim: 64, capacity: 256, keyKind: 1, valueKind: 1)  // NaN behind the last position
+            let short = Cache(headDim: 64, capacity: 256, keyKind: kind, valueKind: kind)  // NaN behind the last position
             for t in 0...last { short.store(path, sequence.k[t], sequence.v[t], at: t) }
             let first = max(0, last - 20)
             for batch in [1, 21] {
@@ -162,8 +198,12 @@ import Testing
     }
 
     @Test(arguments: KernelPath.all) func notANumberStaysOneAndStaysAtHome(path: KernelPath) {
+        for kind in Self.kinds(64) { checkNotANumber(path, kind) }
+    }
+
+    func checkNotANumber(_ path: KernelPath, _ kind: Int32) {
         let sequence = Tokens(headDim: 64, group: 1, count: 100, seed: 9)
-        let cache = sequence.cache(path, keyKind: 1, valueKind: 1)
+        let cache = sequence.cache(path, keyKind: kind, valueKind: kind)
         let before = sequence.attend(path, cache, tokens: 0..<100, batch: 100)
         var k = sequence.k[70]
         k[3] = .nan  // KV head 0
@@ -180,26 +220,34 @@ import Testing
         }
     }
 
-    @Test(arguments: KernelPath.all) func storesWhereTheHeaderSays(path: KernelPath) {
-        let headDim = 18, capacity = 128
+    @Test(arguments: KernelPath.all, [KERN_F16, KERN_F32, KERN_Q8_0]) func storesWhereTheHeaderSays(path: KernelPath, kind: Int) {
+        let headDim = kind == KERN_Q8_0 ? 96 : 18, capacity = 128
         var random = SplitMix(10)
-        let k = random.floats(2 * headDim), v = random.floats(2 * headDim)
+        var k = random.floats(2 * headDim), v = random.floats(2 * headDim, within: 1e-4)
+        k[7] = 3.5
+        for d in 32..<min(64, v.count) { v[d] = 0 }
         for position in [0, 17, 63, 64, 127] {
-            let cache = Cache(headDim: headDim, capacity: capacity, keyKind: 1, valueKind: 1)
-            var keys = cache.keys.array, values = cache.values.array
-            let put = { (bytes: inout [UInt8], element: Int, x: Float) in
-                let bits = Float16(x).bitPattern
-                bytes[2 * element] = UInt8(truncatingIfNeeded: bits)
-                bytes[2 * element + 1] = UInt8(bits >> 8)
-            }
-            for head in 0..<2 {
-                for d in 0..<headDim {
-                    put(&keys, ((head * capacity / 64 + position / 64) * headDim + d) * 64 + position % 64, k[head * headDim + d])
-                    put(&values, (head * capacity + position) * headDim + d, v[head * headDim + d])
+            let cache = Cache(headDim: headDim, capacity: capacity, keyKind: Int32(kind), valueKind: Int32(kind))
+            let keys = GuardedBuffer(cache.keys.array), values = GuardedBuffer(cache.values.array)
+            for (part, numbers, memory) in [(Part.key, k, keys), (.value, v, values)] {
+                for i in numbers.indices {
+                    let place = Place(
+                        part, Int32(kind), at: position, head: i / headDim, i % headDim, headDim: headDim, capacity: capacity)
+                    let at = UnsafeMutableRawPointer(memory.pointer + place.number)
+                    switch kind {
+                    case KERN_F32: at.storeBytes(of: numbers[i], as: Float.self)
+                    case KERN_F16: at.storeBytes(of: Float16(numbers[i]), as: Float16.self)
+                    default:
+                        let most = numbers[i / 32 * 32..<i / 32 * 32 + 32].reduce(0) { max($0, abs($1)) }
+                        let scale = Float16(most / 127), inverse = scale == 0 ? 0 : 1 / Float(scale)
+                        let quant = max(-127, min(127, (numbers[i] * inverse).rounded(.toNearestOrEven)))
+                        at.storeBytes(of: Int8(quant), as: Int8.self)
+                        UnsafeMutableRawPointer(memory.pointer + place.scale).storeBytes(of: scale, as: Float16.self)
+                    }
                 }
             }
             cache.store(path, k, v, at: position)
-            #expect(cache.keys.array == keys && cache.values.array == values && cache.isIntact)
+            #expect(cache.keys.array == keys.array && cache.values.array == values.array && cache.isIntact)
         }
     }
 }
