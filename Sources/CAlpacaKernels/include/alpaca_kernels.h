@@ -11,7 +11,7 @@
  *     multiply-add, then one fixed tree: 16 -> 8 -> 4 -> 2 -> 1 by adding lane i + n/2 to lane i; a tail shorter than 16 enters
  *     lanes 0.. as if padded with zeros;
  *   - attention walks its keys in blocks of KERN_KEY_BLOCK from position 0, whatever the batch;
- *   - exp, sin and cos are our own polynomials. The plain C table calls fmaf() where the others have an instruction. */
+ *   - exp, sin and cos are our own polynomials. The plain C table computes a fused operation where the others have an instruction. */
 #ifndef ALPACA_KERNELS_H
 #define ALPACA_KERNELS_H
 #include <stddef.h>
