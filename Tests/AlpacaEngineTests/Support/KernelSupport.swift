@@ -98,3 +98,11 @@ extension Array where Element == Float {
         return bits
     }
 }
+
+/// Where two arrays begin to differ, nil if they don't. A failed `==` of thousands of numbers would print them all.
+func firstDifference<T: Equatable>(_ got: some Collection<T>, _ expected: some Collection<T>) -> String? {
+    let (a, b) = (Array(got), Array(expected))
+    if a == b { return nil }
+    guard a.count == b.count else { return "\(a.count) elements, expected \(b.count)" }
+    return a.indices.first { a[$0] != b[$0] }.map { "element \($0) is \(a[$0]), expected \(b[$0])" }
+}
