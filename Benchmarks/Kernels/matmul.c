@@ -109,10 +109,9 @@ static double seconds(job *j, void *(*f)(void *)) {
     const double start = now();
     for (int i = 0; i < j->threads; i++) {
         workers[i] = (worker){j, i};
-        if (i + 1 < j->threads) pthread_create(&threads[i], NULL, f, &workers[i]);
+        if (pthread_create(&threads[i], NULL, f, &workers[i])) exit(1);
     }
-    f(&workers[j->threads - 1]);
-    for (int i = 0; i + 1 < j->threads; i++) pthread_join(threads[i], NULL);
+    for (int i = 0; i < j->threads; i++) pthread_join(threads[i], NULL);
     return now() - start;
 }
 

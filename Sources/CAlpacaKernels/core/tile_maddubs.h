@@ -22,6 +22,10 @@ INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, i
             sums[c][0] = _mm256_add_epi16(sums[c][0], _mm256_maddubs_epi16(w0, a));
             sums[c][1] = _mm256_add_epi16(sums[c][1], _mm256_maddubs_epi16(w1, a));
         }
+        /* Left alone, the compiler adds in trees, token by token, and spends its sixteen registers and its time on keeping weights. */
+        UNROLL for (int c = 0; c < tokens; c += 2) {
+            __asm__ volatile("" : "+x"(sums[c][0]), "+x"(sums[c][1]), "+x"(sums[c + 1][0]), "+x"(sums[c + 1][1]));
+        }
     }
 }
 
