@@ -5,6 +5,7 @@
 #ifndef ALPACA_DECODE_H
 #define ALPACA_DECODE_H
 #include "pack_inputs.h"
+#include WORDS_HEADER
 
 typedef void scales_function(const rows8 *r, size_t at, scales8 *s);
 typedef void weights_function(const rows8 *r, size_t at, int sub, weights8 *w);
@@ -24,34 +25,22 @@ INLINE s8x32 in_both_halves(const int8_t *q) {
                                    13, 14, 15);
 }
 
-/* 32 weights of eight rows times those of one token, added to the rows' running sums. */
-INLINE f32x8 decode_step(quant_traits T, const weights8 *w, const scales8 *s, const token_block *a, f32x8 sum) {
+/* One token and types with one scale for 32 weights: each row's products side by side, then a transposing tree of sums. */
+INLINE i32x8 dots_by_rows(quant_traits T, const weights8 *w, const token_block *a) {
     const s8x32 low = in_both_halves(a->q), high = in_both_halves(a->q + 16);
     const i32x8 zero = {0};
-    i32x8 dots;
-    if (T.halves) {
-        i32x8 first[4], second[4];
-        UNROLL for (int i = 0; i < 4; i++) first[i] = dot4(zero, w->low[i], low), second[i] = dot4(zero, w->high[i], high);
-        i32x8 x = sum_of_rows(first), y = sum_of_rows(second);
-        if (T.offset_bits) {
-            x -= scaled((int16_t)a->halves, T.offset_bits);
-            y -= scaled(a->halves >> 16, T.offset_bits);
-        }
-        dots = x * s->scale[0] + y * s->scale[1];
-    } else {
-        i32x8 parts[4];
-        UNROLL for (int i = 0; i < 4; i++) {
-            parts[i] = T.wide ? dot4_wide(dot4_wide(zero, w->low[i], low), w->high[i], high) : dot8(w->low[i], low, w->high[i], high);
-        }
-        dots = sum_of_rows(parts);
-        const int offset_bits = T.wide ? WIDE_OFFSET_BITS : T.offset_bits;
-        if (offset_bits) dots -= scaled(a->sum, offset_bits);
+    i32x8 parts[4];
+    UNROLL for (int i = 0; i < 4; i++) {
+        parts[i] = T.wide ? dot4_wide(dot4_wide(zero, w->low[i], low), w->high[i], high) : dot8(w->low[i], low, w->high[i], high);
     }
+    const int offset_bits = T.wide ? WIDE_OFFSET_BITS : T.offset_bits;
+    return offset_bits ? sum_of_rows(parts) - scaled(a->sum, offset_bits) : sum_of_rows(parts);
+}
+
+/* The float part of a step: 32 weights of eight rows onto the rows' running sums. */
+INLINE f32x8 decode_step(quant_traits T, i32x8 dots, const scales8 *s, const token_block *a, f32x8 sum) {
     sum = fma8(to_float(dots), s->d * a->d, sum);
-    if (T.minimums && T.halves) {
-        const i32x8 both = {a->halves, a->halves, a->halves, a->halves, a->halves, a->halves, a->halves, a->halves};
-        return fma8(to_float(madd16(s->minimums, both)), s->minimum * a->d, sum);
-    }
+    if (T.minimums && T.halves) return fma8(to_float(madd16(s->minimums, (i32x8)a->halves)), s->minimum * a->d, sum);
     if (T.minimums) return fma8(s->minimum, (f32x8)a->d_sum, sum);
     return sum;
 }
@@ -72,8 +61,17 @@ INLINE void decode(quant_traits T, scales_function *scales, weights_function *we
                 weights8 w;
                 for (size_t i = 0; i < ahead; i += 64) __builtin_prefetch(next + i);
                 weights(&r, b * T.block_bytes, sub, &w);
-                for (int t = 0; t < n_tokens; t++) {
-                    sums[t] = decode_step(T, &w, &s[sub], a + (size_t)t * (m->columns / 32), sums[t]);
+                if (n_tokens == 1 && !T.halves) {
+                    sums[0] = decode_step(T, dots_by_rows(T, &w, a), &s[sub], a, sums[0]);
+                    continue;
+                }
+                u32x8 words[8];
+                transpose4(w.low, words);
+                transpose4(w.high, words + 4);
+                const i32x8 scale[2] = {panel_scale(s[sub].scale[0]), panel_scale(s[sub].scale[1])};
+                UNROLL for (int t = 0; t < n_tokens; t++) {
+                    const token_block *of_token = a + (size_t)t * (m->columns / 32);
+                    sums[t] = decode_step(T, dots_by_words(T, words, scale, of_token), &s[sub], of_token, sums[t]);
                 }
             }
         }

@@ -1,5 +1,6 @@
 /* The table of one CPU path. An isa/matmul_*.c file defines MATMUL_TABLE_NAME, its primitives and its sizes:
  *   TILE_TOKENS, TILE_HEADER   tokens of a quantized tile, and the file that has it
+ *   WORDS_HEADER               the file that multiplies words of eight rows, in decode
  *   LANE_SUMS, NIBBLES         1 for the tile that sums in 16 bits, else 0
  *   WIDE_OFFSET_BITS           what dot4_wide leaves to be taken away from weights of eight bits: 7 for 128, 0 for nothing
  *   FLOAT_ROWS, FLOAT_TOKENS   of a float tile

@@ -18,7 +18,9 @@ enum { FEW_TOKENS = 4, GROUP_ALIGNMENT = 64, STREAM_BYTES = 44 * TILE_TOKENS, SI
 typedef struct token_block {
     int8_t q[32];
     float d, d_sum;
-    int32_t sum, halves; /* halves: sums of the first and second sixteen, 16 bits each */
+    int32_t sum, halves;   /* halves: sums of the first and second sixteen, 16 bits each */
+    int32_t start, unused; /* as in a group */
+    int32_t half_starts[2];
 } token_block;
 
 static size_t group_bytes(size_t blocks) {
@@ -39,28 +41,6 @@ INLINE int32_t half_sum(s8x16 q) {
     const s16x8 a = wide.lo + wide.hi;
     const s16x4 b = a.lo + a.hi;
     return b.x + b.y + b.z + b.w;
-}
-
-/* scale = amax / 127, each input to the nearest multiple, ties to even. A block that is all but zero counts as zero (its scale's
- * inverse would overflow); one with an infinity or NaN has no integers, but a scale of NaN. */
-INLINE void quantize_block(const float *x, token_block *out) {
-    const v16f a = load16(x), b = load16(x + LANES);
-    const v16i abs_a = __builtin_bit_cast(v16i, a) & 0x7FFFFFFF, abs_b = __builtin_bit_cast(v16i, b) & 0x7FFFFFFF;
-    const int32_t most = __builtin_reduce_max(abs_a > abs_b ? abs_a : abs_b);
-    const float amax = __builtin_bit_cast(float, most);
-    const bool usable = amax >= 0x1p-120f && most < 0x7F800000;
-    const float inverse = usable ? 127.0f / amax : 0.0f;
-    out->d = usable ? amax / 127.0f : most < 0x7F800000 ? 0.0f : __builtin_nanf("");
-    /* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
-    v16i qa = __builtin_bit_cast(v16i, a * inverse + 0x1.8p23f) - 0x4B400000, qb = __builtin_bit_cast(v16i, b * inverse + 0x1.8p23f) - 0x4B400000;
-    if (!usable) qa = 0, qb = 0;
-    const s8x16 low = __builtin_convertvector(qa, s8x16), high = __builtin_convertvector(qb, s8x16);
-    *(s8x16_unaligned *)out->q = low;
-    *(s8x16_unaligned *)(out->q + 16) = high;
-    const int32_t sum_low = half_sum(low), sum_high = half_sum(high);
-    out->sum = sum_low + sum_high;
-    out->halves = (int32_t)((uint32_t)sum_low & 0xFFFF) | (int32_t)((uint32_t)sum_high << 16);
-    out->d_sum = out->d * (float)out->sum;
 }
 
 /* Minus the sum of sixteen inputs, as a tile's lanes meet it. */
@@ -84,15 +64,38 @@ INLINE int32_t add_starts(int32_t a, int32_t b) {
 #endif
 }
 
+/* scale = amax / 127, each input to the nearest multiple, ties to even. A block that is all but zero counts as zero (its scale's
+ * inverse would overflow); one with an infinity or NaN has no integers, but a scale of NaN. */
+INLINE void quantize_block(const float *x, token_block *out) {
+    const v16f a = load16(x), b = load16(x + LANES);
+    const v16i abs_a = __builtin_bit_cast(v16i, a) & 0x7FFFFFFF, abs_b = __builtin_bit_cast(v16i, b) & 0x7FFFFFFF;
+    const int32_t most = __builtin_reduce_max(abs_a > abs_b ? abs_a : abs_b);
+    const float amax = __builtin_bit_cast(float, most);
+    const bool usable = amax >= 0x1p-120f && most < 0x7F800000;
+    const float inverse = usable ? 127.0f / amax : 0.0f;
+    out->d = usable ? amax / 127.0f : most < 0x7F800000 ? 0.0f : __builtin_nanf("");
+    /* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
+    v16i qa = __builtin_bit_cast(v16i, a * inverse + 0x1.8p23f) - 0x4B400000, qb = __builtin_bit_cast(v16i, b * inverse + 0x1.8p23f) - 0x4B400000;
+    if (!usable) qa = 0, qb = 0;
+    const s8x16 low = __builtin_convertvector(qa, s8x16), high = __builtin_convertvector(qb, s8x16);
+    *(s8x16_unaligned *)out->q = low;
+    *(s8x16_unaligned *)(out->q + 16) = high;
+    const int32_t sum_low = half_sum(low), sum_high = half_sum(high);
+    out->sum = sum_low + sum_high;
+    out->halves = (int32_t)((uint32_t)sum_low & 0xFFFF) | (int32_t)((uint32_t)sum_high << 16);
+    out->d_sum = out->d * (float)out->sum;
+    out->half_starts[0] = start_of(out->q, sum_low), out->half_starts[1] = start_of(out->q + 16, sum_high);
+    out->start = add_starts(out->half_starts[0], out->half_starts[1]);
+}
+
 /* One token's block into its column of a group. */
 INLINE void interleave(const token_block *from, uint8_t *stream, uint8_t *side, size_t column) {
     for (size_t j = 0; j < 8; j++) __builtin_memcpy(stream + (j * TILE_TOKENS + column) * 4, from->q + 4 * j, 4);
     float *d = (float *)(void *)(stream + 32 * TILE_TOKENS) + column;
     int32_t *start = (int32_t *)(void *)(stream + 40 * TILE_TOKENS) + column, *rare = (int32_t *)(void *)side + column;
-    const int32_t low = start_of(from->q, (int16_t)from->halves), high = start_of(from->q + 16, from->halves >> 16);
     d[0] = from->d, d[TILE_TOKENS] = from->d_sum;
-    start[0] = add_starts(low, high);
-    rare[0] = low, rare[TILE_TOKENS] = high, rare[2 * TILE_TOKENS] = from->halves, rare[3 * TILE_TOKENS] = from->sum;
+    start[0] = from->start;
+    rare[0] = from->half_starts[0], rare[TILE_TOKENS] = from->half_starts[1], rare[2 * TILE_TOKENS] = from->halves, rare[3 * TILE_TOKENS] = from->sum;
 }
 
 static void pack_inputs(const kern_inputs *in, size_t first, size_t last) {

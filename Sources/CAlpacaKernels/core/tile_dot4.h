@@ -1,12 +1,4 @@
 /* The tile for CPUs whose dot product sums in 32 bits (AVX-VNNI), and in plain C. */
-INLINE i32x8 panel_scale(i32x8 scale) { return scale; }
-
-INLINE s8x32 four_inputs(const uint8_t *p) {
-    int32_t word;
-    __builtin_memcpy(&word, p, 4);
-    return (s8x32)((i32x8)word);
-}
-
 /* Words begin ..< end of a block's eight, onto sums[token][half of the rows]. */
 INLINE void tile_words(bool wide, const uint8_t *panel, const uint8_t *stream, int begin, int end, int tokens, i32x8 sums[][2]) {
     UNROLL for (int j = begin; j < end; j++) {

@@ -5,14 +5,6 @@
  * for weights of four bits, and within 16 * 16 * 127 = 32512 for five bits less 16; eight products of six bits less 32 as well.
  * Sums may wrap on the way. Five bits without an offset are treated as if they had one, given back at the end in 32 bits; eight bits are
  * two weights of four, for eight rows at a time. */
-INLINE i32x8 panel_scale(i32x8 scale) { return (scale & 0xFFFF) | scale << 16; }
-
-INLINE __m256i bcast(const void *p) {
-    int32_t word;
-    __builtin_memcpy(&word, p, 4);
-    return _mm256_set1_epi32(word);
-}
-
 /* Words begin ..< end of a block's eight, onto sums[token][half of the rows]. */
 INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, int end, int tokens, __m256i sums[][2]) {
     UNROLL for (int j = begin; j < end; j++) {

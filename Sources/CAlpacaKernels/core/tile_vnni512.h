@@ -1,6 +1,4 @@
 /* The tile for AVX-512 VNNI: a word of sixteen rows is one register, and twelve tokens' sums and running sums stay in registers. */
-INLINE i32x8 panel_scale(i32x8 scale) { return scale; }
-
 INLINE __m512i bcast(const void *p) {
     int32_t word;
     __builtin_memcpy(&word, p, 4);
