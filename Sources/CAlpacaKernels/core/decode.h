@@ -25,10 +25,17 @@ INLINE s8x32 in_both_halves(const int8_t *q) {
                                    13, 14, 15);
 }
 
-/* One token and types with one scale for 32 weights: each row's products side by side, then a transposing tree of sums. */
-INLINE i32x8 dots_by_rows(quant_traits T, const weights8 *w, const token_block *a) {
+/* One token: each row's products side by side, then a transposing tree of sums. */
+INLINE i32x8 dots_by_rows(quant_traits T, const weights8 *w, const scales8 *s, const token_block *a) {
     const s8x32 low = in_both_halves(a->q), high = in_both_halves(a->q + 16);
     const i32x8 zero = {0};
+    if (T.halves) {
+        i32x8 first[4], second[4];
+        UNROLL for (int i = 0; i < 4; i++) first[i] = dot4(zero, w->low[i], low), second[i] = dot4(zero, w->high[i], high);
+        const i32x8 x = sum_of_rows(first) - scaled((int16_t)a->halves, T.offset_bits);
+        const i32x8 y = sum_of_rows(second) - scaled(a->halves >> 16, T.offset_bits);
+        return T.offset_bits ? x * s->scale[0] + y * s->scale[1] : sum_of_rows(first) * s->scale[0] + sum_of_rows(second) * s->scale[1];
+    }
     i32x8 parts[4];
     UNROLL for (int i = 0; i < 4; i++) {
         parts[i] = T.wide ? dot4_wide(dot4_wide(zero, w->low[i], low), w->high[i], high) : dot8(w->low[i], low, w->high[i], high);
@@ -61,8 +68,8 @@ INLINE void decode(quant_traits T, scales_function *scales, weights_function *we
                 weights8 w;
                 for (size_t i = 0; i < ahead; i += 64) __builtin_prefetch(next + i);
                 weights(&r, b * T.block_bytes, sub, &w);
-                if (n_tokens == 1 && !T.halves) {
-                    sums[0] = decode_step(T, dots_by_rows(T, &w, a), &s[sub], a, sums[0]);
+                if (n_tokens == 1 && (!T.halves || HALVES_BY_ROWS)) {
+                    sums[0] = decode_step(T, dots_by_rows(T, &w, &s[sub], a), &s[sub], a, sums[0]);
                     continue;
                 }
                 u32x8 words[8];

@@ -32,6 +32,7 @@ enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 0, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 }
 #define SPECIALIZED 1
 #define LANE_SUMS 1
 #define NIBBLES 1
+#define HALVES_BY_ROWS 1
 #define WORDS_HEADER "words_maddubs.h"
 #define TILE_HEADER "tile_maddubs.h"
 #define MATMUL_TABLE_NAME kern_matmul_avx2

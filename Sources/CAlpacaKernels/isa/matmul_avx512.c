@@ -14,6 +14,7 @@ enum { TILE_TOKENS = 12, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 4, FLOAT_TOKENS = 4 
 #define SPECIALIZED 1
 #define LANE_SUMS 0
 #define NIBBLES 0
+#define HALVES_BY_ROWS 0
 #define WORDS_HEADER "words_dot4.h"
 #define TILE_HEADER "tile_vnni512.h"
 #define MATMUL_TABLE_NAME kern_matmul_avx512
