@@ -7,8 +7,14 @@
 #include "pack_inputs.h"
 #include WORDS_HEADER
 
+/* What each type gives. `at`: where in a row its block begins; `sub`: which 32 weights of it.
+ *   scales   of all 32s of the block, into s[0 ..< sub_blocks]
+ *   load     the packed bits of the rows, transposed, into raw: called for each `sub` in order, it adds what is not there yet
+ *   word     from raw, weights 4j ..< 4j + 4 of these 32 */
 typedef void scales_function(const rows8 *r, size_t at, scales8 *s);
-typedef void weights_function(const rows8 *r, size_t at, int sub, weights8 *w);
+typedef void load_function(const rows8 *r, size_t at, int sub, u32x8 *raw);
+typedef u32x8 word_function(const u32x8 *raw, int sub, int j);
+enum { MOST_RAW_WORDS = 24 };
 
 INLINE rows8 rows_at(const kern_matrix *w, size_t row) {
     rows8 r;
@@ -19,31 +25,6 @@ INLINE rows8 rows_at(const kern_matrix *w, size_t row) {
     return r;
 }
 
-INLINE s8x32 in_both_halves(const int8_t *q) {
-    const s8x16 x = *(const s8x16_unaligned *)q;
-    return __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
-                                   13, 14, 15);
-}
-
-/* One token: each row's products side by side, then a transposing tree of sums. */
-INLINE i32x8 dots_by_rows(quant_traits T, const weights8 *w, const scales8 *s, const token_block *a) {
-    const s8x32 low = in_both_halves(a->q), high = in_both_halves(a->q + 16);
-    const i32x8 zero = {0};
-    if (T.halves) {
-        i32x8 first[4], second[4];
-        UNROLL for (int i = 0; i < 4; i++) first[i] = dot4(zero, w->low[i], low), second[i] = dot4(zero, w->high[i], high);
-        const i32x8 x = sum_of_rows(first) - scaled((int16_t)a->halves, T.offset_bits);
-        const i32x8 y = sum_of_rows(second) - scaled(a->halves >> 16, T.offset_bits);
-        return T.offset_bits ? x * s->scale[0] + y * s->scale[1] : sum_of_rows(first) * s->scale[0] + sum_of_rows(second) * s->scale[1];
-    }
-    i32x8 parts[4];
-    UNROLL for (int i = 0; i < 4; i++) {
-        parts[i] = T.wide ? dot4_wide(dot4_wide(zero, w->low[i], low), w->high[i], high) : dot8(w->low[i], low, w->high[i], high);
-    }
-    const int offset_bits = T.wide ? WIDE_OFFSET_BITS : T.offset_bits;
-    return offset_bits ? sum_of_rows(parts) - scaled(a->sum, offset_bits) : sum_of_rows(parts);
-}
-
 /* The float part of a step: 32 weights of eight rows onto the rows' running sums. */
 INLINE f32x8 decode_step(quant_traits T, i32x8 dots, const scales8 *s, const token_block *a, f32x8 sum) {
     sum = fma8(to_float(dots), s->d * a->d, sum);
@@ -52,7 +33,7 @@ INLINE f32x8 decode_step(quant_traits T, i32x8 dots, const scales8 *s, const tok
     return sum;
 }
 
-INLINE void decode(quant_traits T, scales_function *scales, weights_function *weights, int n_tokens, const kern_matrix *m, size_t first,
+INLINE void decode(quant_traits T, scales_function *scales, load_function *load, word_function *word, int n_tokens, const kern_matrix *m, size_t first,
                    size_t last, const kern_inputs *in, float *y, size_t y_stride) {
     const size_t blocks = m->columns / 32 / (size_t)T.sub_blocks, ahead = 8 * T.block_bytes / (size_t)T.sub_blocks;
     for (size_t row = first; row < last; row += 8) {
@@ -63,18 +44,13 @@ INLINE void decode(quant_traits T, scales_function *scales, weights_function *we
         for (int t = 0; t < n_tokens; t++) sums[t] = 0;
         for (size_t b = 0; b < blocks; b++) {
             scales8 s[8];
+            u32x8 raw[MOST_RAW_WORDS];
             scales(&r, b * T.block_bytes, s);
             UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, a++, next += ahead) {
-                weights8 w;
                 for (size_t i = 0; i < ahead; i += 64) __builtin_prefetch(next + i);
-                weights(&r, b * T.block_bytes, sub, &w);
-                if (n_tokens == 1 && (!T.halves || HALVES_BY_ROWS)) {
-                    sums[0] = decode_step(T, dots_by_rows(T, &w, &s[sub], a), &s[sub], a, sums[0]);
-                    continue;
-                }
+                load(&r, b * T.block_bytes, sub, raw);
                 u32x8 words[8];
-                transpose4(w.low, words);
-                transpose4(w.high, words + 4);
+                UNROLL for (int j = 0; j < 8; j++) words[j] = word(raw, sub, j);
                 const i32x8 scale[2] = {panel_scale(s[sub].scale[0]), panel_scale(s[sub].scale[1])};
                 UNROLL for (int t = 0; t < n_tokens; t++) {
                     const token_block *of_token = a + (size_t)t * (m->columns / 32);

@@ -25,9 +25,9 @@
 
 /* Each loop is compiled for each type; the decode loops once for each number of tokens, or, on the path that gains nothing by that
  * (SPECIALIZED 0), once for all. */
-#define DECODE(type, n) decode(type##_traits, type##_scales, type##_weights, n, w, first, last, in, y, y_stride)
+#define DECODE(type, n) decode(type##_traits, type##_scales, type##_load, type##_word, n, w, first, last, in, y, y_stride)
 #define DECODE_FLOAT(type, n) decode_float(type##_id, n, w, first, last, in, y, y_stride)
-#define PREFILL(type) prefill(type##_traits, type##_scales, type##_weights, w, first, last, in, y, y_stride, scratch)
+#define PREFILL(type) prefill(type##_traits, type##_scales, type##_load, type##_word, w, first, last, in, y, y_stride, scratch)
 #define PREFILL_FLOAT(type) prefill_float(type##_id, w, first, last, in, y, y_stride, scratch)
 
 #if SPECIALIZED

@@ -20,18 +20,13 @@ INLINE size_t panel_block_bytes(quant_traits T) {
 #include TILE_HEADER
 
 /* Eight rows of a block into a panel's block; h tells which eight of the sixteen. */
-INLINE void pack_block(quant_traits T, const weights8 *w, const scales8 *s, size_t h, uint8_t *out) {
-    u32x8 low[4], high[4];
-    transpose4(w->low, low);
-    transpose4(w->high, high);
-    UNROLL for (size_t j = 0; j < 4; j++) {
+INLINE void pack_block(quant_traits T, const u32x8 *words, const scales8 *s, size_t h, uint8_t *out) {
+    UNROLL for (size_t j = 0; j < 8; j++) {
         if (T.wide && NIBBLES) {
-            uint8_t *q = out + h * 512;
-            *(u32x8 *)(q + j * 64) = low[j] & 0x0F0F0F0F, *(u32x8 *)(q + j * 64 + 32) = low[j] >> 4 & 0x0F0F0F0F;
-            *(u32x8 *)(q + j * 64 + 256) = high[j] & 0x0F0F0F0F, *(u32x8 *)(q + j * 64 + 288) = high[j] >> 4 & 0x0F0F0F0F;
+            uint8_t *q = out + h * 512 + j * 64;
+            *(u32x8 *)q = words[j] & 0x0F0F0F0F, *(u32x8 *)(q + 32) = words[j] >> 4 & 0x0F0F0F0F;
         } else {
-            *(u32x8 *)(out + j * 64 + h * 32) = low[j];
-            *(u32x8 *)(out + j * 64 + h * 32 + 256) = high[j];
+            *(u32x8 *)(out + j * 64 + h * 32) = words[j];
         }
     }
     uint8_t *more = out + quants_bytes(T) + h * 32;
@@ -45,7 +40,7 @@ INLINE void pack_block(quant_traits T, const weights8 *w, const scales8 *s, size
 }
 
 /* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. */
-INLINE void pack_panel(quant_traits T, scales_function *scales, weights_function *weights, const kern_matrix *m, size_t row, size_t begin,
+INLINE void pack_panel(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m, size_t row, size_t begin,
                        size_t n, uint8_t *panel) {
     for (size_t h = 0; h < 2; h++) {
         const rows8 r = rows_at(m, row + 8 * h);
@@ -53,11 +48,13 @@ INLINE void pack_panel(quant_traits T, scales_function *scales, weights_function
         size_t at = begin / (size_t)T.sub_blocks * T.block_bytes;
         for (size_t b = 0; b < n; b += (size_t)T.sub_blocks, at += T.block_bytes) {
             scales8 s[8];
+            u32x8 raw[MOST_RAW_WORDS];
             scales(&r, at, s);
             UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T)) {
-                weights8 w;
-                weights(&r, at, sub, &w);
-                pack_block(T, &w, &s[sub], h, out);
+                u32x8 words[8];
+                load(&r, at, sub, raw);
+                UNROLL for (int j = 0; j < 8; j++) words[j] = word(raw, sub, j);
+                pack_block(T, words, &s[sub], h, out);
             }
         }
     }
@@ -86,7 +83,7 @@ static size_t panels_bytes(size_t columns) {
     return PANELS * (blocks < PANEL_BLOCKS ? blocks : PANEL_BLOCKS) * MOST_PANEL_BLOCK_BYTES;
 }
 
-INLINE void prefill(quant_traits T, scales_function *scales, weights_function *weights, const kern_matrix *m, size_t first, size_t last,
+INLINE void prefill(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m, size_t first, size_t last,
                     const kern_inputs *in, float *y, size_t y_stride, uint8_t *scratch) {
     const size_t blocks = m->columns / 32, runs = (blocks + PANEL_BLOCKS - 1) / PANEL_BLOCKS;
     const size_t run = ((blocks + runs - 1) / runs + 7) / 8 * 8, block_bytes = panel_block_bytes(T), panel_bytes = run * block_bytes;
@@ -95,7 +92,7 @@ INLINE void prefill(quant_traits T, scales_function *scales, weights_function *w
         for (size_t begin = 0; begin < blocks; begin += run) {
             const size_t n = blocks - begin < run ? blocks - begin : run;
             for (size_t i = 0; i < rows; i += PANEL_ROWS) {
-                pack_panel(T, scales, weights, m, row + i, begin, n, scratch + i / PANEL_ROWS * panel_bytes);
+                pack_panel(T, scales, load, word, m, row + i, begin, n, scratch + i / PANEL_ROWS * panel_bytes);
             }
             for (size_t t = 0; t < in->n_tokens; t += TILE_TOKENS) {
                 const uint8_t *group = (const uint8_t *)in->packed + t / TILE_TOKENS * group_bytes(blocks);

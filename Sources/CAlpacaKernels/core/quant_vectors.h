@@ -1,8 +1,9 @@
 /* The vector types that types/ and core/ are written in, and the operations that need no instruction of their own.
  *
- * Eight rows are worked on together. A u8x32 (one ymm, two NEON registers) holds sixteen weights of two rows: row i in its lower half
- * and row i + 4 in its upper one, so that transposing within halves puts rows 0 ..< 8 side by side. An isa/matmul_*.c file includes
- * this, defines the primitives that differ between CPUs, and then includes core/matmul_table.h:
+ * Eight rows are worked on together, side by side: a u32x8 (one ymm, two NEON registers) holds a word of four weights of each. Rows are
+ * read sixteen bytes at a time, row i into the lower half of a register and row i + 4 into the upper one, so that transposing within
+ * halves gives words; transposed are the bytes of the file, before their bits are taken apart. An isa/matmul_*.c file includes this,
+ * defines the primitives that differ between CPUs, and then includes core/matmul_table.h:
  *   f32x8 fma8(f32x8 a, f32x8 b, f32x8 c)              a * b + c, rounded once
  *   f32x8 f32_from_f16x8(u32x8 bits)                   eight binary16 numbers, one in the lower half of each lane
  *   f32x8 f16_of_rows(const rows8 *r, size_t at)       the binary16 number `at` bytes into each of eight rows
@@ -39,11 +40,6 @@ typedef f32x8 f32x8_unaligned __attribute__((aligned(4)));
 typedef struct rows8 {
     const uint8_t *row[8];
 } rows8;
-
-/* 32 weights of eight rows, unsigned: the first sixteen of rows i and i + 4 in low[i], the others in high[i]. */
-typedef struct weights8 {
-    u8x32 low[4], high[4];
-} weights8;
 
 /* The scales of 32 weights of eight rows. `minimum` is what is added, so the K types store its negative. In types with a scale for 16
  * weights scale[0] and scale[1] are the integer scales of the two halves, and minimums holds two integers, 16 bits each. */
@@ -83,10 +79,8 @@ INLINE u8x32 bytes_of_rows(const rows8 *r, int i, size_t at) {
                                    26, 27, 28, 29, 30, 31);
 }
 
-/* Shifts of bytes that let bits of the neighbour in: to be masked. Left for negative n. */
-INLINE u8x32 shifted_right(u8x32 x, int n) {
-    return n >= 0 ? (u8x32)((u16x16)x >> (uint16_t)n) : (u8x32)((u16x16)x << (uint16_t)-n);
-}
+/* To the right, for negative n to the left; of bytes, it lets bits of the neighbours in: to be masked. */
+INLINE u32x8 shifted_right(u32x8 x, int n) { return n >= 0 ? x >> (uint32_t)n : x << (uint32_t)-n; }
 
 /* Within each half, the 4 x 4 transposition of 32-bit words: word j of all eight rows side by side in out[j]. */
 INLINE void transpose4(const u8x32 in[4], u32x8 out[4]) {
@@ -99,19 +93,22 @@ INLINE void transpose4(const u8x32 in[4], u32x8 out[4]) {
     out[3] = __builtin_shufflevector(AB, CD, 2, 3, 10, 11, 6, 7, 14, 15);
 }
 
-/* in[i] holds four partial sums of row i and four of row i + 4: the eight rows' sums, side by side. */
-INLINE i32x8 sum_of_rows(const i32x8 in[4]) {
-    const i32x8 a = __builtin_shufflevector(in[0], in[1], 0, 8, 1, 9, 4, 12, 5, 13) +
-                    __builtin_shufflevector(in[0], in[1], 2, 10, 3, 11, 6, 14, 7, 15);
-    const i32x8 b = __builtin_shufflevector(in[2], in[3], 0, 8, 1, 9, 4, 12, 5, 13) +
-                    __builtin_shufflevector(in[2], in[3], 2, 10, 3, 11, 6, 14, 7, 15);
-    return __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) + __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
-}
-
 /* Sixteen bytes of each of eight rows as words: word j of all rows in out[j]. */
 INLINE void words_of_rows(const rows8 *r, size_t at, u32x8 out[4]) {
     const u8x32 in[4] = {bytes_of_rows(r, 0, at), bytes_of_rows(r, 1, at), bytes_of_rows(r, 2, at), bytes_of_rows(r, 3, at)};
     transpose4(in, out);
+}
+
+/* 32 bytes of each of eight rows as words. */
+INLINE void words32_of_rows(const rows8 *r, size_t at, u32x8 out[8]) {
+    words_of_rows(r, at, out);
+    words_of_rows(r, at + 16, out + 4);
+}
+
+/* One word of each row. */
+INLINE u32x8 word_of_rows(const rows8 *r, size_t at) {
+    return (u32x8){word_at(r->row[0] + at), word_at(r->row[1] + at), word_at(r->row[2] + at), word_at(r->row[3] + at),
+                   word_at(r->row[4] + at), word_at(r->row[5] + at), word_at(r->row[6] + at), word_at(r->row[7] + at)};
 }
 
 #endif

@@ -16,11 +16,6 @@ INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) {
     return sum + (i32x8)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)w, (__m256i)a), _mm256_set1_epi16(1));
 }
 
-/* Weights of up to six bits less one: nor do two pairs. */
-INLINE i32x8 dot8(u8x32 w, s8x32 a, u8x32 w2, s8x32 a2) {
-    const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16((__m256i)w, (__m256i)a), _mm256_maddubs_epi16((__m256i)w2, (__m256i)a2));
-    return (i32x8)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
 
 /* w - 128 as sign and amount, the sign given to the input: two products of 128 * 127 stay in 16 bits. */
 INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) {
@@ -32,7 +27,6 @@ enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 0, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 }
 #define SPECIALIZED 1
 #define LANE_SUMS 1
 #define NIBBLES 1
-#define HALVES_BY_ROWS 1
 #define WORDS_HEADER "words_maddubs.h"
 #define TILE_HEADER "tile_maddubs.h"
 #define MATMUL_TABLE_NAME kern_matmul_avx2

@@ -8,13 +8,11 @@ INLINE v16f load_f16(const uint16_t *p) { return (v16f)_mm512_cvtph_ps(_mm256_lo
 
 INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) { return (i32x8)_mm256_dpbusd_epi32((__m256i)sum, (__m256i)w, (__m256i)a); }
 INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) { return dot4(sum, w, a); }
-INLINE i32x8 dot8(u8x32 w, s8x32 a, u8x32 w2, s8x32 a2) { return dot4(dot4((i32x8)0, w, a), w2, a2); }
 
 enum { TILE_TOKENS = 12, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 4, FLOAT_TOKENS = 4 };
 #define SPECIALIZED 1
 #define LANE_SUMS 0
 #define NIBBLES 0
-#define HALVES_BY_ROWS 0
 #define WORDS_HEADER "words_dot4.h"
 #define TILE_HEADER "tile_vnni512.h"
 #define MATMUL_TABLE_NAME kern_matmul_avx512

@@ -52,7 +52,6 @@ INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) {
 }
 
 INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) { return dot4(sum, w, a); }
-INLINE i32x8 dot8(u8x32 w, s8x32 a, u8x32 w2, s8x32 a2) { return dot4(dot4((i32x8)0, w, a), w2, a2); }
 
 INLINE i32x8 madd16(i32x8 a, i32x8 b) { return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
 
@@ -60,7 +59,6 @@ enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 2 }
 #define SPECIALIZED 0
 #define LANE_SUMS 0
 #define NIBBLES 0
-#define HALVES_BY_ROWS 0
 #define WORDS_HEADER "words_dot4.h"
 #define TILE_HEADER "tile_dot4.h"
 #define MATMUL_TABLE_NAME kern_matmul_generic

@@ -6,9 +6,7 @@ static const quant_traits q2_k_traits = {.block_bytes = sizeof(kern_q2_k), .sub_
 INLINE void q2_k_scales(const rows8 *r, size_t at, scales8 *s) {
     u32x8 words[4];
     words_of_rows(r, at, words);
-    const size_t tail = at + offsetof(kern_q2_k, d);
-    const u32x8 both = {word_at(r->row[0] + tail), word_at(r->row[1] + tail), word_at(r->row[2] + tail), word_at(r->row[3] + tail),
-                        word_at(r->row[4] + tail), word_at(r->row[5] + tail), word_at(r->row[6] + tail), word_at(r->row[7] + tail)};
+    const u32x8 both = word_of_rows(r, at + offsetof(kern_q2_k, d));
     const f32x8 d = f32_from_f16x8(both & 0xFFFF), minimum = -f32_from_f16x8(both >> 16);
     UNROLL for (int k = 0; k < 8; k++) {
         const u32x8 two = words[k / 2] >> (k % 2 * 16);
@@ -18,10 +16,8 @@ INLINE void q2_k_scales(const rows8 *r, size_t at, scales8 *s) {
     }
 }
 
-INLINE void q2_k_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
-    const size_t qs = at + offsetof(kern_q2_k, qs) + (size_t)sub / 4 * 32;
-    UNROLL for (int i = 0; i < 4; i++) {
-        w->low[i] = shifted_right(bytes_of_rows(r, i, qs), sub % 4 * 2) & 3;
-        w->high[i] = shifted_right(bytes_of_rows(r, i, qs + 16), sub % 4 * 2) & 3;
-    }
+INLINE void q2_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
+    if (sub % 4 == 0) words32_of_rows(r, at + offsetof(kern_q2_k, qs) + (size_t)sub / 4 * 32, raw);
 }
+
+INLINE u32x8 q2_k_word(const u32x8 *raw, int sub, int j) { return raw[j] >> (sub % 4 * 2) & 0x03030303; }

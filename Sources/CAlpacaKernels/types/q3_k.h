@@ -17,11 +17,11 @@ INLINE void q3_k_scales(const rows8 *r, size_t at, scales8 *s) {
     }
 }
 
-INLINE void q3_k_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
-    const size_t qs = at + offsetof(kern_q3_k, qs) + (size_t)sub / 4 * 32, hmask = at + offsetof(kern_q3_k, hmask);
-    UNROLL for (int i = 0; i < 4; i++) {
-        w->low[i] = (shifted_right(bytes_of_rows(r, i, qs), sub % 4 * 2) & 3) | (shifted_right(bytes_of_rows(r, i, hmask), sub - 2) & 4);
-        w->high[i] = (shifted_right(bytes_of_rows(r, i, qs + 16), sub % 4 * 2) & 3) |
-                     (shifted_right(bytes_of_rows(r, i, hmask + 16), sub - 2) & 4);
-    }
+INLINE void q3_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
+    if (sub % 4 == 0) words32_of_rows(r, at + offsetof(kern_q3_k, qs) + (size_t)sub / 4 * 32, raw);
+    if (sub == 0) words32_of_rows(r, at + offsetof(kern_q3_k, hmask), raw + 8);
+}
+
+INLINE u32x8 q3_k_word(const u32x8 *raw, int sub, int j) {
+    return (raw[j] >> (sub % 4 * 2) & 0x03030303) | (shifted_right(raw[8 + j], sub - 2) & 0x04040404);
 }

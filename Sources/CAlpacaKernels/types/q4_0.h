@@ -3,11 +3,12 @@ static const quant_traits q4_0_traits = {.block_bytes = sizeof(kern_q4_0), .sub_
 
 INLINE void q4_0_scales(const rows8 *r, size_t at, scales8 *s) { s->d = f16_of_rows(r, at); }
 
-INLINE void q4_0_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
+INLINE void q4_0_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
     (void)sub;
-    UNROLL for (int i = 0; i < 4; i++) {
-        const u8x32 q = bytes_of_rows(r, i, at + 2);
-        w->low[i] = q & 15;
-        w->high[i] = shifted_right(q, 4) & 15;
-    }
+    words_of_rows(r, at + offsetof(kern_q4_0, qs), raw);
+}
+
+INLINE u32x8 q4_0_word(const u32x8 *raw, int sub, int j) {
+    (void)sub;
+    return (j < 4 ? raw[j] : raw[j - 4] >> 4) & 0x0F0F0F0F;
 }

@@ -16,10 +16,8 @@ INLINE void q4_k_scales(const rows8 *r, size_t at, scales8 *s) {
     }
 }
 
-INLINE void q4_k_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
-    const size_t qs = at + offsetof(kern_q4_k, qs) + (size_t)sub / 2 * 32;
-    UNROLL for (int i = 0; i < 4; i++) {
-        w->low[i] = shifted_right(bytes_of_rows(r, i, qs), sub % 2 * 4) & 15;
-        w->high[i] = shifted_right(bytes_of_rows(r, i, qs + 16), sub % 2 * 4) & 15;
-    }
+INLINE void q4_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
+    if (sub % 2 == 0) words32_of_rows(r, at + offsetof(kern_q4_k, qs) + (size_t)sub / 2 * 32, raw);
 }
+
+INLINE u32x8 q4_k_word(const u32x8 *raw, int sub, int j) { return raw[j] >> (sub % 2 * 4) & 0x0F0F0F0F; }

@@ -6,11 +6,13 @@ INLINE void q5_1_scales(const rows8 *r, size_t at, scales8 *s) {
     s->minimum = f16_of_rows(r, at + 2);
 }
 
-INLINE void q5_1_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
+INLINE void q5_1_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
     (void)sub;
-    UNROLL for (int i = 0; i < 4; i++) {
-        const u8x32 q = bytes_of_rows(r, i, at + 8), head = bytes_of_rows(r, i, at);
-        w->low[i] = (q & 15) | fifth_bits(SPREAD(head, 4));
-        w->high[i] = (shifted_right(q, 4) & 15) | fifth_bits(SPREAD(head, 6));
-    }
+    words_of_rows(r, at + offsetof(kern_q5_1, qs), raw);
+    raw[4] = word_of_rows(r, at + offsetof(kern_q5_1, qh));
+}
+
+INLINE u32x8 q5_1_word(const u32x8 *raw, int sub, int j) {
+    (void)sub;
+    return ((j < 4 ? raw[j] : raw[j - 4] >> 4) & 0x0F0F0F0F) | fifth_bits(raw[4], j);
 }

@@ -3,11 +3,11 @@ static const quant_traits q5_k_traits = {.block_bytes = sizeof(kern_q5_k), .sub_
 
 INLINE void q5_k_scales(const rows8 *r, size_t at, scales8 *s) { q4_k_scales(r, at, s); }
 
-INLINE void q5_k_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
-    const size_t qs = at + offsetof(kern_q5_k, qs) + (size_t)sub / 2 * 32, qh = at + offsetof(kern_q5_k, qh);
-    UNROLL for (int i = 0; i < 4; i++) {
-        w->low[i] = (shifted_right(bytes_of_rows(r, i, qs), sub % 2 * 4) & 15) | (shifted_right(bytes_of_rows(r, i, qh), sub - 4) & 16);
-        w->high[i] = (shifted_right(bytes_of_rows(r, i, qs + 16), sub % 2 * 4) & 15) |
-                     (shifted_right(bytes_of_rows(r, i, qh + 16), sub - 4) & 16);
-    }
+INLINE void q5_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
+    if (sub % 2 == 0) words32_of_rows(r, at + offsetof(kern_q5_k, qs) + (size_t)sub / 2 * 32, raw);
+    if (sub == 0) words32_of_rows(r, at + offsetof(kern_q5_k, qh), raw + 8);
+}
+
+INLINE u32x8 q5_k_word(const u32x8 *raw, int sub, int j) {
+    return (raw[j] >> (sub % 2 * 4) & 0x0F0F0F0F) | (shifted_right(raw[8 + j], sub - 4) & 0x10101010);
 }

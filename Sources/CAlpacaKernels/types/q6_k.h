@@ -14,13 +14,13 @@ INLINE void q6_k_scales(const rows8 *r, size_t at, scales8 *s) {
     }
 }
 
-INLINE void q6_k_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
-    const int half = sub / 4, quarter = sub % 4;
-    const size_t ql = at + (size_t)half * 64 + (size_t)quarter % 2 * 32, qh = at + offsetof(kern_q6_k, qh) + (size_t)half * 32;
-    UNROLL for (int i = 0; i < 4; i++) {
-        w->low[i] = (shifted_right(bytes_of_rows(r, i, ql), quarter / 2 * 4) & 15) |
-                    (shifted_right(bytes_of_rows(r, i, qh), quarter * 2 - 4) & 48);
-        w->high[i] = (shifted_right(bytes_of_rows(r, i, ql + 16), quarter / 2 * 4) & 15) |
-                     (shifted_right(bytes_of_rows(r, i, qh + 16), quarter * 2 - 4) & 48);
-    }
+INLINE void q6_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
+    const size_t ql = at + (size_t)sub / 4 * 64, qh = at + offsetof(kern_q6_k, qh) + (size_t)sub / 4 * 32;
+    if (sub % 4 == 0) words32_of_rows(r, qh, raw), words32_of_rows(r, ql, raw + 8);
+    if (sub % 4 == 1) words32_of_rows(r, ql + 32, raw + 16);
+}
+
+INLINE u32x8 q6_k_word(const u32x8 *raw, int sub, int j) {
+    const int quarter = sub % 4;
+    return (raw[8 + quarter % 2 * 8 + j] >> (quarter / 2 * 4) & 0x0F0F0F0F) | (shifted_right(raw[j], quarter * 2 - 4) & 0x30303030);
 }

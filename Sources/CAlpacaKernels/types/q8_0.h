@@ -3,10 +3,13 @@ static const quant_traits q8_0_traits = {.block_bytes = sizeof(kern_q8_0), .sub_
 
 INLINE void q8_0_scales(const rows8 *r, size_t at, scales8 *s) { s->d = f16_of_rows(r, at); }
 
-INLINE void q8_0_weights(const rows8 *r, size_t at, int sub, weights8 *w) {
+INLINE void q8_0_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
     (void)sub;
-    UNROLL for (int i = 0; i < 4; i++) {
-        w->low[i] = bytes_of_rows(r, i, at + 2) ^ 128;
-        w->high[i] = bytes_of_rows(r, i, at + 18) ^ 128;
-    }
+    words_of_rows(r, at + offsetof(kern_q8_0, qs), raw);
+    words_of_rows(r, at + offsetof(kern_q8_0, qs) + 16, raw + 4);
+}
+
+INLINE u32x8 q8_0_word(const u32x8 *raw, int sub, int j) {
+    (void)sub;
+    return raw[j] ^ 0x80808080;
 }
