@@ -7,7 +7,7 @@
 #define ALPACA_FLOAT_MATMUL_H
 #include "pack_inputs.h"
 
-enum { FLOAT_RUN = 512, FLOAT_BLOCK = 65536 };
+enum { FLOAT_RUN = 512, FLOAT_STRIDE = FLOAT_RUN + LANES /* not a power of two: cache sets */, FLOAT_BLOCK = 65536 };
 
 INLINE size_t weight_bytes(int type) { return type == KERN_F32 ? 4 : 2; }
 
@@ -57,33 +57,30 @@ INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t fi
     }
 }
 
-/* Layout of the scratch: `rows` rows of weights, FLOAT_TOKENS tokens, and the partial sums of all their pairs. */
-typedef struct float_block {
-    size_t padded, rows; /* columns rounded up to 16; a multiple of FLOAT_ROWS, 64 at most */
-} float_block;
-
-static float_block float_block_of(size_t columns) {
-    const size_t padded = (columns + LANES - 1) / LANES * LANES;
-    const size_t fit = FLOAT_BLOCK / (padded ? padded : 1) / FLOAT_ROWS * FLOAT_ROWS, most = KERN_ROW_BLOCK / FLOAT_ROWS * FLOAT_ROWS;
-    return (float_block){padded, fit < FLOAT_ROWS ? FLOAT_ROWS : fit > most ? most : fit};
+/* Rows that are copied at a time: FLOAT_BLOCK weights, a multiple of FLOAT_ROWS, KERN_ROW_BLOCK at most. */
+static size_t float_rows(size_t runs) {
+    const size_t fit = FLOAT_BLOCK / FLOAT_RUN / (runs ? runs : 1) / FLOAT_ROWS * FLOAT_ROWS, most = KERN_ROW_BLOCK / FLOAT_ROWS * FLOAT_ROWS;
+    return fit < FLOAT_ROWS ? FLOAT_ROWS : fit > most ? most : fit;
 }
 
+static size_t float_runs(size_t columns) { return (columns + FLOAT_RUN - 1) / FLOAT_RUN; }
+
 static size_t float_scratch_bytes(size_t columns) {
-    const float_block b = float_block_of(columns);
-    return ((b.rows + FLOAT_TOKENS) * b.padded + b.rows * FLOAT_TOKENS * LANES) * sizeof(float);
+    const size_t runs = float_runs(columns), rows = float_rows(runs);
+    return (runs * (rows + FLOAT_TOKENS) * FLOAT_STRIDE + rows * FLOAT_TOKENS * LANES) * sizeof(float);
 }
 
 /* One run of columns; `sums` holds the tile's partial sums. */
-INLINE void float_tile(const float *w, const float *x, size_t padded, size_t n, v16f *sums) {
+INLINE void float_tile(const float *w, const float *x, size_t n, v16f *sums, bool resume) {
     v16f s[FLOAT_ROWS][FLOAT_TOKENS];
     UNROLL for (int i = 0; i < FLOAT_ROWS; i++) {
-        UNROLL for (int t = 0; t < FLOAT_TOKENS; t++) s[i][t] = sums[i * FLOAT_TOKENS + t];
+        UNROLL for (int t = 0; t < FLOAT_TOKENS; t++) s[i][t] = resume ? sums[i * FLOAT_TOKENS + t] : (v16f)0.0f;
     }
     for (size_t k = 0; k < n; k += LANES) {
         v16f a[FLOAT_ROWS];
-        UNROLL for (int i = 0; i < FLOAT_ROWS; i++) a[i] = load16(w + (size_t)i * padded + k);
+        UNROLL for (int i = 0; i < FLOAT_ROWS; i++) a[i] = load16(w + i * FLOAT_STRIDE + k);
         UNROLL for (int t = 0; t < FLOAT_TOKENS; t++) {
-            const v16f b = load16(x + (size_t)t * padded + k);
+            const v16f b = load16(x + t * FLOAT_STRIDE + k);
             UNROLL for (int i = 0; i < FLOAT_ROWS; i++) s[i][t] = fma16(a[i], b, s[i][t]);
         }
     }
@@ -92,32 +89,36 @@ INLINE void float_tile(const float *w, const float *x, size_t padded, size_t n, 
     }
 }
 
+/* Sixteen numbers of row i, columns k ..., go to `copy + run_offset(k, rows) + i * FLOAT_STRIDE`: run after run, row after row. */
+INLINE size_t run_offset(size_t k, size_t rows) { return k / FLOAT_RUN * rows * FLOAT_STRIDE + k % FLOAT_RUN; }
+
 INLINE void prefill_float(int type, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride,
                           float *scratch) {
-    const float_block block = float_block_of(m->columns);
-    const size_t padded = block.padded, left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
+    const size_t left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
+    const size_t runs = float_runs(m->columns), block = float_rows(runs), padded = (m->columns + LANES - 1) / LANES * LANES;
     v16f *sums = (v16f *)(void *)scratch;
-    float *weights = scratch + block.rows * FLOAT_TOKENS * LANES, *inputs = weights + block.rows * padded;
-    for (size_t row = first; row < last; row += block.rows) {
-        const size_t rows = last - row < block.rows ? last - row : block.rows, tiles = (rows + FLOAT_ROWS - 1) / FLOAT_ROWS;
+    float *weights = scratch + block * FLOAT_TOKENS * LANES, *inputs = weights + runs * block * FLOAT_STRIDE;
+    for (size_t row = first; row < last; row += block) {
+        const size_t rows = last - row < block ? last - row : block, tiles = (rows + FLOAT_ROWS - 1) / FLOAT_ROWS;
         for (size_t i = 0; i < tiles * FLOAT_ROWS; i++) {
             const uint8_t *from = (const uint8_t *)m->base + (i < rows ? row + i : last - 1) * m->row_bytes;
-            float *to = weights + i * padded;
-            for (size_t k = 0; k < whole; k += LANES) store16(to + k, weights16(type, from + k * size));
-            if (left) store16(to + whole, weights_part(type, from + whole * size, left));
+            float *to = weights + i * FLOAT_STRIDE;
+            for (size_t k = 0; k < whole; k += LANES) store16(to + run_offset(k, block), weights16(type, from + k * size));
+            if (left) store16(to + run_offset(whole, block), weights_part(type, from + whole * size, left));
         }
         for (size_t token = 0; token < in->n_tokens; token += FLOAT_TOKENS) {
             const size_t tokens = in->n_tokens - token < FLOAT_TOKENS ? in->n_tokens - token : FLOAT_TOKENS;
             for (size_t t = 0; t < FLOAT_TOKENS; t++) {
                 const float *x = in->x + (t < tokens ? token + t : in->n_tokens - 1) * in->stride;
-                __builtin_memcpy(inputs + t * padded, x, whole * sizeof(float));
-                if (left) store16(inputs + t * padded + whole, load_part(x + whole, left));
+                float *to = inputs + t * FLOAT_STRIDE;
+                for (size_t k = 0; k < whole; k += LANES) store16(to + run_offset(k, FLOAT_TOKENS), load16(x + k));
+                if (left) store16(to + run_offset(whole, FLOAT_TOKENS), load_part(x + whole, left));
             }
-            for (size_t i = 0; i < tiles * FLOAT_ROWS * FLOAT_TOKENS; i++) sums[i] = 0;
             for (size_t k = 0; k < padded; k += FLOAT_RUN) {
                 const size_t n = padded - k < FLOAT_RUN ? padded - k : FLOAT_RUN;
                 for (size_t i = 0; i < tiles; i++) {
-                    float_tile(weights + i * FLOAT_ROWS * padded + k, inputs + k, padded, n, sums + i * FLOAT_ROWS * FLOAT_TOKENS);
+                    float_tile(weights + run_offset(k, block) + i * FLOAT_ROWS * FLOAT_STRIDE, inputs + run_offset(k, FLOAT_TOKENS), n,
+                               sums + i * FLOAT_ROWS * FLOAT_TOKENS, k > 0);
                 }
             }
             for (size_t t = 0; t < tokens; t++) {
