@@ -7,7 +7,7 @@
 #define ALPACA_FLOAT_MATMUL_H
 #include "pack_inputs.h"
 
-enum { FLOAT_RUN = 512, FLOAT_STRIDE = FLOAT_RUN + LANES /* not a power of two: cache sets */, FLOAT_BLOCK = 65536 };
+enum { FLOAT_RUN = 512, FLOAT_STRIDE = FLOAT_RUN + LANES /* not a power of two: cache sets */, FLOAT_BLOCK = 131072 };
 
 INLINE size_t weight_bytes(int type) { return type == KERN_F32 ? 4 : 2; }
 
@@ -27,7 +27,8 @@ INLINE v16f weights_part(int type, const uint8_t *p, size_t n) {
 
 INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y,
                          size_t y_stride) {
-    const size_t step = n_tokens <= 2 ? 4 : 2, left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
+    const size_t fit = FLOAT_ROWS * FLOAT_TOKENS / (size_t)n_tokens, step = fit < 4 ? fit : 4 /* rows whose sums fit registers */;
+    const size_t left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
     for (size_t row = first; row < last; row += step) {
         const uint8_t *rows[4];
         v16f sums[4][FEW_TOKENS];
