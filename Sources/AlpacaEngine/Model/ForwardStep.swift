@@ -51,8 +51,8 @@ struct ForwardRow: BitwiseCopyable {
     var input = unsafe kern_inputs()
     var output: UnsafeMutablePointer<Float>
 
-    /// Tokens of a segment that attention takes as one item.
-    static let attentionTile = 32
+    /// Tokens of a segment that attention takes as one item: it widens the keys once for as many.
+    static let attentionTile = 96
 
     init(
         kernels: kern_table, configuration c: ModelConfiguration, weights: LlamaWeights, workspace w: Workspace, rotary: RotaryEmbedding,
