@@ -308,9 +308,9 @@ typedef struct alpaca_generation_params {
     int32_t use_seed;         /**< 1: draw from `seed`; 0 (default): go on with the session's own random numbers. */
     uint64_t seed;            /**< The same seed draws the same tokens. */
     const char *const *stop;  /**< Texts (zero-terminated) at which the answer ends, not part of it; NULL for none (default). */
-    size_t n_stop;            /**< Their number, at most 64. */
+    size_t n_stop;            /**< Their number, at most 64; each has at most 1024 bytes. */
     const alpaca_logit_bias *logit_bias; /**< Changes of logits; NULL for none (default). */
-    size_t n_logit_bias;                 /**< Their number. */
+    size_t n_logit_bias;                 /**< Their number, at most 1048576. */
     const char *template_name; /**< The prompt's template: NULL (default): the model's own; "none": the prompt goes in as it is; else a name:
                                     "alpaca", "alpaca-training", "alpaca-gradio", "alpaca-server", "alpaca-server-chat", "alpaca-2",
                                     "alpaca-3". */
@@ -414,7 +414,8 @@ alpaca_status alpaca_session_append(alpaca_session *session, const int32_t *ids,
  *  @return ALPACA_OK, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT when nothing has been read since the session began or was truncated. */
 alpaca_status alpaca_session_logits(const alpaca_session *session, const float **logits, size_t *n);
 
-/** Draws the next token from the logits; it is not appended. `params` NULL for the defaults.
+/** Draws the next token from the logits; it is not appended. `params` NULL for the defaults; of them only what concerns sampling is used.
+ *  With use_seed, what is drawn depends on the seed, the position and the logits alone.
  *  @return as alpaca_session_logits. */
 alpaca_status alpaca_session_sample(alpaca_session *session, const alpaca_generation_params *params, int32_t *id);
 
@@ -434,7 +435,8 @@ size_t alpaca_session_context_length(const alpaca_session *session);
 size_t alpaca_session_thread_count(const alpaca_session *session);
 
 /** Asks the call that is under way on another thread, or that this callback runs in, to stop. It returns within milliseconds; a call that
- *  writes text returns ALPACA_OK with ALPACA_FINISH_CANCELLED. Without a call under way it does nothing. */
+ *  writes text returns ALPACA_OK with ALPACA_FINISH_CANCELLED. Without a call under way it does nothing. Takes no lock: a signal handler may
+ *  call it. */
 void alpaca_session_cancel(alpaca_session *session);
 
 #ifdef __cplusplus

@@ -61,6 +61,13 @@ enum Arguments {
         return value == 1
     }
 
+    /// A field that later versions may give a meaning: what a newer client asks for by it is not to be overlooked.
+    static func reserved(_ value: Int32, _ name: String) throws(AlpacaError) {
+        guard value == 0 else {
+            throw AlpacaError(.unsupported, "\(name): found \(value), expected 0; this library (\(Version.string)) gives it no meaning")
+        }
+    }
+
     /// Copies a text and a closing zero to the caller's buffer.
     static func copy(
         _ text: some Collection<UInt8>, to buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int, _ needed: UnsafeMutablePointer<Int>?
@@ -103,18 +110,20 @@ enum GrowingStruct {
     /// The largest struct that a newer client can hand over.
     private static let most = 1 << 16
 
+    /// Whether `size` can be the size of any version's struct. They hold a `size_t`, so they end where one could begin: no size that passes
+    /// cuts a pointer or a number in two.
+    private static func isStructSize(_ size: Int) -> Bool {
+        size >= MemoryLayout<Int>.size && size <= most && size % MemoryLayout<Int>.alignment == 0
+    }
+
     /// What the caller's struct says, over the defaults where it is older and shorter.
     ///
     /// - Throws: `invalidArgument` for a size that is no struct's, `unsupported` when a newer client asks for what this library lacks.
     static func read<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ defaults: T, _ name: String) throws(AlpacaError) -> T {
         guard let pointer = unsafe pointer else { return defaults }
         let raw = unsafe UnsafeRawPointer(pointer)
-        let size = unsafe raw.loadUnaligned(as: Int.self)
+        let size = try unsafe checkedSize(pointer, name)
         let ours = MemoryLayout<T>.size
-        guard size >= MemoryLayout<Int>.size, size <= most else {
-            throw AlpacaError(
-                .invalidArgument, "\(name).struct_size: found \(UInt(bitPattern: size)), expected \(ours); call alpaca_..._init first")
-        }
         if size > ours {
             for i in ours..<size where unsafe raw.load(fromByteOffset: i, as: UInt8.self) != 0 {
                 throw AlpacaError(
@@ -136,7 +145,7 @@ enum GrowingStruct {
     {
         let pointer = try unsafe Arguments.out(pointer, name)
         let ours = MemoryLayout<T>.size
-        guard size >= MemoryLayout<Int>.size, size <= most else {
+        guard isStructSize(size) else {
             throw AlpacaError(.invalidArgument, "size: found \(UInt(bitPattern: size)), expected \(ours) (sizeof the struct)")
         }
         let raw = UnsafeMutableRawPointer(pointer)
@@ -155,7 +164,7 @@ enum GrowingStruct {
     /// The struct's size; checked before work begins, so that it is not done in vain.
     static func checkedSize<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>, _ name: String) throws(AlpacaError) -> Int {
         let size = unsafe UnsafeRawPointer(pointer).loadUnaligned(as: Int.self)
-        guard size >= MemoryLayout<Int>.size, size <= most else {
+        guard isStructSize(size) else {
             throw AlpacaError(
                 .invalidArgument,
                 "\(name).struct_size: found \(UInt(bitPattern: size)), expected \(MemoryLayout<T>.size) (sizeof the struct)")

@@ -30,16 +30,18 @@ final class OwnedText: Sendable {
 @safe enum Handles {
     /// One cell. `object` is retained once for the cell; `owners` counts alpaca_..._retain.
     private struct Cell {
+        /// `live` + kind while the cell is in use. Read without the lock by `cancel`, therefore atomic.
         var magic: UInt64
-        var kind: UInt32
-        var owners: UInt32
+        /// A session's cancel flag: it stays where it is for as long as the process lives.
+        var cancel: UInt64
         var object: UInt
+        var owners: UInt32
         /// The next free cell's number, while this one is free.
         var next: Int
-        var padding: (UInt64, UInt64, UInt64, UInt64)
+        var padding: (UInt64, UInt64, UInt64)
     }
 
-    private static let live: UInt64 = 0x616C_7061_6361_3031
+    private static let live: UInt64 = 0x616C_7061_6361_0000
     private static let dead: UInt64 = 0xDEAD_DEAD_DEAD_DEAD
     private static let count = 1 << 16
     private static let cellSize = 64
@@ -52,52 +54,104 @@ final class OwnedText: Sendable {
         var freeCount = count
     }
     private static let state = Mutex(State())
+    /// `State.base` for who may not wait for the lock.
+    private static let slab = Atomic<UInt>(0)
 
     /// Bound: `number` is 0 ..< count, so the cell lies in the slab.
     @unsafe private static func cell(_ base: UInt, _ number: Int) -> UnsafeMutablePointer<Cell>? {
         unsafe UnsafeMutablePointer(bitPattern: base + UInt(number * cellSize))
     }
 
-    /// A handle for `object`, which it keeps alive.
-    static func make(_ object: AnyObject, _ kind: HandleKind) throws(AlpacaError) -> OpaquePointer {
-        let reference = unsafe UInt(bitPattern: Unmanaged.passRetained(object).toOpaque())
-        let address: UInt = state.withLock { state in
-            if state.base == 0 {
-                let pointer = unsafe mmap(nil, count * cellSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else { return 0 }
-                state.base = UInt(bitPattern: pointer)
-                for i in 0..<count { unsafe cell(state.base, i)?.pointee.next = i + 1 }
-            }
-            guard state.freeCount > 1, let cell = unsafe cell(state.base, state.firstFree) else { return 0 }
-            state.firstFree = unsafe cell.pointee.next
-            state.freeCount -= 1
-            unsafe cell.pointee.magic = live
-            unsafe cell.pointee.kind = kind.rawValue
-            unsafe cell.pointee.owners = 1
-            unsafe cell.pointee.object = reference
-            return UInt(bitPattern: cell)
-        }
-        guard let handle = unsafe OpaquePointer(bitPattern: address) else {
-            if let pointer = unsafe UnsafeRawPointer(bitPattern: reference) { unsafe Unmanaged<AnyObject>.fromOpaque(pointer).release() }
-            throw AlpacaError(.outOfMemory, "no handle is left: \(count) objects are open; free some")
-        }
-        return unsafe handle
+    /// The cell's magic number, its first 8 bytes.
+    @unsafe private static func magic(_ cell: UnsafeMutablePointer<Cell>) -> UnsafeMutablePointer<Atomic<UInt64>> {
+        unsafe UnsafeMutableRawPointer(cell).assumingMemoryBound(to: Atomic<UInt64>.self)
     }
 
-    /// The cell's number if `handle` is a live cell of `kind`.
-    private static func number(_ handle: OpaquePointer?, _ kind: HandleKind, _ state: borrowing State) -> Int? {
-        let offset = UInt(bitPattern: handle) &- state.base
-        guard state.base != 0, offset < UInt(count * cellSize), offset % UInt(cellSize) == 0 else { return nil }
+    /// The cell's cancel flag, its second 8 bytes.
+    @unsafe private static func cancelWord(_ cell: UnsafeMutablePointer<Cell>) -> UnsafeMutablePointer<Atomic<Bool>> {
+        unsafe (UnsafeMutableRawPointer(cell) + 8).assumingMemoryBound(to: Atomic<Bool>.self)
+    }
+
+    /// A handle for `object`, which it keeps alive.
+    static func make(_ object: AnyObject, _ kind: HandleKind) throws(AlpacaError) -> OpaquePointer {
+        try unsafe make(kind) { _ in object }
+    }
+
+    /// A handle for what `body` makes; it gets the place of the handle's cancel flag, which is false.
+    static func make(_ kind: HandleKind, _ body: (UnsafeMutablePointer<Atomic<Bool>>) throws(AlpacaError) -> AnyObject)
+        throws(AlpacaError) -> OpaquePointer
+    {
+        let number = try reserve()
+        guard let cell = unsafe cell(slab.load(ordering: .acquiring), number) else { throw noneLeft }
+        let object: AnyObject
+        do throws(AlpacaError) {
+            unsafe cancelWord(cell).pointee.store(false, ordering: .relaxed)
+            object = try unsafe body(cancelWord(cell))
+        } catch {
+            state.withLock { state in unsafe putBack(number, &state) }
+            throw error
+        }
+        let reference = unsafe UInt(bitPattern: Unmanaged.passRetained(object).toOpaque())
+        state.withLock { _ in
+            unsafe cell.pointee.owners = 1
+            unsafe cell.pointee.object = reference
+            unsafe magic(cell).pointee.store(live + UInt64(kind.rawValue), ordering: .releasing)
+        }
+        return OpaquePointer(cell)
+    }
+
+    private static var noneLeft: AlpacaError {
+        AlpacaError(.outOfMemory, "no handle is left: \(count) objects are open; free some")
+    }
+
+    /// Takes a free cell.
+    private static func reserve() throws(AlpacaError) -> Int {
+        let number: Int? = state.withLock { state in
+            if state.base == 0 {
+                let pointer = unsafe mmap(nil, count * cellSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else { return nil }
+                state.base = UInt(bitPattern: pointer)
+                for i in 0..<count { unsafe cell(state.base, i)?.pointee.next = i + 1 }
+                slab.store(state.base, ordering: .releasing)
+            }
+            guard state.freeCount > 1, let cell = unsafe cell(state.base, state.firstFree) else { return nil }
+            let number = state.firstFree
+            state.firstFree = unsafe cell.pointee.next
+            state.freeCount -= 1
+            return number
+        }
+        guard let number else { throw noneLeft }
+        return number
+    }
+
+    @unsafe private static func putBack(_ number: Int, _ state: inout State) {
+        if let last = unsafe cell(state.base, state.lastFree) { unsafe last.pointee.next = number }
+        state.lastFree = number
+        state.freeCount += 1
+    }
+
+    /// The cell's number if `handle` is a live cell of `kind`. Safe without the lock; the answer may then be old at once.
+    private static func number(_ handle: OpaquePointer?, _ kind: HandleKind, _ base: UInt) -> Int? {
+        let offset = UInt(bitPattern: handle) &- base
+        guard base != 0, offset < UInt(count * cellSize), offset % UInt(cellSize) == 0 else { return nil }
         let number = Int(offset) / cellSize
-        guard let cell = unsafe cell(state.base, number), unsafe cell.pointee.magic == live, unsafe cell.pointee.kind == kind.rawValue
+        guard let cell = unsafe cell(base, number),
+            unsafe magic(cell).pointee.load(ordering: .acquiring) == live + UInt64(kind.rawValue)
         else { return nil }
         return number
+    }
+
+    /// Sets a session's cancel flag. Takes no lock and allocates nothing: a signal handler may do it.
+    static func cancel(_ handle: OpaquePointer?) {
+        let base = slab.load(ordering: .acquiring)
+        guard let number = unsafe number(handle, .session, base), let cell = unsafe cell(base, number) else { return }
+        unsafe cancelWord(cell).pointee.store(true, ordering: .relaxed)
     }
 
     /// The object behind a handle, nil when the handle is none of `kind`.
     static func find<T: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type = T.self) -> T? {
         state.withLock { state -> T? in
-            guard let number = unsafe number(handle, kind, state), let cell = unsafe cell(state.base, number),
+            guard let number = unsafe number(handle, kind, state.base), let cell = unsafe cell(state.base, number),
                 let pointer = unsafe UnsafeRawPointer(bitPattern: cell.pointee.object)
             else { return nil }
             return unsafe Unmanaged<AnyObject>.fromOpaque(pointer).takeUnretainedValue() as? T
@@ -113,7 +167,7 @@ final class OwnedText: Sendable {
     /// One more owner. False when the handle is none of `kind`.
     static func retain(_ handle: OpaquePointer?, _ kind: HandleKind) -> Bool {
         state.withLock { state in
-            guard let number = unsafe number(handle, kind, state), let cell = unsafe cell(state.base, number),
+            guard let number = unsafe number(handle, kind, state.base), let cell = unsafe cell(state.base, number),
                 unsafe cell.pointee.owners < .max
             else { return false }
             unsafe cell.pointee.owners += 1
@@ -124,15 +178,13 @@ final class OwnedText: Sendable {
     /// One owner less; the last one frees the cell. Returns the object when it was the last; it goes when the caller lets go of it.
     static func release(_ handle: OpaquePointer?, _ kind: HandleKind) -> AnyObject? {
         let object: UInt = state.withLock { state in
-            guard let number = unsafe number(handle, kind, state), let cell = unsafe cell(state.base, number) else { return 0 }
+            guard let number = unsafe number(handle, kind, state.base), let cell = unsafe cell(state.base, number) else { return 0 }
             unsafe cell.pointee.owners -= 1
             guard unsafe cell.pointee.owners == 0 else { return 0 }
             let object = unsafe cell.pointee.object
-            unsafe cell.pointee.magic = dead
+            unsafe magic(cell).pointee.store(dead, ordering: .relaxed)
             unsafe cell.pointee.object = 0
-            if let last = unsafe Handles.cell(state.base, state.lastFree) { unsafe last.pointee.next = number }
-            state.lastFree = number
-            state.freeCount += 1
+            unsafe putBack(number, &state)
             return object
         }
         guard let pointer = unsafe UnsafeRawPointer(bitPattern: object) else { return nil }

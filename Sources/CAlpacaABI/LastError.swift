@@ -1,5 +1,6 @@
 import AlpacaEngine
 import CAlpaca
+import CAlpacaHost
 import Glibc
 import Synchronization
 
@@ -43,7 +44,8 @@ extension AlpacaError.Code {
 
 /// Runs the body of a function of the interface: errors become its status and this thread's message.
 func guarded(_ body: () throws(AlpacaError) -> Void) -> alpaca_status {
-    guard hasHeadroom() else {
+    // Small allocations of the Swift runtime end the process when they fail; a call that begins with room to spare does not come to that.
+    guard host_has_headroom() != 0 else {
         LastError.set("out of memory: less than 1 MB can be had")
         return ALPACA_OUT_OF_MEMORY
     }
@@ -54,13 +56,4 @@ func guarded(_ body: () throws(AlpacaError) -> Void) -> alpaca_status {
         LastError.set(error.message)
         return error.code.status
     }
-}
-
-/// Small allocations of the Swift runtime end the process when they fail; a call that begins with room to spare does not come to that.
-private func hasHeadroom() -> Bool {
-    guard let block = unsafe malloc(1 << 20) else { return false }
-    // Touched, so that the compiler keeps it and the system has to provide it.
-    unsafe block.storeBytes(of: 1, as: UInt8.self)
-    unsafe free(block)
-    return true
 }

@@ -38,6 +38,7 @@ public func alpaca_model_open(
         unsafe out.pointee = nil
         let path = try unsafe Arguments.text(path, "path")
         let p = try unsafe GrowingStruct.read(params, alpaca_model_params.defaults, "params")
+        try unsafe Arguments.reserved(p.reserved, "params.reserved")
         var options = Model.Options()
         options.usesMemoryMap = try unsafe Arguments.flag(p.use_mmap, "use_mmap")
         options.locksMemory = try unsafe Arguments.flag(p.lock_memory, "lock_memory")

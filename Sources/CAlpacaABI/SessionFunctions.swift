@@ -23,6 +23,7 @@ extension alpaca_session_params {
             }
             return type
         }
+        try Arguments.reserved(reserved, "params.reserved")
         var options = Session.Options()
         options.contextLength = Int(n_ctx)
         options.batchSize = Int(n_batch)
@@ -44,7 +45,10 @@ public func alpaca_session_create(
         unsafe out.pointee = nil
         let model = try unsafe Handles.get(model, .model, as: ModelObject.self).model
         let params = try unsafe GrowingStruct.read(params, alpaca_session_params.defaults, "params")
-        unsafe out.pointee = try Handles.make(model.makeSession(params.options()), .session)
+        let options = try params.options()
+        unsafe out.pointee = try Handles.make(.session) { (word) throws(AlpacaError) in
+            try unsafe Session(model, options, cancelFlag: CancelFlag(at: word))
+        }
     }
 }
 
@@ -192,6 +196,7 @@ public func alpaca_session_chat(
         for i in 0..<n {
             // Bound: i < n.
             let message = unsafe messages[i]
+            try unsafe Arguments.reserved(message.reserved, "messages[\(i)].reserved")
             let role: ChatMessage.Role
             switch unsafe UInt32(bitPattern: message.role) {
             case ALPACA_ROLE_SYSTEM.rawValue: role = .system
@@ -294,5 +299,5 @@ public func alpaca_session_thread_count(_ session: OpaquePointer?) -> Int {
 
 @c @implementation
 public func alpaca_session_cancel(_ session: OpaquePointer?) {
-    unsafe Handles.find(session, .session, as: Session.self)?.cancel()
+    unsafe Handles.cancel(session)
 }

@@ -1,10 +1,23 @@
-/* Keeps the Swift runtime's hands off the host's signals.
+/* What the interface needs of the process and can't be said in Swift.
  *
+ * Signals. Keeps the Swift runtime's hands off the host's signals.
  * The runtime that is linked into libalpaca may install handlers for crashes, and an alternate signal stack, when it starts. Both belong to
  * the process that loads us. libalpaca.so is linked with --wrap=sigaction and --wrap=sigaltstack, so that calls from inside it come here:
  * questions are answered, changes are refused. Other products are not linked that way and never get here. */
-#if defined(__linux__)
 #define _GNU_SOURCE
+#include "alpaca_host.h"
+#include <stdlib.h>
+
+int host_has_headroom(void) {
+    volatile char *block = malloc(1 << 20);
+    if (block == NULL) return 0;
+    /* Touched through a volatile, so that no compiler takes the whole away. */
+    *block = 1;
+    free((void *)block);
+    return 1;
+}
+
+#if defined(__linux__)
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>

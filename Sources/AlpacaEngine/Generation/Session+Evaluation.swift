@@ -28,13 +28,15 @@ extension Session {
         return try unsafe body(Span(_unsafeStart: UnsafePointer(forward.workspace.logits), count: size))
     }
 
-    /// Draws the next token from the logits of the last position; it is not appended.
+    /// Draws the next token from the logits of the last position; it is not appended. With a seed, what is drawn depends on the seed, the
+    /// position and the logits alone.
     public func sample(_ parameters: SamplingParameters = .init()) throws(AlpacaError) -> TokenID {
         try exclusively { () throws(AlpacaError) -> TokenID in
             try parameters.validate(vocabularySize: model.configuration.vocabularySize)
             guard hasLogits else {
                 throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
             }
+            if let seed = parameters.seed { random = RandomSource(seed: seed ^ UInt64(position) &* 0xD1B5_4A32_D192_ED03) }
             return try draw(parameters)
         }
     }

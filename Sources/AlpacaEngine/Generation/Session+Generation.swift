@@ -171,8 +171,8 @@ extension Session {
                 break
             }
         }
-        // What was held back is text after all, unless a stop string ended it.
-        answer.finish(onToken)
+        // What was held back is text after all, unless a stop string ended it; a caller that wants no more is not asked again.
+        if result.finishReason != .callback { answer.finish(onToken) }
         remember(answer)
         result.generationNanoseconds = Clock.now() &- begin
         return result

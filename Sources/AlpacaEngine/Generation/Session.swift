@@ -50,7 +50,8 @@ public final class Session: @unchecked Sendable {
     /// The thread that holds the session, 0 when none does.
     private let owner = Atomic<UInt>(0)
 
-    init(_ model: Model, _ options: Options) throws(AlpacaError) {
+    /// - Parameter cancelFlag: what ``cancel()`` sets.
+    package init(_ model: Model, _ options: Options, cancelFlag: CancelFlag = CancelFlag()) throws(AlpacaError) {
         let trained = model.configuration.contextLength
         let contextLength = options.contextLength == 0 ? trained : options.contextLength
         guard (1...Session.mostContext).contains(contextLength) else {
@@ -81,7 +82,8 @@ public final class Session: @unchecked Sendable {
         cache = try KVCache(model.configuration, contextLength: contextLength, keys: options.keyType, values: options.valueType)
         forward = try LlamaForward(
             model: model.llama, rotary: rotary, batchSize: batchSize,
-            threadCount: options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount)
+            threadCount: options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount,
+            cancelFlag: cancelFlag)
         threadCount = forward.workspace.threadCount
         sampler = try Sampler(vocabularySize: model.configuration.vocabularySize)
         history.reserveCapacity(min(contextLength, 1 << 16))

@@ -3,21 +3,41 @@
 // Every result is independent of how items fall on threads and of how a prompt is cut into batches: see `alpaca_kernels.h`.
 
 internal import CAlpacaKernels
-import Synchronization
+package import Synchronization
 
-/// Tells a computation from outside to stop.
-final class CancelFlag: Sendable {
-    private let value = Atomic<Bool>(false)
-    var isSet: Bool { value.load(ordering: .relaxed) }
-    func set() { value.store(true, ordering: .relaxed) }
-    func clear() { value.store(false, ordering: .relaxed) }
+/// Tells a computation from outside to stop. To set it is one store: safe from any thread and in a signal handler.
+@safe package final class CancelFlag: @unchecked Sendable {
+    private let word: UnsafeMutablePointer<Atomic<Bool>>
+    private let isOwn: Bool
+
+    package init() {
+        unsafe word = .allocate(capacity: 1)
+        unsafe word.initialize(to: Atomic(false))
+        isOwn = true
+    }
+
+    /// - Parameter word: where the flag is; it outlives this object.
+    package init(at word: UnsafeMutablePointer<Atomic<Bool>>) {
+        unsafe self.word = word
+        isOwn = false
+    }
+
+    deinit {
+        guard isOwn else { return }
+        unsafe word.deinitialize(count: 1)
+        unsafe word.deallocate()
+    }
+
+    var isSet: Bool { unsafe word.pointee.load(ordering: .relaxed) }
+    func set() { unsafe word.pointee.store(true, ordering: .relaxed) }
+    func clear() { unsafe word.pointee.store(false, ordering: .relaxed) }
 }
 
 /// Runs batches of tokens, of one sequence or of several, through the model.
 @safe final class LlamaForward {
     let model: LlamaModel
     let workspace: Workspace
-    let cancelFlag = CancelFlag()
+    let cancelFlag: CancelFlag
     private let pool: WorkerPool
     private let rotary: RotaryEmbedding
     private let rowBuffer: AlignedBuffer
@@ -25,8 +45,11 @@ final class CancelFlag: Sendable {
     /// What the items of a step see.
     private let step: UnsafeMutablePointer<ForwardStep>
 
-    init(model: LlamaModel, rotary: RotaryEmbedding, batchSize: Int, threadCount: Int) throws(AlpacaError) {
+    init(model: LlamaModel, rotary: RotaryEmbedding, batchSize: Int, threadCount: Int, cancelFlag: CancelFlag = CancelFlag())
+        throws(AlpacaError)
+    {
         self.model = model
+        self.cancelFlag = cancelFlag
         self.rotary = rotary
         pool = WorkerPool(threadCount: threadCount)
         workspace = try Workspace(model, batchSize: batchSize, threadCount: pool.threadCount)

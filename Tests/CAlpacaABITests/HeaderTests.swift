@@ -1,0 +1,65 @@
+import Glibc
+import Testing
+
+/// The header, what implements it, what the linker lets out, and what is tested are one list.
+@Suite struct HeaderTests {
+    private func text(_ path: String) throws -> String {
+        String(decoding: try Fixture.bytes(of: Fixture.repository + "/" + path), as: UTF8.self)
+    }
+
+    private func files(in folder: String) throws -> [String] {
+        let directory = try #require(opendir(Fixture.repository + "/" + folder))
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(cString: $0.bindMemory(to: CChar.self).baseAddress!) }
+            if name.hasSuffix(".swift") { names.append(folder + "/" + name) }
+        }
+        return names.sorted()
+    }
+
+    /// Names declared as functions: what stands before a parenthesis, comments and typedefs apart.
+    private func declared() throws -> Set<String> {
+        let source = try text("include/alpaca.h").replacing(#/(?s)/\*.*?\*//#, with: "").replacing(#/typedef[^;{]*\(\*[^;]*;/#, with: "")
+        return Set(source.matches(of: #/\b(alpaca_[a-z0-9_]+)\s*\(/#).map { String($0.1) })
+    }
+
+    @Test func everyFunctionIsImplemented() throws {
+        let sources = try files(in: "Sources/CAlpacaABI").map(text).joined()
+        let implemented = sources.matches(of: #/@c @implementation\s+public func (alpaca_[a-z0-9_]+)\(/#).map { String($0.1) }
+        #expect(implemented.count == Set(implemented).count)
+        #expect(try declared() == Set(implemented))
+        #expect(try declared().count >= 38)
+    }
+
+    @Test func everyFunctionIsExported() throws {
+        let map = try text("exports.map")
+        let patterns = map.matches(of: #/(alpaca_[a-z0-9_]+)(\*?)\s*;/#).map { (String($0.1), $0.2 == "*") }
+        for name in try declared().sorted() {
+            #expect(patterns.contains { $0.1 ? name.hasPrefix($0.0) : name == $0.0 }, "\(name) is not in exports.map")
+        }
+    }
+
+    @Test func everyFunctionIsTested() throws {
+        let tests = try files(in: "Tests/CAlpacaABITests").map(text).joined()
+        for name in try declared().sorted() {
+            let isCalled = tests.contains("\(name)(")
+            #expect(isCalled, "\(name) has no test")
+        }
+    }
+
+    /// Every function, type, field and constant says what it is.
+    @Test func everythingIsDocumented() throws {
+        var last = ""
+        for line in try text("include/alpaca.h").split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
+            let isMember = line.hasPrefix("    ") && (line.contains(";") || line.contains(" = "))
+            if isMember, !line.trimmingPrefix("    ").hasPrefix(" ") { #expect(line.contains("/**<"), "no comment: \(line)") }
+            let begins = line.hasPrefix("typedef") || line.prefixMatch(of: #/(const |void |size_t |int32_t |alpaca_)[^;]*\(/#) != nil
+            if begins {
+                let follows = last.hasSuffix("*/") || last.hasPrefix("typedef struct")
+                #expect(follows, "no comment: \(line)")
+            }
+            if !line.isEmpty { last = line }
+        }
+    }
+}
