@@ -38,7 +38,7 @@ INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t fi
         }
         const char *next = (const char *)rows[0] + step * m->row_bytes;
         for (size_t k = 0; k < whole; k += LANES, next += step * LANES * size) {
-            for (size_t i = 0; i < step * LANES * size; i += 64) __builtin_prefetch(next + i);
+            for (size_t i = 0; i < step * LANES * size; i += 64) __builtin_prefetch(next + i, 0, 2);
             v16f x[FEW_TOKENS];
             UNROLL for (int t = 0; t < n_tokens; t++) x[t] = load16(in->x + (size_t)t * in->stride + k);
             UNROLL for (size_t i = 0; i < step; i++) {

@@ -2,6 +2,7 @@
  *   TILE_TOKENS, TILE_HEADER   tokens of a quantized tile, and the file that has it
  *   WORDS_HEADER               the file that multiplies words of eight rows, in decode
  *   LANE_SUMS, NIBBLES         1 for the tile that sums in 16 bits, else 0
+ *   FOLDS                      1 for a tile that takes weights with their integer scales multiplied in
  *   WIDE_OFFSET_BITS           what dot4_wide leaves to be taken away from weights of eight bits: 7 for 128, 0 for nothing
  *   FLOAT_ROWS, FLOAT_TOKENS   of a float tile
  *   SPECIALIZED                1: a copy of each decode loop for one, two, three and four tokens

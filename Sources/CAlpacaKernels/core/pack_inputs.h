@@ -34,25 +34,22 @@ static size_t packed_bytes(size_t columns, size_t n_tokens) {
     return (n_tokens + TILE_TOKENS - 1) / TILE_TOKENS * group_bytes(columns / 32);
 }
 
-INLINE int32_t half_sum(s8x16 q) {
-    typedef int16_t s16x8 __attribute__((ext_vector_type(8)));
-    typedef int16_t s16x4 __attribute__((ext_vector_type(4)));
+typedef int16_t s16x8 __attribute__((ext_vector_type(8)));
+typedef int16_t s16x4 __attribute__((ext_vector_type(4)));
+
+/* Of sixteen inputs, sums of those at 4j, at 4j + 1, ... */
+INLINE s16x4 sums_by_four(s8x16 q) {
     const s16x16 wide = __builtin_convertvector(q, s16x16);
-    const s16x8 a = wide.lo + wide.hi;
-    const s16x4 b = a.lo + a.hi;
-    return b.x + b.y + b.z + b.w;
+    const s16x8 eight = wide.lo + wide.hi;
+    return eight.lo + eight.hi;
 }
 
 /* Minus the sum of sixteen inputs, as a tile's lanes meet it. */
-INLINE int32_t start_of(const int8_t *q, int32_t sum) {
+INLINE int32_t start_of(s16x4 sums) {
 #if LANE_SUMS
-    int32_t even = 0, odd = 0;
-    for (int i = 0; i < 16; i += 4) even -= q[i] + q[i + 1], odd -= q[i + 2] + q[i + 3];
-    (void)sum;
-    return (int32_t)((uint32_t)even & 0xFFFF) | (int32_t)((uint32_t)odd << 16);
+    return (int32_t)((uint32_t)(-sums.x - sums.y) & 0xFFFF) | (int32_t)((uint32_t)(-sums.z - sums.w) << 16);
 #else
-    (void)q;
-    return -sum;
+    return -(sums.x + sums.y + sums.z + sums.w);
 #endif
 }
 
@@ -80,11 +77,13 @@ INLINE void quantize_block(const float *x, token_block *out) {
     const s8x16 low = __builtin_convertvector(qa, s8x16), high = __builtin_convertvector(qb, s8x16);
     *(s8x16_unaligned *)out->q = low;
     *(s8x16_unaligned *)(out->q + 16) = high;
-    const int32_t sum_low = half_sum(low), sum_high = half_sum(high);
+    const s16x4 sums_low = sums_by_four(low), sums_high = sums_by_four(high);
+    const int32_t sum_low = sums_low.x + sums_low.y + sums_low.z + sums_low.w;
+    const int32_t sum_high = sums_high.x + sums_high.y + sums_high.z + sums_high.w;
     out->sum = sum_low + sum_high;
     out->halves = (int32_t)((uint32_t)sum_low & 0xFFFF) | (int32_t)((uint32_t)sum_high << 16);
     out->d_sum = out->d * (float)out->sum;
-    out->half_starts[0] = start_of(out->q, sum_low), out->half_starts[1] = start_of(out->q + 16, sum_high);
+    out->half_starts[0] = start_of(sums_low), out->half_starts[1] = start_of(sums_high);
     out->start = add_starts(out->half_starts[0], out->half_starts[1]);
 }
 

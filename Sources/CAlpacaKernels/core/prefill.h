@@ -1,7 +1,7 @@
 /* Many tokens: sixteen rows at a time are unpacked into a panel that one inner loop (the tile) reads for all types and tokens.
  *
  * A panel is, for each 32 weights: eight words of four weights of sixteen rows side by side, 512 bytes, and then what of the following
- * the type has, sixteen numbers each: d, minimum, the integer scales of the two halves, integer minimums.
+ * the type has, sixteen numbers each: d, minimum, integer minimums, the integer scales of the two halves.
  * Blocking: up to four panels of at most PANEL_BLOCKS blocks are packed (they stay in the second-level cache); then each group of
  * tokens, which stays in the first, meets all of them. Sums are carried over from one run of blocks to the next in the results. */
 #ifndef ALPACA_PREFILL_H
@@ -12,12 +12,23 @@ enum { PANEL_ROWS = 16, PANELS = KERN_ROW_BLOCK / PANEL_ROWS, PANEL_BLOCKS = 128
 
 INLINE size_t quants_bytes(quant_traits T) { return T.wide && NIBBLES ? 1024 : 512; }
 
+/* Whether the panel holds weights times their integer scales: then the tile needs no scales of halves. FOLDS: the tile can do that. */
+INLINE bool folded(quant_traits T) { return T.foldable && FOLDS; }
+
 INLINE size_t panel_block_bytes(quant_traits T) {
-    return quants_bytes(T) + 64 + (T.minimums ? 64 : 0) + (T.halves ? 128 : 0) + (T.halves && T.minimums ? 64 : 0);
+    const size_t scales = T.halves && !folded(T) ? 128 : 0, minimums = (T.minimums ? 64 : 0) + (T.minimums && T.halves ? 64 : 0);
+    return quants_bytes(T) + 64 + minimums + scales;
 }
 
 /* A tile: PANEL_ROWS rows by up to TILE_TOKENS tokens. */
 #include TILE_HEADER
+
+/* Each byte times its lane's scale; less the offset, plus 127, if there is one. */
+INLINE u32x8 folded_word(quant_traits T, u32x8 word, i32x8 scale) {
+    const s16x16 factor = (s16x16)((scale & 0xFFFF) | scale << 16), shift = T.offset_bits ? 127 - (factor << (int16_t)T.offset_bits) : (s16x16)0;
+    const s16x16 even = (s16x16)(word & 0x00FF00FF) * factor + shift, odd = (s16x16)(word >> 8 & 0x00FF00FF) * factor + shift;
+    return (u32x8)even | (u32x8)odd << 8;
+}
 
 /* Eight rows of a block into a panel's block; h tells which eight of the sixteen. */
 INLINE void pack_block(quant_traits T, const u32x8 *words, const scales8 *s, size_t h, uint8_t *out) {
@@ -26,17 +37,14 @@ INLINE void pack_block(quant_traits T, const u32x8 *words, const scales8 *s, siz
             uint8_t *q = out + h * 512 + j * 64;
             *(u32x8 *)q = words[j] & 0x0F0F0F0F, *(u32x8 *)(q + 32) = words[j] >> 4 & 0x0F0F0F0F;
         } else {
-            *(u32x8 *)(out + j * 64 + h * 32) = words[j];
+            *(u32x8 *)(out + j * 64 + h * 32) = folded(T) ? folded_word(T, words[j], s->scale[j / 4]) : words[j];
         }
     }
     uint8_t *more = out + quants_bytes(T) + h * 32;
     *(f32x8 *)more = s->d, more += 64;
     if (T.minimums) *(f32x8 *)more = s->minimum, more += 64;
-    if (T.halves) {
-        *(i32x8 *)more = panel_scale(s->scale[0]);
-        *(i32x8 *)(more + 64) = panel_scale(s->scale[1]), more += 128;
-        if (T.minimums) *(i32x8 *)more = s->minimums;
-    }
+    if (T.minimums && T.halves) *(i32x8 *)more = s->minimums, more += 64;
+    if (T.halves && !folded(T)) *(i32x8 *)more = panel_scale(s->scale[0]), *(i32x8 *)(more + 64) = panel_scale(s->scale[1]);
 }
 
 /* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. */

@@ -57,6 +57,7 @@ typedef struct quant_traits {
     bool halves;     /* an integer scale for 16 weights */
     bool five_bits;  /* weights of 5 bits without an offset: their sums over 32 need more than 16 bits */
     bool wide;       /* weights of 8 bits */
+    bool foldable;   /* with halves: a weight times its integer scale, plus 127 if there is an offset, fits 8 bits */
 } quant_traits;
 
 INLINE f32x8 load8(const float *p) { return *(const f32x8_unaligned *)p; }

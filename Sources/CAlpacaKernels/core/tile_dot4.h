@@ -22,8 +22,9 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
         const int32_t *start = (const int32_t *)(const void *)(stream + 40 * TILE_TOKENS), *rare = (const int32_t *)(const void *)side;
         const uint8_t *more = panel + 512;
         const f32x8 *weight_d = (const f32x8 *)more, *minimum = (const f32x8 *)(more + 64);
-        const i32x8 *scale = (const i32x8 *)(more + (T.minimums ? 128 : 64)), *minimums = scale + 4;
+        const i32x8 *minimums = (const i32x8 *)(more + 128), *scale = (const i32x8 *)(more + (T.minimums ? 192 : 64));
         i32x8 dots[TILE_TOKENS][2];
+        __asm__ volatile("" : "+m"(sums)); /* in memory: sixteen registers are full of the sums of a block */
         if (T.halves) {
             i32x8 second[TILE_TOKENS][2];
             for (int c = 0; c < tokens; c++) {

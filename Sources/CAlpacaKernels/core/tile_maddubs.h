@@ -33,8 +33,10 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
         const int32_t *start = (const int32_t *)(const void *)(stream + 40 * TILE_TOKENS), *rare = (const int32_t *)(const void *)side;
         const uint8_t *more = panel + quants_bytes(T);
         const f32x8 *weight_d = (const f32x8 *)more, *minimum = (const f32x8 *)(more + 64);
-        const __m256i *scale = (const __m256i *)(more + (T.minimums ? 128 : 64)), *minimums = scale + 4;
+        const __m256i *minimums = (const __m256i *)(more + 128), *scale = (const __m256i *)(more + (T.minimums ? 192 : 64));
         __m256i dots[TILE_TOKENS][2], s[TILE_TOKENS][2];
+        /* The running sums stay in memory, where the sums of a block leave no room for them; the compiler would move them about. */
+        __asm__ volatile("" : "+m"(sums));
         if (T.wide) {
             UNROLL for (int h = 0; h < 2; h++) {
                 UNROLL for (int c = 0; c < tokens; c++) s[c][0] = _mm256_setzero_si256(), s[c][1] = _mm256_slli_epi16(bcast(start + c), 3);
@@ -55,13 +57,15 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
                 for (int h = 0; h < 2; h++) dots[c][h] = _mm256_add_epi32(dots[c][h], _mm256_madd_epi16(s[c][h], scale[2 + h]));
             }
         } else {
-            const int offset_bits = T.five_bits ? 4 : T.offset_bits;
-            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = offset_bits ? _mm256_slli_epi16(bcast(start + c), offset_bits) : _mm256_setzero_si256();
+            /* Weights of four bits need no offset to stay within 16: theirs is given after the sum in 32 bits, from zero one add less. */
+            const bool starts = T.five_bits || T.offset_bits > 3;
+            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = starts ? _mm256_slli_epi16(bcast(start + c), 4) : _mm256_setzero_si256();
             tile_words(panel, stream, 0, 8, tokens, s);
             UNROLL for (int c = 0; c < tokens; c++) {
                 for (int h = 0; h < 2; h++) {
                     dots[c][h] = _mm256_madd_epi16(s[c][h], ones);
-                    if (T.five_bits) dots[c][h] = _mm256_add_epi32(dots[c][h], _mm256_slli_epi32(bcast(rare + 3 * TILE_TOKENS + c), 4));
+                    if (T.five_bits) dots[c][h] = _mm256_sub_epi32(dots[c][h], _mm256_madd_epi16(bcast(start + c), _mm256_set1_epi16(16)));
+                    if (T.offset_bits == 3) dots[c][h] = _mm256_add_epi32(dots[c][h], _mm256_madd_epi16(bcast(start + c), _mm256_set1_epi16(8)));
                 }
             }
         }

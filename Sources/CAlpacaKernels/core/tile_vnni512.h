@@ -23,8 +23,8 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
         const __m512 weight_d = _mm512_load_ps(more);
         more += 64;
         __m512i dots[TILE_TOKENS];
-        if (T.halves) {
-            const uint8_t *scales = more + (T.minimums ? 64 : 0);
+        if (T.halves && !folded(T)) {
+            const uint8_t *scales = more + (T.minimums ? 128 : 0);
             const __m512i scale0 = _mm512_load_si512(scales), scale1 = _mm512_load_si512(scales + 64);
             UNROLL for (int c = 0; c < tokens; c++) dots[c] = T.offset_bits ? _mm512_slli_epi32(bcast(rare + c), T.offset_bits) : _mm512_setzero_si512();
             tile_words(panel, stream, 0, 4, tokens, dots);
@@ -36,13 +36,18 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
             tile_words(panel, stream, 4, 8, tokens, dots);
             UNROLL for (int c = 0; c < tokens; c++) dots[c] = _mm512_add_epi32(first[c], _mm512_mullo_epi32(dots[c], scale1));
         } else {
-            UNROLL for (int c = 0; c < tokens; c++) dots[c] = T.offset_bits ? _mm512_slli_epi32(bcast(start + c), T.offset_bits) : _mm512_setzero_si512();
+            const int offset_bits = folded(T) && T.offset_bits ? 7 : T.offset_bits;
+            UNROLL for (int c = 0; c < tokens; c++) {
+                const __m512i offset = bcast(start + c);
+                dots[c] = offset_bits ? _mm512_slli_epi32(offset, offset_bits) : _mm512_setzero_si512();
+                if (folded(T) && T.offset_bits) dots[c] = _mm512_sub_epi32(dots[c], offset); /* 127, not 128 */
+            }
             tile_words(panel, stream, 0, 8, tokens, dots);
         }
         UNROLL for (int c = 0; c < tokens; c++) {
             sums[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[c]), _mm512_mul_ps(weight_d, _mm512_set1_ps(d[c])), sums[c]);
             if (T.minimums && T.halves) {
-                const __m512i products = _mm512_madd_epi16(_mm512_load_si512(more + 192), bcast(rare + 2 * TILE_TOKENS + c));
+                const __m512i products = _mm512_madd_epi16(_mm512_load_si512(more + 64), bcast(rare + 2 * TILE_TOKENS + c));
                 sums[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_mul_ps(_mm512_load_ps(more), _mm512_set1_ps(d[c])), sums[c]);
             } else if (T.minimums) {
                 sums[c] = _mm512_fmadd_ps(_mm512_load_ps(more), _mm512_set1_ps(d_sum[c]), sums[c]);

@@ -26,6 +26,7 @@ INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) {
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 0, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 };
 #define SPECIALIZED 1
 #define LANE_SUMS 1
+#define FOLDS 0
 #define NIBBLES 1
 #define WORDS_HEADER "words_maddubs.h"
 #define TILE_HEADER "tile_maddubs.h"

@@ -17,6 +17,7 @@ INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) { return dot4(sum, w, a); }
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 };
 #define SPECIALIZED 1
 #define LANE_SUMS 0
+#define FOLDS 0
 #define NIBBLES 0
 #define WORDS_HEADER "words_dot4.h"
 #define TILE_HEADER "tile_dot4.h"

@@ -58,6 +58,7 @@ INLINE i32x8 madd16(i32x8 a, i32x8 b) { return (a << 16 >> 16) * (b << 16 >> 16)
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 2 };
 #define SPECIALIZED 0
 #define LANE_SUMS 0
+#define FOLDS 0
 #define NIBBLES 0
 #define WORDS_HEADER "words_dot4.h"
 #define TILE_HEADER "tile_dot4.h"

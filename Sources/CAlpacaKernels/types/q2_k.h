@@ -1,7 +1,8 @@
 /* Q2_K: for each 32 weights + float(scale0 * sum q a + scale1 * sum' q a) * (d * d_a), then
  * + float(minimum0 * sum a + minimum1 * sum' a) * (-dmin * d_a); sum is over the first sixteen, sum' over the others.
  * Sixteen scales (low nibble) and minimums (high nibble); each 32 bytes of qs hold four runs of 32 weights, lowest bits first. */
-static const quant_traits q2_k_traits = {.block_bytes = sizeof(kern_q2_k), .sub_blocks = 8, .minimums = true, .halves = true};
+static const quant_traits q2_k_traits = {
+    .block_bytes = sizeof(kern_q2_k), .sub_blocks = 8, .minimums = true, .halves = true, .foldable = true};
 
 INLINE void q2_k_scales(const rows8 *r, size_t at, scales8 *s) {
     u32x8 words[4];

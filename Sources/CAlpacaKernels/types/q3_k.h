@@ -1,7 +1,8 @@
 /* Q3_K: for each 32 weights + float(scale0 * sum (q - 4) a + scale1 * sum' (q - 4) a) * (d * d_a).
  * As Q2_K without minimums; a third bit per weight: bit `sub` of hmask. Scales have six bits, less 32: scale s has its low four in a
  * nibble of scales[s % 8] and its top two in scales[8 + s % 4]. */
-static const quant_traits q3_k_traits = {.block_bytes = sizeof(kern_q3_k), .sub_blocks = 8, .offset_bits = 2, .halves = true};
+static const quant_traits q3_k_traits = {
+    .block_bytes = sizeof(kern_q3_k), .sub_blocks = 8, .offset_bits = 2, .halves = true, .foldable = true};
 
 INLINE void q3_k_scales(const rows8 *r, size_t at, scales8 *s) {
     /* The last sixteen bytes of a block: two of qs, twelve of scales, d. */
