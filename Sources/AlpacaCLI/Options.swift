@@ -89,6 +89,9 @@ struct GenerationOptions: ParsableArguments {
     @Option(help: "System text, for templates that have one.")
     var system: String?
 
+    @Flag(name: .customLong("ignore-eos"), help: "Go on when the model ends its answer.")
+    var ignoresEndOfSequence = false
+
     @Flag(name: .customLong("context-shift"), help: "When the context is full, forget half of it and go on, instead of stopping.")
     var contextShift = false
 
@@ -107,6 +110,7 @@ struct GenerationOptions: ParsableArguments {
         parameters.stop = stop
         parameters.systemPrompt = system
         parameters.contextShift = contextShift
+        parameters.ignoresEndOfSequence = ignoresEndOfSequence
         switch template {
         case "auto": parameters.template = .automatic
         case "none": parameters.template = .none

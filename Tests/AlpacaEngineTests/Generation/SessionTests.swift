@@ -191,3 +191,8 @@ import Testing
         #expect(session.position == 0)
     }
 }
+
+@Suite struct ReadmeExampleTests {
+    /// Names the model relative to the repository, where tests run.
+    @Test func runs() async throws { try await writePoem() }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Testing
+
+/// The command as a user runs it: output, errors, exit status.
+@Suite struct CommandTests {
+    static let repository = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let model = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-f16.gguf").path
+
+    /// The executable lies beside the tests' own.
+    static let executable: URL = {
+        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        #if os(Linux)
+            if let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"), path.hasSuffix(".xctest") {
+                folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+            }
+        #endif
+        return folder.appendingPathComponent("alpaca-cli")
+    }()
+
+    struct Output {
+        let status: Int32
+        let text, error: String
+    }
+
+    private func run(_ arguments: String..., input: String = "", interruptAfter: Bool = false) throws -> Output {
+        let process = Process()
+        process.executableURL = CommandTests.executable
+        process.arguments = arguments
+        let output = Pipe()
+        let error = Pipe()
+        let standardInput = Pipe()
+        process.standardOutput = output
+        process.standardError = error
+        process.standardInput = standardInput
+        try process.run()
+        try standardInput.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+        try standardInput.fileHandleForWriting.close()
+        var said = Data()
+        if interruptAfter {
+            said = output.fileHandleForReading.readData(ofLength: 1)
+            process.interrupt()
+        }
+        said += output.fileHandleForReading.readDataToEndOfFile()
+        let complaints = error.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        let status = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        return Output(status: status, text: String(decoding: said, as: UTF8.self), error: String(decoding: complaints, as: UTF8.self))
+    }
+
+    private let prompt = "写一首五言绝句，题目是《秋夜》"
+    /// transformers' text for the prompt with repetition penalty 1.1 (Tests/Goldens/mini/generation.json).
+    private let poem = "故国无尘土，山林下水流。\n不知何处去，不忍见花枝。\n"
+
+    @Test func generate() throws {
+        let told = try run("generate", CommandTests.model, prompt, "--temperature", "0")
+        #expect(told.status == 0)
+        #expect(told.text == poem)
+        #expect(told.error == "")
+        // From a pipe, and as JSON.
+        #expect(try run("generate", CommandTests.model, "--temperature", "0", input: prompt).text == poem)
+        let json = try run("generate", CommandTests.model, "-", "--temperature", "0", "--json", input: prompt)
+        let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
+        #expect(report["text"] as? String == String(poem.dropLast()))
+        #expect(report["finish_reason"] as? String == "end_of_sequence")
+        #expect(report["n_prompt"] as? Int == 88 || report["n_prompt"] as? Int == 89)
+    }
+
+    @Test func chat() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("alpaca-\(UUID()).txt").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let told = try run(
+            "chat", CommandTests.model, "--temperature", "0",
+            input: "\(prompt)\n/save \(file)\n/reset\n/history\n\(prompt)\n/wrong\n/quit\n")
+        #expect(told.status == 0)
+        #expect(told.text == poem + poem)
+        #expect(told.error.contains("/wrong is not a command"))
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "user: \(prompt)\nassistant: \(poem)")
+    }
+
+    @Test func tokenize() throws {
+        let ids = try run("tokenize", CommandTests.model, "--ids", "--bos", "白日依山尽").text.split(separator: "\n")[0]
+        #expect(ids.hasPrefix("1 "))
+        let words = ids.split(separator: " ").dropFirst().map(String.init)
+        #expect(try run("tokenize", CommandTests.model, "--decode", words.joined(separator: " ")).text == "白日依山尽\n")
+        let wrong = try run("tokenize", CommandTests.model, "--decode", "3941")
+        #expect(wrong.status == 2)
+        #expect(wrong.error.contains("expected token ids 0 ... 3940"))
+    }
+
+    @Test func inspect() throws {
+        let told = try run("inspect", CommandTests.model)
+        #expect(told.text.contains("5,427,968 parameters"))
+        #expect(told.text.contains("alpaca (3941 pieces, the last of them [PAD], as in Chinese-Alpaca)"))
+        let json = try run("inspect", CommandTests.model, "--json")
+        let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
+        #expect(report["n_params"] as? Int == 5_427_968)
+    }
+
+    @Test func bench() throws {
+        let told = try run("bench", CommandTests.model, "-p", "16", "-n", "2", "-d", "0,8", "-t", "1,2", "-r", "2", "--json")
+        #expect(told.status == 0)
+        let report = try #require(try JSONSerialization.jsonObject(with: Data(told.text.utf8)) as? [String: Any])
+        #expect((report["rows"] as? [Any])?.count == 8)
+    }
+
+    @Test func exitStatus() throws {
+        #expect(try run("--help").status == 0)
+        #expect(try run("--version").text == "1.0.0\n")
+        #expect(try run("generate").status == 2)
+        #expect(try run("no-such-command").status == 2)
+        #expect(try run("generate", CommandTests.model, "a", "--template", "x").status == 2)
+        let missing = try run("inspect", "/nonexistent.gguf")
+        #expect(missing.status == 1)
+        #expect(missing.error == "error: /nonexistent.gguf: cannot open: No such file or directory\n")
+        #expect(missing.text == "")
+        let negative = try run("generate", CommandTests.model, "a", "--temperature=-1")
+        #expect(negative.status == 1)
+        #expect(negative.error == "error: temperature: found -1.0, expected 0 or more\n")
+    }
+
+    @Test func interruptStopsAnAnswer() throws {
+        let told = try run(
+            "generate", CommandTests.model, "写一首诗", "-n", "0", "--context-shift", "--ignore-eos", interruptAfter: true)
+        #expect(told.status == 130)
+        #expect(!told.text.isEmpty)
+    }
+
+    /// Each subcommand has its C function and its Python name; `chat` and `bench` are made of those.
+    @Test func everySubcommandIsInTheInterface() throws {
+        let header = try String(contentsOf: CommandTests.repository.appendingPathComponent("include/alpaca.h"), encoding: .utf8)
+        let python = try ["model", "session", "tokenizer"].map {
+            try String(
+                contentsOf: CommandTests.repository.appendingPathComponent("bindings/python/src/alpaca/\($0).py"), encoding: .utf8)
+        }.joined()
+        let table: [String: (c: String, python: String)] = [
+            "generate": ("alpaca_session_generate", "def generate("), "chat": ("alpaca_session_chat", "def chat("),
+            "tokenize": ("alpaca_tokenize", "def encode("), "inspect": ("alpaca_inspect", "def inspect("),
+            "bench": ("alpaca_session_append", "def append("),
+        ]
+        let help = try run("--help").text
+        let listed = help.components(separatedBy: "SUBCOMMANDS:")[1].split(separator: "\n").compactMap { line -> String? in
+            line.hasPrefix("  ") && !line.hasPrefix("   ") ? line.split(separator: " ").first.map(String.init) : nil
+        }
+        #expect(Set(listed).subtracting(["See"]) == Set(table.keys))
+        for (command, names) in table {
+            #expect(header.contains("\(names.c)("), "\(command)")
+            #expect(python.contains(names.python), "\(command)")
+        }
+    }
+}
