@@ -81,8 +81,8 @@ static void matmul(ARGUMENTS) {
 
 static size_t scratch_bytes(size_t columns, size_t n_tokens) {
     if (n_tokens <= FEW_TOKENS) return 64;
-    const size_t panels = panels_bytes(columns), floats = float_scratch_bytes(columns);
-    return panels > floats ? panels : floats;
+    const size_t floats = float_scratch_bytes(columns);
+    return floats > PANELS_BYTES ? floats : PANELS_BYTES;
 }
 
 const kern_matmul_table MATMUL_TABLE_NAME = {

@@ -2,13 +2,13 @@
  *
  * A panel is, for each 32 weights: eight words of four weights of sixteen rows side by side, 512 bytes, and then what of the following
  * the type has, sixteen numbers each: d, minimum, integer minimums, the integer scales of the two halves.
- * Blocking: up to four panels of at most PANEL_BLOCKS blocks are packed (they stay in the second-level cache); then each group of
+ * Blocking: up to four panels of PANELS_BYTES are packed (they stay in the second-level cache); then each group of
  * tokens, which stays in the first, meets all of them. Sums are carried over from one run of blocks to the next in the results. */
 #ifndef ALPACA_PREFILL_H
 #define ALPACA_PREFILL_H
 #include "decode.h"
 
-enum { PANEL_ROWS = 16, PANELS = KERN_ROW_BLOCK / PANEL_ROWS, PANEL_BLOCKS = 128, MOST_PANEL_BLOCK_BYTES = 1088 };
+enum { PANEL_ROWS = 16, PANELS = KERN_ROW_BLOCK / PANEL_ROWS, PANELS_BYTES = 320 << 10 };
 
 INLINE size_t quants_bytes(quant_traits T) { return T.wide && NIBBLES ? 1024 : 512; }
 
@@ -86,15 +86,11 @@ INLINE void run_tile(quant_traits T, const uint8_t *panel, const uint8_t *stream
     }
 }
 
-static size_t panels_bytes(size_t columns) {
-    const size_t blocks = (columns / 32 + 7) / 8 * 8;
-    return PANELS * (blocks < PANEL_BLOCKS ? blocks : PANEL_BLOCKS) * MOST_PANEL_BLOCK_BYTES;
-}
-
-INLINE void prefill(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m, size_t first, size_t last,
-                    const kern_inputs *in, float *y, size_t y_stride, uint8_t *scratch) {
-    const size_t blocks = m->columns / 32, runs = (blocks + PANEL_BLOCKS - 1) / PANEL_BLOCKS;
-    const size_t run = ((blocks + runs - 1) / runs + 7) / 8 * 8, block_bytes = panel_block_bytes(T), panel_bytes = run * block_bytes;
+INLINE void prefill(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m,
+                    size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride, uint8_t *scratch) {
+    /* Runs of equal length: multiples of eight blocks, the K types' unit, as many as fit. */
+    const size_t block_bytes = panel_block_bytes(T), most = PANELS_BYTES / PANELS / block_bytes / 8 * 8, blocks = m->columns / 32;
+    const size_t runs = (blocks + most - 1) / most, run = ((blocks + runs - 1) / runs + 7) / 8 * 8, panel_bytes = run * block_bytes;
     for (size_t row = first; row < last; row += KERN_ROW_BLOCK) {
         const size_t rows = last - row < KERN_ROW_BLOCK ? last - row : KERN_ROW_BLOCK;
         for (size_t begin = 0; begin < blocks; begin += run) {
