@@ -1,6 +1,7 @@
 /* How fast the matrix products are, by type and CPU path, against a plain read of the same memory.
  *
- *   cc -O2 -std=gnu17 -I Sources/CAlpacaKernels/include Benchmarks/Kernels/matmul.c <objects of CAlpacaKernels> -lm -lpthread
+ *   clang -O3 -ffp-contract=off -fno-math-errno -std=gnu17 -I Sources/CAlpacaKernels/include -o .build/matmul-bench \
+ *       Benchmarks/Kernels/matmul.c $(find Sources/CAlpacaKernels -name '*.c') -lm -lpthread
  *
  * Usage: matmul [threads (2)] [path,path|all] [type,type|all] [tokens,tokens (1,4,128,512)]
  * One token: GB/s of weights, on more memory than the caches hold, random (equal pages would be merged by some hosts). More tokens:
@@ -140,7 +141,8 @@ int main(int count, char **arguments) {
     const char *names[] = {"generic", "avx2", "avxvnni", "avx512", "neon"};
     uint8_t *memory = aligned_alloc(64, MEMORY);
     if (!memory || threads < 1 || threads > MOST_THREADS) return 1;
-    printf("%d threads\n%-6s %-8s %9s %9s   GOPS a thread (GB/s of weights) by number of tokens\n", threads, "type", "path", "read GB/s", "pack ns");
+    printf("%d threads\n%-6s %-8s %9s %9s", threads, "type", "path", "read GB/s", "pack ns");
+    printf("   GOPS a thread (GB/s of weights) by number of tokens\n");
     for (int f = 0; f < FORMATS; f++) {
         if (!chosen(types, formats[f].name)) continue;
         fill(memory, &formats[f]);

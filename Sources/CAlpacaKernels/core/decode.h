@@ -34,8 +34,8 @@ INLINE f32x8 decode_step(quant_traits T, i32x8 dots, const scales8 *s, const tok
     return sum;
 }
 
-INLINE void decode(quant_traits T, scales_function *scales, load_function *load, word_function *word, int n_tokens, const kern_matrix *m, size_t first,
-                   size_t last, const kern_inputs *in, float *y, size_t y_stride) {
+INLINE void decode(quant_traits T, scales_function *scales, load_function *load, word_function *word, int n_tokens,
+                   const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride) {
     const size_t blocks = m->columns / 32 / (size_t)T.sub_blocks, ahead = 8 * T.block_bytes / (size_t)T.sub_blocks;
     for (size_t row = first; row < last; row += 8) {
         const rows8 r = rows_at(m, row);

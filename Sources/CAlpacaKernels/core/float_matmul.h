@@ -50,7 +50,8 @@ INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t fi
             for (int t = 0; t < n_tokens; t++) {
                 v16f sum = sums[i][t];
                 if (left) {
-                    sum = fma16(weights_part(type, rows[i] + whole * size, left), load_part(in->x + (size_t)t * in->stride + whole, left), sum);
+                    const v16f x = load_part(in->x + (size_t)t * in->stride + whole, left);
+                    sum = fma16(weights_part(type, rows[i] + whole * size, left), x, sum);
                 }
                 y[(size_t)t * y_stride + row + i] = sum16(sum);
             }
@@ -60,7 +61,8 @@ INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t fi
 
 /* Rows that are copied at a time: FLOAT_BLOCK weights, a multiple of FLOAT_ROWS, KERN_ROW_BLOCK at most. */
 static size_t float_rows(size_t runs) {
-    const size_t fit = FLOAT_BLOCK / FLOAT_RUN / (runs ? runs : 1) / FLOAT_ROWS * FLOAT_ROWS, most = KERN_ROW_BLOCK / FLOAT_ROWS * FLOAT_ROWS;
+    const size_t fit = FLOAT_BLOCK / FLOAT_RUN / (runs ? runs : 1) / FLOAT_ROWS * FLOAT_ROWS;
+    const size_t most = KERN_ROW_BLOCK / FLOAT_ROWS * FLOAT_ROWS;
     return fit < FLOAT_ROWS ? FLOAT_ROWS : fit > most ? most : fit;
 }
 

@@ -68,9 +68,19 @@ LOOPS(q6_k, DECODE, PREFILL)
 /* By number of tokens: 1 ... FEW_TOKENS, and more. */
 typedef void product(ARGUMENTS);
 static product *const products[KERN_TYPE_COUNT][FEW_TOKENS + 1] = {
-    [KERN_F32] = LOOPS_OF(f32),   [KERN_F16] = LOOPS_OF(f16),   [KERN_BF16] = LOOPS_OF(bf16), [KERN_Q4_0] = LOOPS_OF(q4_0), [KERN_Q4_1] = LOOPS_OF(q4_1),
-    [KERN_Q5_0] = LOOPS_OF(q5_0), [KERN_Q5_1] = LOOPS_OF(q5_1), [KERN_Q8_0] = LOOPS_OF(q8_0), [KERN_Q2_K] = LOOPS_OF(q2_k), [KERN_Q3_K] = LOOPS_OF(q3_k),
-    [KERN_Q4_K] = LOOPS_OF(q4_k), [KERN_Q5_K] = LOOPS_OF(q5_k), [KERN_Q6_K] = LOOPS_OF(q6_k),
+    [KERN_F32] = LOOPS_OF(f32),
+    [KERN_F16] = LOOPS_OF(f16),
+    [KERN_BF16] = LOOPS_OF(bf16),
+    [KERN_Q4_0] = LOOPS_OF(q4_0),
+    [KERN_Q4_1] = LOOPS_OF(q4_1),
+    [KERN_Q5_0] = LOOPS_OF(q5_0),
+    [KERN_Q5_1] = LOOPS_OF(q5_1),
+    [KERN_Q8_0] = LOOPS_OF(q8_0),
+    [KERN_Q2_K] = LOOPS_OF(q2_k),
+    [KERN_Q3_K] = LOOPS_OF(q3_k),
+    [KERN_Q4_K] = LOOPS_OF(q4_k),
+    [KERN_Q5_K] = LOOPS_OF(q5_k),
+    [KERN_Q6_K] = LOOPS_OF(q6_k),
 };
 
 static void matmul(ARGUMENTS) {

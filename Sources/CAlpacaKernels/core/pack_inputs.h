@@ -5,22 +5,22 @@
  *   q[8][TILE_TOKENS][4]   words of four inputs, the tokens side by side
  *   d, d_sum               scale; scale * sum
  *   start                  minus the sum of the inputs (see below)
- * and then, for each block, what only some types read: start of the first and of the second sixteen, the two half sums in 16 bits each,
- * and the sum. Where a tile sums in 16 bits (LANE_SUMS), `start` is two numbers of 16 bits: minus the sums of the inputs 4j, 4j + 1
+ * and then, for each block, what only some types read: start of the first and of the second sixteen, and the two half sums in 16 bits
+ * each. Where a tile sums in 16 bits (LANE_SUMS), `start` is two numbers of 16 bits: minus the sums of the inputs 4j, 4j + 1
  * and of 4j + 2, 4j + 3, as they meet in the tile's lanes. A tile shifts it left by the type's offset_bits and so begins each block
  * with what the offset of the weights takes away. */
 #ifndef ALPACA_PACK_INPUTS_H
 #define ALPACA_PACK_INPUTS_H
 #include "quant_vectors.h"
 
-enum { FEW_TOKENS = 4, GROUP_ALIGNMENT = 64, STREAM_BYTES = 44 * TILE_TOKENS, SIDE_BYTES = 16 * TILE_TOKENS };
+enum { FEW_TOKENS = 4, GROUP_ALIGNMENT = 64, STREAM_BYTES = 44 * TILE_TOKENS, SIDE_BYTES = 12 * TILE_TOKENS };
 
 typedef struct token_block {
     int8_t q[32];
     float d, d_sum;
-    int32_t sum, halves;   /* halves: sums of the first and second sixteen, 16 bits each */
-    int32_t start, unused; /* as in a group */
-    int32_t half_starts[2];
+    int32_t sum, halves;           /* halves: sums of the first and second sixteen, 16 bits each */
+    int32_t start, half_starts[2]; /* as in a group */
+    int32_t unused;
 } token_block;
 
 static size_t group_bytes(size_t blocks) {
@@ -72,7 +72,8 @@ INLINE void quantize_block(const float *x, token_block *out) {
     const float inverse = usable ? 127.0f / amax : 0.0f;
     out->d = usable ? amax / 127.0f : most < 0x7F800000 ? 0.0f : __builtin_nanf("");
     /* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
-    v16i qa = __builtin_bit_cast(v16i, a * inverse + 0x1.8p23f) - 0x4B400000, qb = __builtin_bit_cast(v16i, b * inverse + 0x1.8p23f) - 0x4B400000;
+    v16i qa = __builtin_bit_cast(v16i, a * inverse + 0x1.8p23f) - 0x4B400000;
+    v16i qb = __builtin_bit_cast(v16i, b * inverse + 0x1.8p23f) - 0x4B400000;
     if (!usable) qa = 0, qb = 0;
     const s8x16 low = __builtin_convertvector(qa, s8x16), high = __builtin_convertvector(qb, s8x16);
     *(s8x16_unaligned *)out->q = low;
@@ -94,7 +95,7 @@ INLINE void interleave(const token_block *from, uint8_t *stream, uint8_t *side, 
     int32_t *start = (int32_t *)(void *)(stream + 40 * TILE_TOKENS) + column, *rare = (int32_t *)(void *)side + column;
     d[0] = from->d, d[TILE_TOKENS] = from->d_sum;
     start[0] = from->start;
-    rare[0] = from->half_starts[0], rare[TILE_TOKENS] = from->half_starts[1], rare[2 * TILE_TOKENS] = from->halves, rare[3 * TILE_TOKENS] = from->sum;
+    rare[0] = from->half_starts[0], rare[TILE_TOKENS] = from->half_starts[1], rare[2 * TILE_TOKENS] = from->halves;
 }
 
 static void pack_inputs(const kern_inputs *in, size_t first, size_t last) {

@@ -25,7 +25,8 @@ INLINE size_t panel_block_bytes(quant_traits T) {
 
 /* Each byte times its lane's scale; less the offset, plus 127, if there is one. */
 INLINE u32x8 folded_word(quant_traits T, u32x8 word, i32x8 scale) {
-    const s16x16 factor = (s16x16)((scale & 0xFFFF) | scale << 16), shift = T.offset_bits ? 127 - (factor << (int16_t)T.offset_bits) : (s16x16)0;
+    const s16x16 factor = (s16x16)((scale & 0xFFFF) | scale << 16);
+    const s16x16 shift = T.offset_bits ? 127 - (factor << (int16_t)T.offset_bits) : (s16x16)0;
     const s16x16 even = (s16x16)(word & 0x00FF00FF) * factor + shift, odd = (s16x16)(word >> 8 & 0x00FF00FF) * factor + shift;
     return (u32x8)even | (u32x8)odd << 8;
 }
@@ -48,8 +49,8 @@ INLINE void pack_block(quant_traits T, const u32x8 *words, const scales8 *s, siz
 }
 
 /* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. */
-INLINE void pack_panel(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m, size_t row, size_t begin,
-                       size_t n, uint8_t *panel) {
+INLINE void pack_panel(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m,
+                       size_t row, size_t begin, size_t n, uint8_t *panel) {
     for (size_t h = 0; h < 2; h++) {
         const rows8 r = rows_at(m, row + 8 * h);
         uint8_t *out = panel;

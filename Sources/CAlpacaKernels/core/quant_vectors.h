@@ -86,8 +86,10 @@ INLINE u32x8 shifted_right(u32x8 x, int n) { return n >= 0 ? x >> (uint32_t)n : 
 /* Within each half, the 4 x 4 transposition of 32-bit words: word j of all eight rows side by side in out[j]. */
 INLINE void transpose4(const u8x32 in[4], u32x8 out[4]) {
     const u32x8 a = (u32x8)in[0], b = (u32x8)in[1], c = (u32x8)in[2], d = (u32x8)in[3];
-    const u32x8 ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13), AB = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
-    const u32x8 cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13), CD = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+    const u32x8 ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+    const u32x8 AB = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+    const u32x8 cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13);
+    const u32x8 CD = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
     out[0] = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13);
     out[1] = __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
     out[2] = __builtin_shufflevector(AB, CD, 0, 1, 8, 9, 4, 5, 12, 13);

@@ -3,12 +3,13 @@
  *
  * Why 16 bits suffice: inputs are -127 ... 127, so a lane, which takes sixteen products of a block, stays within 16 * 15 * 127 = 30480
  * for weights of four bits, and within 16 * 16 * 127 = 32512 for five bits less 16; eight products of six bits less 32 as well.
- * Sums may wrap on the way. Five bits without an offset are treated as if they had one, given back at the end in 32 bits; eight bits are
- * two weights of four, for eight rows at a time. */
+ * Sums may wrap on the way. Five bits without an offset are treated as if they had one, given back at the end in 32 bits; eight bits
+ * are two weights of four (the upper one less 8), for eight rows at a time. */
 /* Words begin ..< end of a block's eight, onto sums[token][half of the rows]. */
 INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, int end, int tokens, __m256i sums[][2]) {
     UNROLL for (int j = begin; j < end; j++) {
-        const __m256i w0 = _mm256_load_si256((const __m256i *)(panel + 64 * j)), w1 = _mm256_load_si256((const __m256i *)(panel + 64 * j + 32));
+        const __m256i w0 = _mm256_load_si256((const __m256i *)(panel + 64 * j));
+        const __m256i w1 = _mm256_load_si256((const __m256i *)(panel + 64 * j + 32));
         UNROLL for (int c = 0; c < tokens; c++) {
             const __m256i a = bcast(stream + (j * TILE_TOKENS + c) * 4);
             sums[c][0] = _mm256_add_epi16(sums[c][0], _mm256_maddubs_epi16(w0, a));
@@ -19,6 +20,11 @@ INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, i
             __asm__ volatile("" : "+x"(sums[c][0]), "+x"(sums[c][1]), "+x"(sums[c + 1][0]), "+x"(sums[c + 1][1]));
         }
     }
+}
+
+/* A start value, or nothing where there is no offset. */
+INLINE __m256i started(const int32_t *start, int offset_bits) {
+    return offset_bits ? _mm256_slli_epi16(bcast(start), offset_bits) : _mm256_setzero_si256();
 }
 
 INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, int tokens, float *y,
@@ -39,33 +45,33 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
         __asm__ volatile("" : "+m"(sums));
         if (T.wide) {
             UNROLL for (int h = 0; h < 2; h++) {
-                UNROLL for (int c = 0; c < tokens; c++) s[c][0] = _mm256_setzero_si256(), s[c][1] = _mm256_slli_epi16(bcast(start + c), 3);
+                UNROLL for (int c = 0; c < tokens; c++) s[c][0] = _mm256_setzero_si256(), s[c][1] = started(start + c, 3);
                 tile_words(panel + 512 * h, stream, 0, 8, tokens, s);
                 UNROLL for (int c = 0; c < tokens; c++) {
                     dots[c][h] = _mm256_add_epi32(_mm256_madd_epi16(s[c][0], ones), _mm256_madd_epi16(s[c][1], _mm256_set1_epi16(16)));
                 }
             }
         } else if (T.halves) {
-            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = T.offset_bits ? _mm256_slli_epi16(bcast(rare + c), T.offset_bits) : _mm256_setzero_si256();
+            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = started(rare + c, T.offset_bits);
             tile_words(panel, stream, 0, 4, tokens, s);
             UNROLL for (int c = 0; c < tokens; c++) {
                 for (int h = 0; h < 2; h++) dots[c][h] = _mm256_madd_epi16(s[c][h], scale[h]);
-                s[c][0] = s[c][1] = T.offset_bits ? _mm256_slli_epi16(bcast(rare + TILE_TOKENS + c), T.offset_bits) : _mm256_setzero_si256();
+                s[c][0] = s[c][1] = started(rare + TILE_TOKENS + c, T.offset_bits);
             }
             tile_words(panel, stream, 4, 8, tokens, s);
             UNROLL for (int c = 0; c < tokens; c++) {
                 for (int h = 0; h < 2; h++) dots[c][h] = _mm256_add_epi32(dots[c][h], _mm256_madd_epi16(s[c][h], scale[2 + h]));
             }
         } else {
-            /* Weights of four bits need no offset to stay within 16: theirs is given after the sum in 32 bits, from zero one add less. */
-            const bool starts = T.five_bits || T.offset_bits > 3;
-            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = starts ? _mm256_slli_epi16(bcast(start + c), 4) : _mm256_setzero_si256();
+            /* Weights of four bits stay within 16 bits without their offset, which costs least when it is given to the sum of 32. */
+            const int before = T.five_bits || T.offset_bits == 4 ? 4 : 0, after = T.five_bits ? -16 : T.offset_bits == 3 ? 8 : 0;
+            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = started(start + c, before);
             tile_words(panel, stream, 0, 8, tokens, s);
             UNROLL for (int c = 0; c < tokens; c++) {
+                const __m256i offset = _mm256_madd_epi16(bcast(start + c), _mm256_set1_epi16((short)after));
                 for (int h = 0; h < 2; h++) {
                     dots[c][h] = _mm256_madd_epi16(s[c][h], ones);
-                    if (T.five_bits) dots[c][h] = _mm256_sub_epi32(dots[c][h], _mm256_madd_epi16(bcast(start + c), _mm256_set1_epi16(16)));
-                    if (T.offset_bits == 3) dots[c][h] = _mm256_add_epi32(dots[c][h], _mm256_madd_epi16(bcast(start + c), _mm256_set1_epi16(8)));
+                    if (after) dots[c][h] = _mm256_add_epi32(dots[c][h], offset);
                 }
             }
         }

@@ -12,6 +12,10 @@ INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, i
     }
 }
 
+INLINE __m512i started(const int32_t *start, int offset_bits) {
+    return offset_bits ? _mm512_slli_epi32(bcast(start), offset_bits) : _mm512_setzero_si512();
+}
+
 INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, int tokens, float *y,
                  size_t y_stride, bool resume) {
     __m512 sums[TILE_TOKENS];
@@ -26,21 +30,20 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
         if (T.halves && !folded(T)) {
             const uint8_t *scales = more + (T.minimums ? 128 : 0);
             const __m512i scale0 = _mm512_load_si512(scales), scale1 = _mm512_load_si512(scales + 64);
-            UNROLL for (int c = 0; c < tokens; c++) dots[c] = T.offset_bits ? _mm512_slli_epi32(bcast(rare + c), T.offset_bits) : _mm512_setzero_si512();
+            UNROLL for (int c = 0; c < tokens; c++) dots[c] = started(rare + c, T.offset_bits);
             tile_words(panel, stream, 0, 4, tokens, dots);
             __m512i first[TILE_TOKENS];
             UNROLL for (int c = 0; c < tokens; c++) {
                 first[c] = _mm512_mullo_epi32(dots[c], scale0);
-                dots[c] = T.offset_bits ? _mm512_slli_epi32(bcast(rare + TILE_TOKENS + c), T.offset_bits) : _mm512_setzero_si512();
+                dots[c] = started(rare + TILE_TOKENS + c, T.offset_bits);
             }
             tile_words(panel, stream, 4, 8, tokens, dots);
             UNROLL for (int c = 0; c < tokens; c++) dots[c] = _mm512_add_epi32(first[c], _mm512_mullo_epi32(dots[c], scale1));
         } else {
             const int offset_bits = folded(T) && T.offset_bits ? 7 : T.offset_bits;
             UNROLL for (int c = 0; c < tokens; c++) {
-                const __m512i offset = bcast(start + c);
-                dots[c] = offset_bits ? _mm512_slli_epi32(offset, offset_bits) : _mm512_setzero_si512();
-                if (folded(T) && T.offset_bits) dots[c] = _mm512_sub_epi32(dots[c], offset); /* 127, not 128 */
+                dots[c] = started(start + c, offset_bits);
+                if (folded(T) && T.offset_bits) dots[c] = _mm512_sub_epi32(dots[c], bcast(start + c)); /* 127, not 128 */
             }
             tile_words(panel, stream, 0, 8, tokens, dots);
         }

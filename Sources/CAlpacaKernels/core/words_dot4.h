@@ -10,7 +10,8 @@ INLINE s8x32 four_inputs(const void *p) {
 /* What all the integers of a block come to: the sum of its products, times the scales of its halves where it has them. */
 INLINE i32x8 dots_by_words(quant_traits T, const u32x8 *words, const i32x8 *scale, const token_block *a) {
     const int offset_bits = T.wide ? WIDE_OFFSET_BITS : T.offset_bits;
-    i32x8 first = (i32x8)scaled(T.halves ? a->half_starts[0] : a->start, offset_bits), second = (i32x8)scaled(a->half_starts[1], offset_bits);
+    i32x8 first = (i32x8)scaled(T.halves ? a->half_starts[0] : a->start, offset_bits);
+    i32x8 second = (i32x8)scaled(a->half_starts[1], offset_bits);
     if (!offset_bits) first = second = 0;
     UNROLL for (int j = 0; j < 8; j++) {
         const s8x32 inputs = four_inputs(a->q + 4 * j);

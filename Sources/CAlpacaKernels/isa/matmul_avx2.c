@@ -16,7 +16,6 @@ INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) {
     return sum + (i32x8)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)w, (__m256i)a), _mm256_set1_epi16(1));
 }
 
-
 /* w - 128 as sign and amount, the sign given to the input: two products of 128 * 127 stay in 16 bits. */
 INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) {
     const __m256i q = (__m256i)(w ^ 128);

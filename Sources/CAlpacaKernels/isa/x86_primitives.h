@@ -17,7 +17,8 @@ INLINE short half_at(const uint8_t *p) {
 }
 
 INLINE f32x8 f16_of_rows(const rows8 *r, size_t at) {
-    const __m128i halves = _mm_set_epi16(half_at(r->row[7] + at), half_at(r->row[6] + at), half_at(r->row[5] + at), half_at(r->row[4] + at),
-                                         half_at(r->row[3] + at), half_at(r->row[2] + at), half_at(r->row[1] + at), half_at(r->row[0] + at));
+    const uint8_t *const *p = r->row;
+    const __m128i halves = _mm_set_epi16(half_at(p[7] + at), half_at(p[6] + at), half_at(p[5] + at), half_at(p[4] + at), half_at(p[3] + at),
+                                         half_at(p[2] + at), half_at(p[1] + at), half_at(p[0] + at));
     return (f32x8)_mm256_cvtph_ps(halves);
 }
