@@ -1,0 +1,445 @@
+/* alpaca.h - the C interface of libalpaca, an engine for Chinese LLaMA and Alpaca models.
+ *
+ * What is not in this file is not part of the interface. It holds for all of it:
+ *
+ * Errors. A function that can fail returns alpaca_status; alpaca_last_error() then tells this thread, in one sentence, what was being done,
+ *   what was found and what was expected. Out-parameters are written on success only, except that a handle's is set to NULL on failure.
+ *   No argument and no file ends the process: NULL, wrong sizes, freed handles and handles of another kind are errors like others.
+ * Handles. What an _open or _create function gives is freed by the _free function of the same type. Freeing NULL does nothing. Objects keep
+ *   what they need alive: a model may be freed before its sessions.
+ * Structs. Each begins with struct_size, set it to sizeof of the struct or call its _init function. A program compiled against an older
+ *   header goes on working; one compiled against a newer header works as long as what this library does not know is zero, else it gets
+ *   ALPACA_UNSUPPORTED. Fields are only ever added at the end, values of enums never change, functions are never removed.
+ * Text. UTF-8, with a length in bytes; ALPACA_NUL_TERMINATED as a length means that a zero byte ends it. Output goes to the caller's buffer:
+ *   when it is too small the call returns ALPACA_BUFFER_TOO_SMALL, writes nothing to it, and *needed tells the size.
+ * Threads. Models and tokenizers never change and may be used by any number of threads at once. A session serves one call at a time, from
+ *   any thread; a second one meanwhile gets ALPACA_BUSY. alpaca_session_cancel may be called at any time from any thread.
+ * Callbacks run on the calling thread, inside the call. They may use getters and alpaca_session_cancel; other calls on the same session get
+ *   ALPACA_BUSY. They must return: leaving by longjmp or by an exception is undefined.
+ * Process. The library installs no signal handler, prints nothing, changes no locale, directory, mask or environment. After fork, the child
+ *   may use it as long as no call was running in the parent at that moment.
+ */
+#ifndef ALPACA_H
+#define ALPACA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Versions ------------------------------------------------------------------------------------------------------------------------ */
+
+/** Version of this header. */
+#define ALPACA_VERSION_MAJOR 1
+#define ALPACA_VERSION_MINOR 0
+#define ALPACA_VERSION_PATCH 0
+
+/** Version of the interface that this header describes; it grows when something is added. */
+#define ALPACA_ABI_VERSION 1
+
+/** As a length of text: the text ends at its first zero byte. */
+#define ALPACA_NUL_TERMINATED SIZE_MAX
+
+/* ---- Errors -------------------------------------------------------------------------------------------------------------------------- */
+
+/** How a call ended. Values never change. */
+typedef enum alpaca_status {
+    ALPACA_OK = 0,                   /**< Success. */
+    ALPACA_INVALID_ARGUMENT = 1,     /**< NULL, a bad handle, a number out of its range, text that is not UTF-8. */
+    ALPACA_NOT_FOUND = 2,            /**< The file or folder, or the key, does not exist. */
+    ALPACA_IO = 3,                   /**< The system could not read or write. */
+    ALPACA_BAD_FORMAT = 4,           /**< The file is not what it should be. */
+    ALPACA_UNSUPPORTED = 5,          /**< The file or the request is sound but this version can't do it. */
+    ALPACA_TRUNCATED = 6,            /**< The file is incomplete, or became shorter while in use. */
+    ALPACA_SHAPE_MISMATCH = 7,       /**< A tensor or a vocabulary has another size than expected. */
+    ALPACA_MISSING = 8,              /**< A tensor, key or part is missing in the file. */
+    ALPACA_UNSAFE = 9,               /**< The file would run code if it were loaded as its authors' tools do. */
+    ALPACA_OUT_OF_MEMORY = 10,       /**< Not enough memory, or more asked for than the machine has. */
+    ALPACA_CONTEXT_FULL = 11,        /**< More tokens than the session's n_ctx can hold. */
+    ALPACA_BUFFER_TOO_SMALL = 12,    /**< *needed tells the size that is needed. */
+    ALPACA_BUSY = 13,                /**< The session is in use by another call. */
+    ALPACA_CANCELLED = 14,           /**< Cancelled by a callback or by alpaca_session_cancel. */
+    ALPACA_VERIFICATION_FAILED = 15, /**< A file's hash is not the published one. */
+    ALPACA_INTERNAL = 16             /**< A mistake of the library; please report it. */
+} alpaca_status;
+
+/** The status' name, such as "ALPACA_BAD_FORMAT"; "ALPACA_UNKNOWN" for a number that is none. Never NULL, never freed. */
+const char *alpaca_status_name(alpaca_status status);
+
+/** What went wrong in this thread's last call that failed: UTF-8, "" when none did. Valid until the thread's next call that fails; never
+ *  NULL, not to be freed. */
+const char *alpaca_last_error(void);
+
+/** Version of the library, "1.0.0". Never NULL, not to be freed. */
+const char *alpaca_version(void);
+
+/** ALPACA_ABI_VERSION of the library. */
+int32_t alpaca_abi_version(void);
+
+/** What the library is and found, as a JSON object: version, abi_version, cpu_path (the instruction set in use), n_cores (physical cores
+ *  that the process may use), types (tensor types). Not to be freed. */
+const char *alpaca_build_info(void);
+
+/* ---- Text that the library gives ------------------------------------------------------------------------------------------------------ */
+
+/** A text of the library, freed by alpaca_string_free. */
+typedef struct alpaca_string alpaca_string;
+
+/** The text's bytes, UTF-8, a zero behind them; NULL for a bad handle. Valid until it is freed. */
+const char *alpaca_string_data(const alpaca_string *string);
+
+/** The text's length in bytes without the closing zero; 0 for a bad handle. */
+size_t alpaca_string_size(const alpaca_string *string);
+
+/** Frees a text. NULL does nothing. */
+void alpaca_string_free(alpaca_string *string);
+
+/* ---- Progress ------------------------------------------------------------------------------------------------------------------------ */
+
+/** How far a long call has come. */
+typedef struct alpaca_progress {
+    size_t struct_size; /**< Bytes that the library filled. */
+    const char *stage;  /**< What is being done: "load", ... Valid during the callback. */
+    const char *item;   /**< The item at work, such as a file; may be "". Valid during the callback. */
+    uint64_t done;      /**< Bytes done. */
+    uint64_t total;     /**< Bytes in all, 0 when that is not known. */
+} alpaca_progress;
+
+/** Told of progress; a result other than 0 cancels the call (ALPACA_CANCELLED). */
+typedef int32_t (*alpaca_progress_callback)(const alpaca_progress *progress, void *user_data);
+
+/* ---- Models -------------------------------------------------------------------------------------------------------------------------- */
+
+/** A model, open for use: immutable, shared by any number of threads and sessions. */
+typedef struct alpaca_model alpaca_model;
+/** Text to tokens and back: immutable, shared by any number of threads. */
+typedef struct alpaca_tokenizer alpaca_tokenizer;
+
+/** How a model is opened. */
+typedef struct alpaca_model_params {
+    size_t struct_size;                /**< sizeof(alpaca_model_params). */
+    int32_t use_mmap;                  /**< 1 (default): weights are used where they lie in the file, loaded when touched, shared between
+                                            processes; another process that cuts the file short while it is in use ends this one by a signal.
+                                            0: the whole file is read into memory. */
+    int32_t lock_memory;               /**< 1: keep the weights from being swapped out (mlock). Default 0. */
+    int32_t prefetch;                  /**< 1: ask the system to load the whole file ahead of its use. Default 0. */
+    int32_t reserved;                  /**< 0. */
+    alpaca_progress_callback progress; /**< Called while the file is read with use_mmap 0; NULL (default) for none. */
+    void *user_data;                   /**< Handed to progress. */
+} alpaca_model_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_model_params). */
+alpaca_status alpaca_model_params_init(alpaca_model_params *params, size_t size);
+
+/** Opens a model file (GGUF). Headers are read and checked; weights are not touched, so a file of gigabytes opens in milliseconds.
+ *
+ *  @param path    The file's path, zero-terminated.
+ *  @param params  NULL for the defaults.
+ *  @param out     Receives the model, to be freed by alpaca_model_free; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_SHAPE_MISMATCH,
+ *          ALPACA_MISSING, ALPACA_OUT_OF_MEMORY, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_model_open(const char *path, const alpaca_model_params *params, alpaca_model **out);
+
+/** One more owner of the model: it goes when alpaca_model_free has been called once for each. Returns `model`, NULL for a bad handle. */
+alpaca_model *alpaca_model_retain(alpaca_model *model);
+
+/** Gives the model up. Its sessions keep what they need. NULL does nothing. */
+void alpaca_model_free(alpaca_model *model);
+
+/** A model's sizes. */
+typedef struct alpaca_model_info {
+    size_t struct_size;     /**< In: sizeof(alpaca_model_info). Out: bytes that the library filled. */
+    int32_t n_vocab;        /**< Tokens in the vocabulary. */
+    int32_t n_ctx_train;    /**< Positions that the model was trained for. */
+    int32_t n_embd;         /**< Width of the residual stream. */
+    int32_t n_layer;        /**< Layers. */
+    int32_t n_head;         /**< Query heads of a layer. */
+    int32_t n_head_kv;      /**< Key and value heads of a layer. */
+    int32_t n_ff;           /**< Width of the feed-forward part. */
+    int32_t reserved;       /**< 0. */
+    uint64_t n_params;      /**< Parameters in all tensors. */
+    uint64_t size_bytes;    /**< Size of the file. */
+    double rope_theta;      /**< Base of the rotary angles. */
+    char architecture[32];  /**< "llama", zero-terminated. */
+    char quantization[32];  /**< "Q8_0", "Q4_K - Medium" ..., zero-terminated; cut if longer. */
+    char template_name[32]; /**< The template that prompts get by default, "none" if none; zero-terminated. */
+} alpaca_model_info;
+
+/** Tells a model's sizes.
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED (struct_size). */
+alpaca_status alpaca_model_get_info(const alpaca_model *model, alpaca_model_info *info);
+
+/** The value of one of the file's metadata keys as text; long arrays are shortened.
+ *
+ *  @param key       Zero-terminated, such as "general.name".
+ *  @param buffer    Receives the text and a closing zero; may be NULL when capacity is 0.
+ *  @param capacity  Bytes that buffer holds.
+ *  @param needed    Receives the bytes needed, the closing zero included; may be NULL.
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_BUFFER_TOO_SMALL, ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_model_metadata(const alpaca_model *model, const char *key, char *buffer, size_t capacity, size_t *needed);
+
+/** Everything about an open model as a JSON object: hyperparameters, tensor types, tokenizer, template and why it was chosen, metadata.
+ *  @param json  Receives the text, to be freed by alpaca_string_free; NULL on failure. */
+alpaca_status alpaca_model_describe(const alpaca_model *model, alpaca_string **json);
+
+/** The same of a file, also of one that can't be run: `problem` then says why.
+ *  @return as alpaca_model_open. */
+alpaca_status alpaca_inspect(const char *path, alpaca_string **json);
+
+/** The model's tokenizer. It belongs to the model: valid until the model's last alpaca_model_free, not to be freed. NULL for a bad handle. */
+const alpaca_tokenizer *alpaca_model_tokenizer(const alpaca_model *model);
+
+/* ---- Tokenizers ---------------------------------------------------------------------------------------------------------------------- */
+
+/** Flags of alpaca_tokenize. */
+typedef enum alpaca_tokenize_flag {
+    ALPACA_ADD_BOS = 1,      /**< Begin with the token that begins a text. */
+    ALPACA_ADD_EOS = 2,      /**< End with the token that ends a text. */
+    ALPACA_PARSE_SPECIAL = 4 /**< Names of control tokens ("</s>") in the text are those tokens. Never for what a user typed. */
+} alpaca_tokenize_flag;
+
+/** Special tokens. */
+typedef enum alpaca_special_token {
+    ALPACA_TOKEN_BOS = 0, /**< Begins a text. */
+    ALPACA_TOKEN_EOS = 1, /**< Ends a text. */
+    ALPACA_TOKEN_UNK = 2, /**< Stands for what is unknown. */
+    ALPACA_TOKEN_PAD = 3, /**< Fills up. */
+    ALPACA_TOKEN_EOT = 4  /**< Ends a turn. */
+} alpaca_special_token;
+
+/** Opens a sentencepiece tokenizer.model, or the tokenizer of a model's file.
+ *  @param out  Receives the tokenizer, to be freed by alpaca_tokenizer_free; NULL on failure. */
+alpaca_status alpaca_tokenizer_open(const char *path, alpaca_tokenizer **out);
+
+/** Frees a tokenizer that alpaca_tokenizer_open gave. NULL does nothing; a model's own is left alone. */
+void alpaca_tokenizer_free(alpaca_tokenizer *tokenizer);
+
+/** Tokens in the vocabulary; 0 for a bad handle. */
+size_t alpaca_tokenizer_size(const alpaca_tokenizer *tokenizer);
+
+/** The tokens of a text: the ids that sentencepiece gives. Bytes that are not UTF-8 count as U+FFFD.
+ *
+ *  @param text      The text; may be NULL when length is 0.
+ *  @param length    Its bytes, or ALPACA_NUL_TERMINATED.
+ *  @param flags     Values of alpaca_tokenize_flag, or-ed.
+ *  @param ids       Receives the ids; may be NULL when capacity is 0.
+ *  @param capacity  Ids that `ids` holds.
+ *  @param n         Receives their number, also when the buffer is too small.
+ *  @return ALPACA_OK, ALPACA_BUFFER_TOO_SMALL, ALPACA_INVALID_ARGUMENT, ALPACA_OUT_OF_MEMORY. */
+alpaca_status alpaca_tokenize(const alpaca_tokenizer *tokenizer, const char *text, size_t length, uint32_t flags, int32_t *ids,
+                              size_t capacity, size_t *n);
+
+/** The text of tokens, without control tokens and without the blank that begins a text: what sentencepiece decodes.
+ *
+ *  @param ids       `n` ids, each 0 ... alpaca_tokenizer_size() - 1.
+ *  @param buffer    Receives the text and a closing zero; may be NULL when capacity is 0.
+ *  @param needed    Receives the bytes needed, the closing zero included; may be NULL.
+ *  @return ALPACA_OK, ALPACA_BUFFER_TOO_SMALL, ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_detokenize(const alpaca_tokenizer *tokenizer, const int32_t *ids, size_t n, char *buffer, size_t capacity,
+                                size_t *needed);
+
+/** A token's piece as the vocabulary has it, with U+2581 for blanks. Buffer as in alpaca_detokenize. */
+alpaca_status alpaca_token_piece(const alpaca_tokenizer *tokenizer, int32_t id, char *buffer, size_t capacity, size_t *needed);
+
+/** The id of a special token.
+ *  @param which  An alpaca_special_token.
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND when the vocabulary has none, ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_token_special(const alpaca_tokenizer *tokenizer, int32_t which, int32_t *id);
+
+/* ---- Sessions ------------------------------------------------------------------------------------------------------------------------ */
+
+/** One conversation with a model: what it has read and what it will say next. */
+typedef struct alpaca_session alpaca_session;
+
+/** Types of the key and value caches. */
+typedef enum alpaca_cache_type {
+    ALPACA_CACHE_F32 = 0, /**< 4 bytes a value. */
+    ALPACA_CACHE_F16 = 1  /**< 2 bytes a value. */
+} alpaca_cache_type;
+
+/** What a session is made with. */
+typedef struct alpaca_session_params {
+    size_t struct_size; /**< sizeof(alpaca_session_params). */
+    int32_t n_ctx;      /**< Positions that the session can hold; 0 (default): what the model was trained for. */
+    int32_t n_batch;    /**< Tokens of a prompt that are computed together, 1 ... 4096. Default 512. The result does not depend on it. */
+    int32_t n_threads;  /**< Threads that compute, the caller's included, at most 256; 0 (default): one on each physical core that the
+                             process may use. The result does not depend on it. */
+    int32_t type_k;     /**< alpaca_cache_type of keys. Default ALPACA_CACHE_F16. */
+    int32_t type_v;     /**< alpaca_cache_type of values. Default ALPACA_CACHE_F16. */
+    int32_t reserved;   /**< 0. */
+    double rope_theta;  /**< Base of the rotary angles; 0 (default): the model's. */
+    double rope_scale;  /**< Positions are divided by it (linear scaling); 0 (default): the model's. */
+} alpaca_session_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_session_params). */
+alpaca_status alpaca_session_params_init(alpaca_session_params *params, size_t size);
+
+/** Begins a session. Its memory is taken here, none later.
+ *
+ *  @param params  NULL for the defaults.
+ *  @param out     Receives the session, to be freed by alpaca_session_free; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT, ALPACA_OUT_OF_MEMORY, ALPACA_UNSUPPORTED. */
+alpaca_status alpaca_session_create(alpaca_model *model, const alpaca_session_params *params, alpaca_session **out);
+
+/** Frees a session. A call that is using it on another thread is cancelled and keeps what it needs until it returns. NULL does nothing. */
+void alpaca_session_free(alpaca_session *session);
+
+/** Adds `bias` to the logit of token `id`; minus infinity forbids it. */
+typedef struct alpaca_logit_bias {
+    int32_t id; /**< A token of the vocabulary. */
+    float bias; /**< Any number but plus infinity. */
+} alpaca_logit_bias;
+
+/** How text is written. The defaults are those of the Chinese-Alpaca project's scripts. The steps of sampling are taken in this order:
+ *  logit bias, repetition penalty, presence and frequency penalty, temperature, top_k, softmax, top_p, min_p, draw. */
+typedef struct alpaca_generation_params {
+    size_t struct_size;       /**< sizeof(alpaca_generation_params). */
+    int32_t max_new_tokens;   /**< Tokens to write at most; 0: as many as the context holds. Default 512. */
+    int32_t top_k;            /**< Keeps the k likeliest tokens; 0: all. Default 40. */
+    float temperature;        /**< Divides the logits; 0: always the likeliest token. Default 0.2. */
+    float top_p;              /**< Keeps the likeliest tokens that share this probability, 0 ... 1; 1: all. Default 0.9. */
+    float min_p;              /**< Leaves out tokens less likely than this share of the likeliest one's, 0 ... 1; 0: none. Default 0. */
+    float repetition_penalty; /**< Divides positive, multiplies negative logits of tokens that occurred; 1: off. Default 1.1. */
+    int32_t repeat_last_n;    /**< Tokens that the penalties look back on; 0: none, -1: all of the session's. Default 64. */
+    float presence_penalty;   /**< Taken from the logit of each token that occurred. Default 0. */
+    float frequency_penalty;  /**< Taken from it once for each time. Default 0. */
+    int32_t use_seed;         /**< 1: draw from `seed`; 0 (default): go on with the session's own random numbers. */
+    uint64_t seed;            /**< The same seed draws the same tokens. */
+    const char *const *stop;  /**< Texts (zero-terminated) at which the answer ends, not part of it; NULL for none (default). */
+    size_t n_stop;            /**< Their number, at most 64; each has at most 1024 bytes. */
+    const alpaca_logit_bias *logit_bias; /**< Changes of logits; NULL for none (default). */
+    size_t n_logit_bias;                 /**< Their number, at most 1048576. */
+    const char *template_name; /**< The prompt's template: NULL (default): the model's own; "none": the prompt goes in as it is; else a name:
+                                    "alpaca", "alpaca-training", "alpaca-gradio", "alpaca-server", "alpaca-server-chat", "alpaca-2",
+                                    "alpaca-3". */
+    const char *system;        /**< System text for alpaca_session_generate; NULL (default): the template's own. */
+    int32_t n_probs;           /**< Likeliest tokens to report with each token, 0 ... 100. Default 0. */
+    int32_t context_shift;     /**< When the context is full: 0 (default): end with ALPACA_FINISH_CONTEXT_FULL; 1: keep the first n_keep
+                                    tokens, forget the older half of the rest, and go on. */
+    int32_t n_keep;            /**< First tokens that a shift keeps; -1 (default): the prompt. */
+    int32_t ignore_eos;        /**< 1: go on when the model ends its answer. Default 0. */
+} alpaca_generation_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_generation_params). */
+alpaca_status alpaca_generation_params_init(alpaca_generation_params *params, size_t size);
+
+/** Why a text ended. */
+typedef enum alpaca_finish_reason {
+    ALPACA_FINISH_END_OF_SEQUENCE = 0, /**< The model ended its answer. */
+    ALPACA_FINISH_STOP_STRING = 1,     /**< A stop text was met. */
+    ALPACA_FINISH_LENGTH = 2,          /**< max_new_tokens were written. */
+    ALPACA_FINISH_CONTEXT_FULL = 3,    /**< The context is full. */
+    ALPACA_FINISH_CALLBACK = 4,        /**< The callback said so. */
+    ALPACA_FINISH_CANCELLED = 5        /**< alpaca_session_cancel was called. */
+} alpaca_finish_reason;
+
+/** How a call that wrote text ended. */
+typedef struct alpaca_generation_result {
+    size_t struct_size;     /**< In: sizeof(alpaca_generation_result). Out: bytes that the library filled. */
+    int32_t finish_reason;  /**< An alpaca_finish_reason. */
+    int32_t reserved;       /**< 0. */
+    uint64_t n_prompt;      /**< Tokens of the prompt. */
+    uint64_t n_cached;      /**< Those of them that the session had read before. */
+    uint64_t n_generated;   /**< Tokens written; the one that ends the answer is not counted. */
+    uint64_t prompt_ns;     /**< Nanoseconds for reading the prompt. */
+    uint64_t generation_ns; /**< Nanoseconds for writing. */
+} alpaca_generation_result;
+
+/** A token that may come next. */
+typedef struct alpaca_candidate {
+    int32_t id;    /**< The token. */
+    float logprob; /**< Natural logarithm of the model's own probability, before temperature, penalties and cuts. */
+} alpaca_candidate;
+
+/** A token that was just written. Valid during the callback. */
+typedef struct alpaca_token_event {
+    size_t struct_size;                 /**< Bytes that the library filled. */
+    int32_t id;                         /**< The token. */
+    int32_t index;                      /**< 0 for the answer's first. */
+    const char *text;                   /**< What became whole: UTF-8, whole characters, not zero-terminated; may be empty. */
+    size_t text_length;                 /**< Its bytes. */
+    float logprob;                      /**< Logarithm of the model's own probability of the token; NaN unless n_probs is above 0. */
+    int32_t reserved;                   /**< 0. */
+    const alpaca_candidate *candidates; /**< The likeliest tokens, likeliest first; NULL unless n_probs is above 0. */
+    size_t n_candidates;                /**< Their number. */
+} alpaca_token_event;
+
+/** Called after each token, and once more with the last token's id when text was held back at the end. A result other than 0 ends the answer
+ *  (ALPACA_FINISH_CALLBACK). */
+typedef int32_t (*alpaca_token_callback)(const alpaca_token_event *event, void *user_data);
+
+/** Answers a prompt (with a template) or continues a text (without). What the session has read of the same beginning is used again, the rest
+ *  is forgotten.
+ *
+ *  @param prompt     UTF-8; `length` bytes or ALPACA_NUL_TERMINATED.
+ *  @param params     NULL for the defaults.
+ *  @param callback   Called for each token; may be NULL.
+ *  @param user_data  Handed to callback.
+ *  @param result     Receives how it ended; set its struct_size; may be NULL.
+ *  @return ALPACA_OK (also when cancelled: see finish_reason), ALPACA_CONTEXT_FULL when the prompt does not fit, ALPACA_BUSY,
+ *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
+alpaca_status alpaca_session_generate(alpaca_session *session, const char *prompt, size_t length, const alpaca_generation_params *params,
+                                      alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);
+
+/** Who says a message. */
+typedef enum alpaca_role {
+    ALPACA_ROLE_SYSTEM = 0,   /**< Takes the place of the template's own system text; first message only. */
+    ALPACA_ROLE_USER = 1,     /**< The person. */
+    ALPACA_ROLE_ASSISTANT = 2 /**< The model. */
+} alpaca_role;
+
+/** One message of a conversation. The layout of this struct never changes: it is used in arrays. */
+typedef struct alpaca_message {
+    int32_t role;        /**< An alpaca_role. */
+    int32_t reserved;    /**< 0. */
+    const char *content; /**< UTF-8. */
+    size_t length;       /**< Its bytes, or ALPACA_NUL_TERMINATED. */
+} alpaca_message;
+
+/** Writes the assistant's answer to the last message of a conversation. Give the whole conversation each time: what the session has read of
+ *  it is not read again. Parameters and results as alpaca_session_generate; params->system is not used.
+ *
+ *  @param messages  `n` messages; the last one is the user's. */
+alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message *messages, size_t n, const alpaca_generation_params *params,
+                                  alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);
+
+/** Reads tokens after what the session holds.
+ *  @return ALPACA_OK, ALPACA_CONTEXT_FULL (nothing is read then), ALPACA_CANCELLED (what was read before stays), ALPACA_BUSY,
+ *          ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_session_append(alpaca_session *session, const int32_t *ids, size_t n);
+
+/** The logits for the token that follows the last position: n_vocab floats. They belong to the session and are valid until its next call.
+ *  @return ALPACA_OK, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT when nothing has been read since the session began or was truncated. */
+alpaca_status alpaca_session_logits(const alpaca_session *session, const float **logits, size_t *n);
+
+/** Draws the next token from the logits; it is not appended. `params` NULL for the defaults; of them only what concerns sampling is used.
+ *  With use_seed, what is drawn depends on the seed, the position and the logits alone.
+ *  @return as alpaca_session_logits. */
+alpaca_status alpaca_session_sample(alpaca_session *session, const alpaca_generation_params *params, int32_t *id);
+
+/** Forgets all positions from `n_tokens` on. */
+alpaca_status alpaca_session_truncate(alpaca_session *session, size_t n_tokens);
+
+/** Positions that are filled; 0 for a bad handle. */
+size_t alpaca_session_position(const alpaca_session *session);
+
+/** The tokens at the positions that are filled. `ids`, `capacity` and `n` as in alpaca_tokenize. */
+alpaca_status alpaca_session_tokens(const alpaca_session *session, int32_t *ids, size_t capacity, size_t *n);
+
+/** Positions that the session can hold (n_ctx); 0 for a bad handle. */
+size_t alpaca_session_context_length(const alpaca_session *session);
+
+/** Threads that the session computes with; 0 for a bad handle. */
+size_t alpaca_session_thread_count(const alpaca_session *session);
+
+/** Asks the call that is under way on another thread, or that this callback runs in, to stop. It returns within milliseconds; a call that
+ *  writes text returns ALPACA_OK with ALPACA_FINISH_CANCELLED. Without a call under way it does nothing. Takes no lock: a signal handler may
+ *  call it. */
+void alpaca_session_cancel(alpaca_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* ALPACA_H */
