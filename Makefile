@@ -24,6 +24,7 @@ help:
 	@echo "make            the library and the command, in build/"
 	@echo "make demo       sets up what is missing, builds, and writes a poem through C and through Python"
 	@echo "make test       sets up what is missing and runs all tests"
+	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
 	@echo "make bench      speed of reading and writing; SIZE=130m|1.3b|7b TYPES=q4_0,q4_k_m"
@@ -67,6 +68,12 @@ demo: setup example wheel
 test: setup
 	@scripts/test.sh
 
+test-abi: lib
+	@Tests/abi/run.sh build/lib/libalpaca.so.1
+
+test-valgrind: lib
+	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
+
 # ---- Measuring
 
 bench: cli
@@ -80,4 +87,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test bench lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind bench lint clean

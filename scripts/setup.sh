@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing on Debian or Ubuntu with Swift 6.2 or later: a C compiler, CMake and pkg-config for the C examples, Python with
+# Installs what is missing on Debian or Ubuntu with Swift 6.2 or later: a C compiler, CMake and pkg-config for the C examples, libffi for a test, Python with
 # venv; then a virtual environment in .venv. Does nothing, and says nothing, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,7 @@ declare -A packages=([cc]=gcc [g++]=g++ [make]=make [pkg-config]=pkg-config [cma
 missing=()
 for tool in "${!packages[@]}"; do command -v "$tool" > /dev/null || missing+=("${packages[$tool]}"); done
 python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
+echo '#include <ffi.h>' | cc -E - > /dev/null 2>&1 || missing+=(libffi-dev)
 if [ ${#missing[@]} -gt 0 ]; then
     echo "installing ${missing[*]}"
     root=; [ "$(id -u)" = 0 ] || root=sudo

@@ -16,6 +16,7 @@ grep -E 'Test run with' build-test.log | tail -1
 echo "== Library"
 make --no-print-directory lib cli example > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
 scripts/test-c-example.sh
+Tests/abi/run.sh build/lib/libalpaca.so.1
 
 echo "== Python"
 make --no-print-directory wheel > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
