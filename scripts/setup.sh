@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing on Debian or Ubuntu with Swift 6.2 or later: a C compiler, CMake and pkg-config for the C examples, libffi for a test, Python with
-# venv; then a virtual environment in .venv. Does nothing, and says nothing, when all is there.
+# Installs what is missing on Debian or Ubuntu with Swift 6.2 or later: a C compiler, CMake, pkg-config and libffi for the C examples and
+# tests, Python with venv; then a virtual environment in .venv. Does nothing, and says nothing, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
