@@ -1,0 +1,56 @@
+import Foundation
+import Testing
+
+@testable import AlpacaEngine
+
+/// A real model that none of us made (SmolLM2-135M, Q4_1, grouped queries, tied output) against transformers. The files are written by
+/// Tests/reference/smollm2_logits.py into the folder that ALPACA_SMOLLM2 names; `make test-reference` does both.
+@Suite struct PeerLogitsTests {
+    @Test func smolLM2() throws {
+        guard let folder = ProcessInfo.processInfo.environment["ALPACA_SMOLLM2"] else {
+            print("SKIPPED: logits of SmolLM2: ALPACA_SMOLLM2 does not name their folder (make test-reference)")
+            return
+        }
+        func read<T>(_ name: String, as type: T.Type) throws -> [T] {
+            try Data(contentsOf: URL(fileURLWithPath: folder).appendingPathComponent(name)).withUnsafeBytes { Array($0.bindMemory(to: T.self)) }
+        }
+        let ids = try read("ids.bin", as: TokenID.self)
+        let expected = try read("logits.bin", as: Float.self)
+        let reader = try GGUFReader(InputFile(path: "\(folder)/model.gguf"))
+        let configuration = try ModelConfiguration(reader)
+        #expect(configuration.isOutputTied && configuration.keyValueHeadCount < configuration.headCount)
+        let model = try LlamaModel(configuration, store: GGUFWeightStore(reader, ModelOptions()))
+        let rotary = try RotaryEmbedding(
+            theta: configuration.ropeTheta, dimension: configuration.ropeDimension, linearScale: 1, factors: model.weights.ropeFactors)
+        let forward = try LlamaForward(model: model, rotary: rotary, batchSize: 64, threadCount: 2)
+        let cache = try KVCache(configuration, contextLength: 256, keys: .f32, values: .f32)
+        let size = configuration.vocabularySize
+        #expect(expected.count == ids.count * size)
+
+        var same = 0
+        var sum = 0.0
+        var scale = 0.0
+        for (position, id) in ids.enumerated() {
+            forward.clear()
+            forward.add([id].span, to: cache)
+            #expect(forward.run())
+            cache.advance(by: 1)
+            #expect(forward.logits(rows: 0..<1))
+            var best = 0
+            var golden = 0
+            for i in 0..<size {
+                let found = forward.workspace.logits[i]
+                let wanted = expected[position * size + i]
+                if found > forward.workspace.logits[best] { best = i }
+                if wanted > expected[position * size + golden] { golden = i }
+                sum += Double(abs(found - wanted))
+                scale += Double(abs(wanted))
+            }
+            if best == golden { same += 1 }
+        }
+        let mean = sum / Double(expected.count)
+        print("SmolLM2: likeliest token equal at \(same) of \(ids.count), mean difference \(mean), mean logit \(scale / Double(expected.count))")
+        #expect(Double(same) >= 0.99 * Double(ids.count))
+        #expect(mean < 0.1)
+    }
+}
