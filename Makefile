@@ -25,6 +25,7 @@ help:
 	@echo "make demo       sets up what is missing, builds, and writes a poem through C and through Python"
 	@echo "make test       sets up what is missing and runs all tests"
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
+	@echo "make test-reference  logits of a real model against transformers"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
 	@echo "make bench      speed of reading and writing; SIZE=130m|1.3b|7b TYPES=q4_0,q4_k_m"
@@ -74,9 +75,13 @@ test-abi: lib
 test-valgrind: lib
 	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
 
+# Against torch and transformers, which take a gigabyte to install.
+test-reference:
+	@scripts/test-reference.sh
+
 # ---- Measuring
 
-bench: cli
+bench: setup cli wheel
 	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),q4_0,q4_k_m)"
 
 # ---- Keeping order
