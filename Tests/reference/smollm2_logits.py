@@ -24,7 +24,7 @@ link.symlink_to(source)
 
 tokenizer = transformers.AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name)
 model = transformers.AutoModelForCausalLM.from_pretrained(str(source.parent), gguf_file=source.name, torch_dtype=torch.float32).eval()
-text = pathlib.Path(__file__).resolve().parents[2].joinpath("README.md").read_text()
+text = pathlib.Path(__file__).resolve().parents[2].joinpath("LICENSE").read_text()
 ids = tokenizer(text)["input_ids"][:200]
 assert len(ids) == 200
 with torch.no_grad():
