@@ -439,6 +439,41 @@ size_t alpaca_session_thread_count(const alpaca_session *session);
  *  call it. */
 void alpaca_session_cancel(alpaca_session *session);
 
+/* ---- Measures ------------------------------------------------------------------------------------------------------------------------ */
+
+/** How perplexity is measured. */
+typedef struct alpaca_perplexity_params {
+    size_t struct_size;                /**< sizeof(alpaca_perplexity_params). */
+    int32_t n_ctx;                     /**< Tokens of a window, 4 ... the session's n_ctx; 0 (default): the session's. */
+    int32_t stride;                    /**< 0 (default): as llama-perplexity: windows side by side, the second half of each is scored.
+                                            1 ... n_ctx - 1: windows begin that many tokens apart, each token is scored once. */
+    alpaca_progress_callback progress; /**< Called after each window (done and total in tokens); NULL (default) for none. */
+    void *user_data;                   /**< Handed to progress. */
+} alpaca_perplexity_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_perplexity_params). */
+alpaca_status alpaca_perplexity_params_init(alpaca_perplexity_params *params, size_t size);
+
+/** How well a model foresees a text. */
+typedef struct alpaca_perplexity_result {
+    size_t struct_size;    /**< In: sizeof(alpaca_perplexity_result). Out: bytes that the library filled. */
+    uint64_t n_tokens;     /**< Tokens of the text, the one that begins it included. */
+    uint64_t n_windows;    /**< Windows that were read. */
+    uint64_t n_scored;     /**< Tokens that were scored. */
+    double mean_nll;       /**< Mean of -ln p over them. */
+    double perplexity;     /**< exp(mean_nll). */
+    double standard_error; /**< Standard error of perplexity. */
+} alpaca_perplexity_result;
+
+/** Measures the perplexity of a text. What the session held before is forgotten.
+ *
+ *  @param text    UTF-8 of more tokens than a window; `length` bytes or ALPACA_NUL_TERMINATED.
+ *  @param params  NULL for the defaults.
+ *  @param result  Receives the figures; set its struct_size.
+ *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
+alpaca_status alpaca_perplexity(alpaca_session *session, const char *text, size_t length, const alpaca_perplexity_params *params,
+                                alpaca_perplexity_result *result);
+
 #ifdef __cplusplus
 }
 #endif

@@ -104,6 +104,16 @@ import Testing
         #expect((report["rows"] as? [Any])?.count == 8)
     }
 
+    @Test func perplexity() throws {
+        let text = CommandTests.repository.appendingPathComponent("Tests/Goldens/mini/heldout_poems.txt").path
+        let told = try run("perplexity", text, CommandTests.model, "--ctx", "256", "--kv-cache", "f32", "--json")
+        let rows = try #require(try JSONSerialization.jsonObject(with: Data(told.text.utf8)) as? [[String: Any]])
+        // transformers' figure (Tests/Goldens/mini/perplexity.json).
+        #expect(abs((rows[0]["perplexity"] as? Double ?? 0) - 107.1948) < 0.002)
+        let table = try run("perplexity", text, CommandTests.model, CommandTests.model, "--ctx", "256")
+        #expect(table.text.split(separator: "\n").count == 2)
+    }
+
     @Test func exitStatus() throws {
         #expect(try run("--help").status == 0)
         #expect(try run("--version").text == "1.0.0\n")
@@ -136,7 +146,7 @@ import Testing
         let table: [String: (c: String, python: String)] = [
             "generate": ("alpaca_session_generate", "def generate("), "chat": ("alpaca_session_chat", "def chat("),
             "tokenize": ("alpaca_tokenize", "def encode("), "inspect": ("alpaca_inspect", "def inspect("),
-            "bench": ("alpaca_session_append", "def append("),
+            "perplexity": ("alpaca_perplexity", "def perplexity("), "bench": ("alpaca_session_append", "def append("),
         ]
         let help = try run("--help").text
         let listed = help.components(separatedBy: "SUBCOMMANDS:")[1].split(separator: "\n").compactMap { line -> String? in

@@ -49,15 +49,18 @@ extension Session {
         }
     }
 
-    /// Logits of every position of `ids`, which are read after what the session holds: `body` gets the index in `ids` and the logits.
-    package func evaluate(_ ids: [TokenID], everyPosition body: (Int, Span<Float>) throws(AlpacaError) -> Void) throws(AlpacaError) {
+    /// Logits of the positions of `ids` from `first` on, which are read after what the session holds: `body` gets the index in `ids` and the
+    /// logits.
+    package func evaluate(
+        _ ids: [TokenID], from first: Int = 0, everyPosition body: (Int, Span<Float>) throws(AlpacaError) -> Void
+    ) throws(AlpacaError) {
         try exclusively { () throws(AlpacaError) in
             try check(ids)
             var done = 0
             while done < ids.count {
                 let count = min(batchSize, ids.count - done)
                 try runBatch(ids[done..<done + count])
-                var row = 0
+                var row = max(0, first - done)
                 while row < count {
                     let rows = row..<min(count, row + forward.workspace.logitRows)
                     guard forward.logits(rows: rows) else { throw Session.cancelled }

@@ -225,3 +225,13 @@ def test_read_instead_of_map(prompts: dict[str, Any]) -> None:
     assert model.generate(prompt, **GREEDY).read() == mapped.generate(prompt, **GREEDY).read()
     with pytest.raises(alpaca.CancelledError):
         alpaca.Model(path, use_mmap=False, progress=lambda *_: False)
+
+
+def test_perplexity(model: alpaca.Model) -> None:
+    text = (REPOSITORY / "Tests/Goldens/mini/heldout_poems.txt").read_text()
+    found = model.perplexity(text, n_ctx=256, cache_type="f32")
+    # transformers' figure (Tests/Goldens/mini/perplexity.json).
+    assert found.perplexity == pytest.approx(107.1948, rel=2e-5)
+    assert (found.n_tokens, found.n_windows, found.n_scored) == (4554, 17, 2159)
+    with pytest.raises(ValueError, match="expected more than the 512 of a window"):
+        model.perplexity("短")

@@ -23,7 +23,7 @@ from ._errors import (
     UnsupportedError,
 )
 from .model import Chat, Model, inspect
-from .session import GenerationResult, Session, Stream, Token
+from .session import GenerationResult, Perplexity, Session, Stream, Token
 from .tokenizer import Tokenizer
 
 __version__: str = _lib.alpaca_version().decode()
@@ -48,6 +48,7 @@ __all__ = [
     "ModelIOError",
     "ModelMemoryError",
     "ModelNotFoundError",
+    "Perplexity",
     "Session",
     "Stream",
     "Token",

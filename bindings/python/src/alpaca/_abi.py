@@ -161,6 +161,28 @@ class Message(Structure):
     ]
 
 
+class PerplexityParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("n_ctx", c_int32),
+        ("stride", c_int32),
+        ("progress", ProgressCallback),
+        ("user_data", c_void_p),
+    ]
+
+
+class PerplexityResult(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("n_tokens", c_uint64),
+        ("n_windows", c_uint64),
+        ("n_scored", c_uint64),
+        ("mean_nll", c_double),
+        ("perplexity", c_double),
+        ("standard_error", c_double),
+    ]
+
+
 #: Each struct of the header.
 STRUCTS: dict[str, type[Structure]] = {
     "alpaca_progress": Progress,
@@ -173,6 +195,8 @@ STRUCTS: dict[str, type[Structure]] = {
     "alpaca_candidate": Candidate,
     "alpaca_token_event": TokenEvent,
     "alpaca_message": Message,
+    "alpaca_perplexity_params": PerplexityParams,
+    "alpaca_perplexity_result": PerplexityResult,
 }
 
 _handle = c_void_p
@@ -241,6 +265,11 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "alpaca_session_context_length": (c_size_t, [_handle]),
     "alpaca_session_thread_count": (c_size_t, [_handle]),
     "alpaca_session_cancel": (None, [_handle]),
+    "alpaca_perplexity_params_init": (c_int32, [POINTER(PerplexityParams), c_size_t]),
+    "alpaca_perplexity": (
+        c_int32,
+        [_handle, c_char_p, c_size_t, POINTER(PerplexityParams), POINTER(PerplexityResult)],
+    ),
 }
 
 

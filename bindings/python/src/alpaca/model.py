@@ -11,7 +11,7 @@ from typing import Any, AsyncIterator, Callable, Iterator, Optional, Union
 
 from . import _abi
 from ._abi import check, lib
-from .session import Session, Stream
+from .session import Perplexity, Session, Stream
 from .tokenizer import Tokenizer
 
 #: Told of progress: (stage, item, bytes done, bytes in all); returning False cancels.
@@ -110,6 +110,11 @@ class Model:
         """As :meth:`generate`, for ``async for``."""
         async for text in self.generate(prompt, **options):
             yield text
+
+    def perplexity(self, text: str, *, n_ctx: int = 0, stride: int = 0, n_threads: int = 0, cache_type: str = "f16") -> Perplexity:
+        """The perplexity of ``text`` in a session of its own; see :meth:`Session.perplexity`."""
+        with Session(self, n_ctx=n_ctx, n_threads=n_threads, cache_type=cache_type) as session:
+            return session.perplexity(text, stride=stride)
 
     def chat(self, system: Optional[str] = None, **options: Any) -> "Chat":
         """A conversation. Options as of :class:`Session`."""

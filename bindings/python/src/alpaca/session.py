@@ -35,6 +35,18 @@ class GenerationResult:
 
 
 @dataclass(frozen=True)
+class Perplexity:
+    """How well a model foresees a text: ``perplexity`` = exp(``mean_nll``) over ``n_scored`` tokens."""
+
+    perplexity: float
+    standard_error: float
+    mean_nll: float
+    n_tokens: int
+    n_windows: int
+    n_scored: int
+
+
+@dataclass(frozen=True)
 class Token:
     """A token that was written; ``text`` is what became whole with it. ``logprob`` is NaN unless ``n_probs`` is above 0."""
 
@@ -310,6 +322,21 @@ class Session:
         id = c_int32()
         check(lib.alpaca_session_sample(self._handle, byref(generation_params(**options)), byref(id)))
         return id.value
+
+    def perplexity(self, text: str, *, n_ctx: int = 0, stride: int = 0) -> Perplexity:
+        """The perplexity of ``text``; what the session held before is forgotten.
+
+        :param n_ctx: tokens of a window; 0 for the session's.
+        :param stride: 0 as llama-perplexity: windows side by side, the second half of each is scored. Else windows begin that many
+            tokens apart and each token is scored once.
+        """
+        raw = text.encode()
+        params = _abi.PerplexityParams(struct_size=ctypes.sizeof(_abi.PerplexityParams), n_ctx=n_ctx, stride=stride)
+        found = _abi.PerplexityResult(struct_size=ctypes.sizeof(_abi.PerplexityResult))
+        check(lib.alpaca_perplexity(self._handle, raw, len(raw), byref(params), byref(found)))
+        return Perplexity(
+            found.perplexity, found.standard_error, found.mean_nll, found.n_tokens, found.n_windows, found.n_scored
+        )
 
     def truncate(self, n_tokens: int) -> None:
         """Forgets all positions from ``n_tokens`` on."""

@@ -1,0 +1,66 @@
+import AlpacaEngine
+import ArgumentParser
+
+struct MeasurePerplexity: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "perplexity",
+        abstract: "Measure how well models foresee a text; less is better.",
+        discussion: """
+            As llama-perplexity measures it: windows side by side, the second half of each is scored. With --stride the windows overlap.
+            Several models are compared in a table.
+
+            Examples:
+              alpaca perplexity text.txt model.gguf
+              alpaca perplexity text.txt q4_0.gguf q4_k_m.gguf q8_0.gguf --ctx 512
+            """
+    )
+
+    @Argument(help: "The text, UTF-8.", completion: .file()) var text: String
+    @Argument(help: "The models.", completion: .file()) var models: [String]
+    @Option(name: [.customShort("c"), .customLong("ctx")], help: "Tokens of a window; 0: the model's context.") var window = 0
+    @Option(help: "Windows begin this many tokens apart; 0: side by side.") var stride = 0
+    @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Threads; 0: one on each core.") var threads = 0
+    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16 or f32.") var cacheType = CacheType.f16
+    @Flag(help: "Print JSON.") var json = false
+
+    struct Row: Encodable {
+        let model, quantization: String
+        let size_bytes: Int
+        let perplexity, standard_error, mean_nll: Double
+        let n_tokens, n_windows, n_scored: Int
+    }
+
+    func run() throws {
+        let words = try TextFile.read(text)
+        var rows: [Row] = []
+        for path in models {
+            let model = try Model(path: path)
+            var options = Session.Options()
+            options.contextLength = window
+            options.threadCount = threads
+            options.keyType = cacheType
+            options.valueType = cacheType
+            let session = try model.makeSession(options)
+            let found = try Interrupt.cancelling(session) {
+                try session.perplexity(of: words, stride: stride) { progress in
+                    if Console.errorIsTerminal { Console.status("\r\u{1B}[K\(path): \(progress.done) of \(progress.total) tokens") }
+                    return true
+                }
+            }
+            if Console.errorIsTerminal { Console.status("\r\u{1B}[K") }
+            rows.append(
+                Row(
+                    model: path, quantization: model.description.quantization ?? "", size_bytes: model.description.byteCount,
+                    perplexity: found.value, standard_error: found.standardError, mean_nll: found.meanNegativeLogLikelihood,
+                    n_tokens: found.tokenCount, n_windows: found.windowCount, n_scored: found.scoredCount))
+        }
+        guard !json else { return Console.print(try JSONReport.text(rows)) }
+        for row in rows {
+            Console.print(
+                "\(rounded(row.perplexity)) +/- \(rounded(row.standard_error))  \(row.quantization), \(row.size_bytes >> 20) MB  \(row.model)"
+            )
+        }
+    }
+
+    private func rounded(_ value: Double) -> Double { (value * 10000).rounded() / 10000 }
+}

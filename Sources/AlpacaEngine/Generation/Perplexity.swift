@@ -1,0 +1,100 @@
+/// How well a model foresees a text: the exponential of the mean negative logarithm of the probabilities that it gave to the text's tokens.
+public struct Perplexity: Sendable, Equatable {
+    /// Tokens of the text, the one that begins it included.
+    public var tokenCount = 0
+    /// Windows that were read, and tokens in them that were scored.
+    public var windowCount = 0
+    public var scoredCount = 0
+    /// Mean of -ln p over the scored tokens.
+    public var meanNegativeLogLikelihood = 0.0
+    /// exp of the mean.
+    public var value = 0.0
+    /// Standard error of ``value``: that of the mean times the value, tokens taken as independent (as llama-perplexity does).
+    public var standardError = 0.0
+
+    /// Sums of -ln p and of their squares, in the text's order.
+    struct Sums {
+        private(set) var count = 0
+        private var sum = 0.0
+        private var squares = 0.0
+
+        mutating func add(_ negativeLogLikelihood: Double) {
+            count += 1
+            sum += negativeLogLikelihood
+            squares += negativeLogLikelihood * negativeLogLikelihood
+        }
+
+        func result(tokenCount: Int, windowCount: Int) -> Perplexity {
+            var result = Perplexity()
+            result.tokenCount = tokenCount
+            result.windowCount = windowCount
+            result.scoredCount = count
+            guard count > 0 else { return result }
+            let mean = sum / Double(count)
+            result.meanNegativeLogLikelihood = mean
+            result.value = Numerics.exponential(mean)
+            if count > 1 {
+                let variance = max(0, squares / Double(count) - mean * mean)
+                result.standardError = (variance / Double(count - 1)).squareRoot() * result.value
+            }
+            return result
+        }
+    }
+}
+
+extension Session {
+    /// Measures the perplexity of `text`. What the session held before is forgotten.
+    ///
+    /// By default as llama-perplexity: the text's ids, with the token that begins a text in front, are cut into windows of `windowLength`, the
+    /// rest is dropped, each window's first id is replaced by the one that begins a text, and the second half of each window is scored. With a
+    /// `stride` the windows overlap and begin that many tokens apart, and each token is scored once, with all that its window has before it.
+    ///
+    /// - Parameters:
+    ///   - windowLength: positions of a window (`n_ctx`), 4 ... ``contextLength``; 0 for ``contextLength``.
+    ///   - stride: 1 ..< windowLength, or 0.
+    /// - Throws: `invalidArgument` when the text has no more tokens than a window; `cancelled`, `busy`.
+    public func perplexity(
+        of text: String, windowLength: Int = 0, stride: Int = 0, progress: ((Progress) -> Bool)? = nil
+    ) throws(AlpacaError) -> Perplexity {
+        let length = windowLength == 0 ? contextLength : windowLength
+        guard (4...contextLength).contains(length) else {
+            throw AlpacaError(.invalidArgument, "n_ctx: found \(length), expected 4 to \(contextLength), the session's")
+        }
+        guard (0..<length).contains(stride) else {
+            throw AlpacaError(.invalidArgument, "stride: found \(stride), expected 0 to \(length - 1)")
+        }
+        let ids = model.tokenizer.encode(text, addBOS: model.tokenizer.bos != nil)
+        guard ids.count > length else {
+            throw AlpacaError(.invalidArgument, "the text has \(ids.count) tokens, expected more than the \(length) of a window (n_ctx)")
+        }
+        var sums = Perplexity.Sums()
+        var windowCount = 0
+        var start = 0
+        while start + length <= ids.count {
+            var window = Array(ids[start..<start + length])
+            if stride == 0, let bos = model.tokenizer.bos { window[0] = bos }
+            // Position i foresees token i + 1.
+            let first = stride == 0 ? length / 2 : start == 0 ? 0 : length - stride - 1
+            try truncate(to: 0)
+            try evaluate(window, from: first) { (position, logits) throws(AlpacaError) in
+                if position + 1 < window.count { sums.add(Session.negativeLogLikelihood(of: window[position + 1], logits)) }
+            }
+            windowCount += 1
+            start += stride == 0 ? length : stride
+            let report = Progress(stage: "perplexity", done: UInt64(min(start, ids.count)), total: UInt64(ids.count))
+            if let progress, !progress(report) { throw Session.cancelled }
+        }
+        return sums.result(tokenCount: ids.count, windowCount: windowCount)
+    }
+
+    /// -ln of the softmax of `logits` at `token`, in double precision.
+    static func negativeLogLikelihood(of token: TokenID, _ logits: Span<Float>) -> Double {
+        var top = -Float.infinity
+        for i in logits.indices { top = max(top, logits[i]) }
+        var sum = 0.0
+        for i in logits.indices { sum += Numerics.exponential(Double(logits[i]) - Double(top)) }
+        let own = Int(token)
+        guard own >= 0, own < logits.count, sum > 0 else { return .infinity }
+        return Numerics.logarithm(sum) - (Double(logits[own]) - Double(top))
+    }
+}
