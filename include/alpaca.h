@@ -163,7 +163,7 @@ typedef struct alpaca_model_info {
     uint64_t size_bytes;    /**< Size of the file. */
     double rope_theta;      /**< Base of the rotary angles. */
     char architecture[32];  /**< "llama", zero-terminated. */
-    char quantization[32];  /**< "Q8_0", "Q4_K - Medium" ..., zero-terminated; cut if longer. */
+    char quantization[32];  /**< "Q8_0", "Q4_K_M" ..., zero-terminated; cut if longer. */
     char template_name[32]; /**< The template that prompts get by default, "none" if none; zero-terminated. */
 } alpaca_model_info;
 

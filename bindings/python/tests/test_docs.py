@@ -146,7 +146,7 @@ def test_names_of_the_command() -> None:
     rows = table("names.md", "| what | C |") + table("names.md", "| what | C `")
     command = REPOSITORY / "build" / "bin" / "alpaca"
     helps = ""
-    for name in ("generate", "chat", "tokenize", "inspect", "bench"):
+    for name in ("generate", "chat", "tokenize", "inspect", "perplexity", "bench"):
         helps += subprocess.run([command, "help", name], capture_output=True, text=True, check=True).stdout
     for name in (word for row in rows for word in words(row[4])):
         subcommand, _, option = name.rpartition(" ")

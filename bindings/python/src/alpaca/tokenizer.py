@@ -95,6 +95,11 @@ class Tokenizer:
         """The token that fills up."""
         return self._special(3)
 
+    @property
+    def eot(self) -> Optional[int]:
+        """The token that ends a turn."""
+        return self._special(4)
+
     def close(self) -> None:
         """Frees the tokenizer, if it is not a model's."""
         if self._owner is None:
