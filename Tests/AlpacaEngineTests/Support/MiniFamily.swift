@@ -4,8 +4,7 @@ import Foundation
 
 /// The mini model family and what the reference libraries say about it (see models/mini/README.md and Tests/Goldens).
 enum MiniFamily {
-    static let repository = URL(fileURLWithPath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let repository = Fixtures.repository
     static let f16 = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-f16.gguf").path
     static let q8_0 = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-q8_0.gguf").path
     static let goldens = repository.appendingPathComponent("Tests/Goldens/mini")

@@ -1,16 +1,10 @@
 import Foundation
 
-/// Files that may be read but not be part of the repository: published tokenizers and the like. The folder is named by ALPACA_SHARED and is
-/// `../shared` beside the checkout otherwise.
+/// Files that may be read but not be part of the repository, such as published tokenizers.
 enum Shared {
-    static let folder = URL(
-        fileURLWithPath: ProcessInfo.processInfo.environment["ALPACA_SHARED"]
-            ?? MiniFamily.repository.deletingLastPathComponent().appendingPathComponent("shared").path)
-
-    /// The file's path; nil, and a line that says so, when it is not there.
+    /// The path of a file under the folder's `fixtures`; nil, and a line that says so, when it is not there.
     static func path(_ relative: String) -> String? {
-        let path = folder.appendingPathComponent("fixtures").appendingPathComponent(relative).path
-        if FileManager.default.fileExists(atPath: path) { return path }
+        if Fixtures.isShared("fixtures/\(relative)") { return Fixtures.sharedPath("fixtures/\(relative)") }
         print("SKIPPED: \(relative) is not in the folder that ALPACA_SHARED names (or ../shared)")
         return nil
     }
