@@ -6,7 +6,8 @@ package enum CheckpointReader {
         let kind = try CheckpointKind(file)
         switch kind {
         case .gguf: return try GGUFReader(file)
-        case .legacyGGML, .safetensors, .torchZip, .torchPickle:
+        case .legacyGGML: return try LegacyGGMLReader(file)
+        case .safetensors, .torchZip, .torchPickle:
             throw AlpacaError(.unsupported, "\(path): this is \(kind), which this version can't read yet")
         case .sentencePiece:
             throw AlpacaError(.badFormat, "\(path): this is \(kind), not a model: the model's own file has to be named")

@@ -9,6 +9,17 @@ extension ModelConfiguration {
         }
     }
 
+    /// Reads the configuration of a model in a format before GGUF.
+    package init(_ legacy: LegacyGGMLReader) throws(AlpacaError) {
+        do {
+            try self.init(legacy.metadata) { name in
+                TensorRole(name, in: .gguf)?.name(in: .meta).flatMap { legacy.index(of: $0) } != nil
+            }
+        } catch {
+            throw error.inFile(legacy.files[0].path)
+        }
+    }
+
     init(_ metadata: GGUFMetadata, hasTensor: (String) -> Bool) throws(AlpacaError) {
         let name = try metadata.string(GGUFKey.architecture)
         guard name == "llama" else {

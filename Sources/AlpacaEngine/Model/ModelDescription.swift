@@ -48,10 +48,23 @@ public struct ModelDescription: Sendable {
     ///
     /// - Throws: ``AlpacaError`` when the file can't be read or is no model.
     public init(path: String) throws(AlpacaError) {
-        guard let gguf = try CheckpointReader.open(path) as? GGUFReader else {
-            throw AlpacaError(.unsupported, "\(path): only GGUF files can be described yet")
+        switch try CheckpointReader.open(path) {
+        case let gguf as GGUFReader: self.init(gguf)
+        case let legacy as LegacyGGMLReader: self.init(legacy)
+        default: throw AlpacaError(.unsupported, "\(path): files of this format can't be described yet")
         }
-        self.init(gguf)
+    }
+
+    package init(_ legacy: LegacyGGMLReader) {
+        var configuration: ModelConfiguration?
+        var problem: String?
+        do throws(AlpacaError) { configuration = try ModelConfiguration(legacy) } catch { problem = error.message }
+        let path = legacy.files[0].path
+        // Bound: sizes of files that exist.
+        let bytes = legacy.files.reduce(0) { $0 &+ $1.size }
+        self.init(
+            path: path, format: "\(legacy.container)", byteCount: bytes, metadata: legacy.metadata, tensors: legacy.tensors,
+            configuration: configuration, problem: problem)
     }
 
     package init(_ gguf: GGUFReader) {

@@ -10,11 +10,12 @@ struct LoadedModel {
 enum ModelLoader {
     static func load(_ path: String, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let source = try CheckpointReader.open(path)
-        guard let reader = source as? GGUFReader else {
-            throw AlpacaError(.unsupported, "\(path): weights of this format can't be run yet; convert the model to GGUF")
-        }
-        do {
-            return try load(reader, options)
+        do throws(AlpacaError) {
+            switch source {
+            case let reader as GGUFReader: return try load(reader, options)
+            case let reader as LegacyGGMLReader: return try load(reader, options)
+            default: throw AlpacaError(.unsupported, "weights of this format can't be run yet; convert the model to GGUF")
+            }
         } catch {
             throw error.inFile(path)
         }
@@ -22,21 +23,42 @@ enum ModelLoader {
 
     private static func load(_ reader: GGUFReader, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let configuration = try ModelConfiguration(reader)
-        // A tensor that is passed over would make the model another one.
-        for tensor in reader.tensors where TensorRole(tensor.name, in: .gguf) == nil && !TensorRole.isIgnored(tensor.name) {
+        try refuseForeign(reader.tensors, .gguf)
+        let tokenizer = try tokenizer(reader.metadata, configuration)
+        let store = try GGUFWeightStore(reader, options)
+        return LoadedModel(
+            configuration: configuration, tokenizer: tokenizer, llama: try LlamaModel(configuration, store: store),
+            description: ModelDescription(reader))
+    }
+
+    private static func load(_ reader: LegacyGGMLReader, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
+        let configuration = try ModelConfiguration(reader)
+        try refuseForeign(reader.tensors, .meta)
+        let tokenizer = try tokenizer(reader.metadata, configuration)
+        let store = try LegacyGGMLWeightStore(reader, options)
+        return LoadedModel(
+            configuration: configuration, tokenizer: tokenizer, llama: try LlamaModel(configuration, store: store),
+            description: ModelDescription(reader))
+    }
+
+    /// A tensor that is passed over would make the model another one.
+    private static func refuseForeign(_ tensors: [TensorInfo], _ naming: TensorNaming) throws(AlpacaError) {
+        for tensor in tensors where TensorRole(tensor.name, in: naming) == nil && !TensorRole.isIgnored(tensor.name) {
             throw AlpacaError(.unsupported, "tensor \(tensor.name.quoted()) has no place in the Llama architecture as this version runs it")
         }
-        let tokenizer = try Tokenizer(reader.metadata)
+    }
+
+    private static func tokenizer(
+        _ metadata: GGUFMetadata, _ configuration: ModelConfiguration
+    ) throws(AlpacaError) -> Tokenizer {
+        let tokenizer = try Tokenizer(metadata)
         guard tokenizer.count == configuration.vocabularySize else {
             throw AlpacaError(
                 .shapeMismatch,
                 "the tokenizer has \(tokenizer.count) pieces, the model's embedding has \(configuration.vocabularySize) rows; "
                     + "the file was put together from parts that do not belong together")
         }
-        let store = try GGUFWeightStore(reader, options)
-        return LoadedModel(
-            configuration: configuration, tokenizer: tokenizer, llama: try LlamaModel(configuration, store: store),
-            description: ModelDescription(reader))
+        return tokenizer
     }
 }
 

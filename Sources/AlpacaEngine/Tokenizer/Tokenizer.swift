@@ -37,12 +37,12 @@ public final class Tokenizer: Sendable {
     /// Opens a sentencepiece `tokenizer.model`, or takes the tokenizer of a model's file: what the file holds decides.
     public convenience init(file path: String) throws(AlpacaError) {
         let file = try InputFile(path: path)
-        guard try CheckpointKind(file) == .gguf else {
-            try self.init(path: path)
-            return
-        }
         do {
-            try self.init(GGUFReader(file).metadata)
+            switch try CheckpointKind(file) {
+            case .gguf: try self.init(GGUFReader(file).metadata)
+            case .legacyGGML: try self.init(LegacyGGMLReader(file).metadata)
+            default: try self.init(path: path)
+            }
         } catch {
             throw error.inFile(path)
         }

@@ -1,5 +1,5 @@
 // The corpus of broken and malicious files (fixtures/hostile of the shared folder) makes itself anew for each run; its manifest says what
-// each case may be answered with. Here: GGUF files, and the files that are no models at all. The formats to come add their kinds.
+// each case may be answered with. Here: GGUF and legacy ggml files, and the files that are no models at all. The formats to come add their kinds.
 
 import AlpacaEngine
 import Foundation
@@ -57,7 +57,7 @@ import Testing
     func filesAreJudgedAsTheManifestSays() throws {
         try Self.withCorpus { folder, cases in
             var count = 0
-            for hostile in cases where ["gguf", "other"].contains(hostile.kind) {
+            for hostile in cases where ["gguf", "ggml", "other"].contains(hostile.kind) {
                 count += 1
                 let error = alpacaError { _ = try Model(path: folder + "/" + hostile.path) }
                 Self.judge(hostile, error)
