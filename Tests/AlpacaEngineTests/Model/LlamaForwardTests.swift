@@ -69,3 +69,44 @@ import Testing
         }
     }
 }
+
+/// Scaled rotary angles against transformers (Tests/Goldens/mini/rope.json): linear scaling, and a divisor for each frequency as Llama 3.1 has.
+@Suite struct RopeScalingTests {
+    struct Golden: Decodable {
+        struct Case: Decodable {
+            let factors: [Float]
+            let logits: [Float]
+        }
+        let cases: [Case]
+    }
+
+    @Test func matchesTransformers() throws {
+        let data = try Data(contentsOf: MiniFamily.goldens.appendingPathComponent("rope.json"))
+        let golden = try JSONDecoder().decode(Golden.self, from: data)
+        let model = try Model(path: MiniFamily.f16)
+        let ids = MiniFamily.generation.prompts[0].prompt_ids
+        #expect(golden.cases.count == 2)
+
+        // The first case through a session's option.
+        var options = Session.Options()
+        options.ropeScale = 4
+        options.keyType = .f32
+        options.valueType = .f32
+        let session = try model.makeSession(options)
+        try session.append(ids)
+        let difference = try session.withLogits { row in row.indices.map { abs(row[$0] - golden.cases[0].logits[$0]) }.max() ?? .infinity }
+        #expect(difference < 2e-3)
+
+        // Both as a file's factors.
+        for golden in golden.cases {
+            let rotary = try RotaryEmbedding(theta: 10000, dimension: 64, linearScale: 1, factors: golden.factors)
+            let forward = try LlamaForward(model: model.llama, rotary: rotary, batchSize: 128, threadCount: 2)
+            let cache = try KVCache(model.configuration, contextLength: 128, keys: .f32, values: .f32)
+            forward.add(ids.span, to: cache)
+            #expect(forward.run())
+            #expect(forward.logits(rows: ids.count - 1..<ids.count))
+            let difference = golden.logits.indices.map { abs(forward.workspace.logits[$0] - golden.logits[$0]) }.max() ?? .infinity
+            #expect(difference < 2e-3)
+        }
+    }
+}

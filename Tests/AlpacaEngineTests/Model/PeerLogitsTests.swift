@@ -12,7 +12,9 @@ import Testing
             return
         }
         func read<T>(_ name: String, as type: T.Type) throws -> [T] {
-            try Data(contentsOf: URL(fileURLWithPath: folder).appendingPathComponent(name)).withUnsafeBytes { Array($0.bindMemory(to: T.self)) }
+            try Data(contentsOf: URL(fileURLWithPath: folder).appendingPathComponent(name)).withUnsafeBytes {
+                Array($0.bindMemory(to: T.self))
+            }
         }
         let ids = try read("ids.bin", as: TokenID.self)
         let expected = try read("logits.bin", as: Float.self)
@@ -52,7 +54,9 @@ import Testing
             #expect(margin < 0.25, "position \(position)")
         }
         let mean = sum / Double(expected.count)
-        print("SmolLM2: likeliest token equal at \(same) of \(ids.count), mean difference \(mean), mean logit \(scale / Double(expected.count))")
+        print(
+            "SmolLM2: likeliest token equal at \(same) of \(ids.count), mean difference \(mean), mean logit \(scale / Double(expected.count))"
+        )
         // llama.cpp, which also multiplies with 8-bit activations, agrees with transformers at 197 of these 200 positions; its mean difference
         // in the logarithms of the ten likeliest tokens' probabilities is 0.093, ours 0.096.
         #expect(Double(same) >= 0.96 * Double(ids.count))
