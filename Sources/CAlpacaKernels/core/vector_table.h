@@ -3,6 +3,7 @@
 #include "vector_cache.h"
 #include "vector_dequantize.h"
 #include "vector_elementwise.h"
+#include "quantize.h"
 
 const kern_vector_table VECTOR_TABLE_NAME = {
     .rms_norm = rms_norm,
@@ -14,4 +15,5 @@ const kern_vector_table VECTOR_TABLE_NAME = {
     .attention_scratch_bytes = attention_scratch_bytes,
     .dequantize_row = dequantize_row,
     .f32_to_f16 = f32_to_f16,
+    .quantize_row = quantize_row,
 };

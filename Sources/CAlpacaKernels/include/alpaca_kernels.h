@@ -126,6 +126,9 @@ typedef struct kern_vector_table {
     /* One row of any type to floats; exact. n is a multiple of the type's block. */
     void (*dequantize_row)(int32_t type, const void *row, size_t n, float *out);
     void (*f32_to_f16)(const float *x, size_t n, uint16_t *out);                   /* round to nearest even, overflow to inf */
+    /* n floats to blocks of any type (n is a multiple of its block). importance: NULL, or n weights >= 0 of the squared errors, which
+     * the K types heed. Returns 0 where a number is infinite or NaN and the type has none; out is then unspecified. */
+    int (*quantize_row)(int32_t type, const float *x, size_t n, const float *importance, void *out);
 } kern_vector_table;
 
 typedef struct kern_table {

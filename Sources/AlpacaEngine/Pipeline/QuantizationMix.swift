@@ -1,0 +1,153 @@
+// Which tensor gets which type. The mixes and their rules are those that llama.cpp's users know by these names: where a K type is asked for,
+// the matrices that suffer most (the output, attention's values, the second matrix of the feed-forward part) get a larger one.
+
+/// A recipe for a whole model: a mix by its name, exceptions by pattern.
+package struct QuantizationMix: Sendable {
+    package let fileType: GGUFFileType
+    /// One type for every matrix, the output too.
+    package var isPure: Bool
+    /// A tensor takes the type of the first pattern that matches its name. `*` stands for any characters, `?` for one.
+    package var overrides: [(pattern: String, type: TensorType)]
+
+    package init(_ fileType: GGUFFileType, pure: Bool = false, overrides: [(pattern: String, type: TensorType)] = []) {
+        self.fileType = fileType
+        isPure = pure
+        self.overrides = overrides
+    }
+
+    /// - Parameter name: as llama.cpp's tools have it, in any case: "Q4_K_M", "q8_0"; "Q4_K" is Q4_K_M.
+    package init(named name: String, pure: Bool = false) throws(AlpacaError) {
+        let upper = name.uppercased()
+        let full = ["Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"][upper] ?? upper
+        guard let type = GGUFFileType.allCases.first(where: { $0.description == full }) else {
+            let known = GGUFFileType.allCases.map(\.description).joined(separator: ", ")
+            throw AlpacaError(.invalidArgument, "found the quantization \(name.quoted()), expected one of \(known)")
+        }
+        self.init(type, pure: pure)
+    }
+
+    /// What one tensor becomes.
+    package struct Choice: Sendable, Equatable {
+        package let info: TensorInfo
+        /// Set where the row's length forbids the type that the mix has for it.
+        package let warning: String?
+    }
+
+    /// The tensors as they will be, in the same order.
+    package func choices(for tensors: [TensorInfo]) throws(AlpacaError) -> [Choice] {
+        let model = Shape(tensors)
+        var result: [Choice] = []
+        result.reserveCapacity(tensors.count)
+        for info in tensors {
+            let wanted = wantedType(of: info, in: model)
+            let type = try QuantizationRegistry.type(wanted, fitting: info.columns)
+            let warning =
+                type == wanted
+                ? nil
+                : "tensor \(info.name.quoted()): rows of \(info.columns) are not a multiple of \(wanted.elementsPerBlock), the block of "
+                    + "\(wanted): stored as \(type)"
+            result.append(Choice(info: try TensorInfo(name: info.name, type: type, shape: info.shape), warning: warning))
+        }
+        return result
+    }
+
+    // MARK: The rules
+
+    /// What the rules need to know of the model, from its tensors.
+    private struct Shape {
+        var layers = 0
+        /// Query heads that share a pair of key and value heads.
+        var group = 1
+        var hasOutput = false
+
+        init(_ tensors: [TensorInfo]) {
+            var queries: Int?, keys: Int?
+            for info in tensors {
+                if let layer = QuantizationMix.layer(of: info.name) { layers = max(layers, layer + 1) }
+                if info.name == "output.weight" { hasOutput = true }
+                if info.name == "blk.0.attn_q.weight" { queries = info.rows }
+                if info.name == "blk.0.attn_k.weight" { keys = info.rows }
+            }
+            if let queries, let keys, keys > 0 { group = max(1, queries / keys) }
+        }
+    }
+
+    private func wantedType(of info: TensorInfo, in model: Shape) -> TensorType {
+        // Vectors and norms are small, and every type of ours would hurt them.
+        guard info.shape.count >= 2, info.name.hasSuffix(".weight"), !info.name.contains("_norm.") else { return info.type }
+        for (pattern, type) in overrides where Glob.matches(info.name, pattern) { return type }
+        let base = baseType
+        if isPure || !base.isQuantized { return base }
+        if info.name == "output.weight" || (info.name == "token_embd.weight" && !model.hasOutput) {
+            return base == .q8_0 ? .q8_0 : .q6_K
+        }
+        guard let layer = QuantizationMix.layer(of: info.name) else { return base }
+        if info.name.hasSuffix(".attn_v.weight") {
+            let type = typeOfValues(layer, model)
+            // 70B: so few values serve so many queries that larger ones cost next to nothing.
+            return model.layers == 80 && model.group > 1 && (type == .q3_K || type == .q4_K) ? .q5_K : type
+        }
+        if info.name.hasSuffix(".ffn_down.weight") { return typeOfDown(layer, model.layers) }
+        if info.name.hasSuffix(".attn_output.weight") {
+            switch fileType {
+            case .q2_K: return .q3_K
+            case .q3_K_M: return .q4_K
+            case .q3_K_L: return .q5_K
+            default: return base
+            }
+        }
+        return base
+    }
+
+    private func typeOfValues(_ layer: Int, _ model: Shape) -> TensorType {
+        switch fileType {
+        case .q2_K: model.group >= 4 ? .q4_K : .q3_K
+        case .q3_K_M: layer < 2 ? .q5_K : .q4_K
+        case .q3_K_L: .q5_K
+        case .q4_K_S: layer < 4 ? .q5_K : .q4_K
+        case .q4_K_M, .q5_K_M: isSensitive(layer, model.layers) ? .q6_K : baseType
+        default: baseType
+        }
+    }
+
+    private func typeOfDown(_ layer: Int, _ layers: Int) -> TensorType {
+        switch fileType {
+        case .q2_K: .q3_K
+        case .q3_K_M: layer < layers / 16 ? .q5_K : .q4_K
+        case .q3_K_L: .q5_K
+        case .q4_K_S: layer < layers / 8 ? .q5_K : .q4_K
+        case .q4_K_M, .q5_K_M: isSensitive(layer, layers) ? .q6_K : baseType
+        default: baseType
+        }
+    }
+
+    /// The first and the last eighth of the layers, and every third between.
+    private func isSensitive(_ layer: Int, _ layers: Int) -> Bool {
+        layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2
+    }
+
+    private var baseType: TensorType {
+        switch fileType {
+        case .f32: .f32
+        case .f16: .f16
+        case .bf16: .bf16
+        case .q4_0: .q4_0
+        case .q4_1: .q4_1
+        case .q5_0: .q5_0
+        case .q5_1: .q5_1
+        case .q8_0: .q8_0
+        case .q2_K: .q2_K
+        case .q3_K_S, .q3_K_M, .q3_K_L: .q3_K
+        case .q4_K_S, .q4_K_M: .q4_K
+        case .q5_K_S, .q5_K_M: .q5_K
+        case .q6_K: .q6_K
+        }
+    }
+
+    /// N of "blk.N....".
+    private static func layer(of name: String) -> Int? {
+        let parts = name.split(separator: ".", maxSplits: 2)
+        guard parts.count == 3, parts[0] == "blk", let layer = Int(parts[1]), (0..<1 << 16).contains(layer) else { return nil }
+        return layer
+    }
+}

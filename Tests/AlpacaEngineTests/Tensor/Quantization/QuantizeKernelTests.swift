@@ -1,0 +1,89 @@
+import CAlpacaKernels
+import Testing
+
+@testable import AlpacaEngine
+
+/// The encoders on every CPU path, on rows that are hard for them. Their figures against ggml's are QuantizerTests'.
+@Suite struct QuantizeKernelTests {
+    static let paths: [String] = ["generic", "avx2", "avxvnni", "avx512", "neon"].filter { (name: String) in kern_named(name) != nil }
+
+    static func encode(_ path: String, _ type: TensorType, _ row: [Float], importance: [Float]? = nil) throws -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0xAA, count: try type.bytesPerRow(columns: row.count))
+        let table = try #require(kern_named(path))
+        let ok = table.pointee.vector.quantize_row(Int32(type.rawValue), row, row.count, importance, &bytes)
+        return ok == 0 ? nil : bytes
+    }
+
+    static func decode(_ type: TensorType, _ bytes: [UInt8], _ count: Int) -> [Float] {
+        var floats = [Float](repeating: 0, count: count)
+        kern_named("generic").pointee.vector.dequantize_row(Int32(type.rawValue), bytes, count, &floats)
+        return floats
+    }
+
+    static let rows: [(name: String, values: [Float])] = {
+        var random = SplitMix(7)
+        let noise = random.floats(512)
+        return [
+            ("noise", noise), ("zero", .init(repeating: 0, count: 512)), ("negative zero", .init(repeating: -0.0, count: 512)),
+            ("all alike", .init(repeating: 0.37, count: 512)), ("all alike, negative", .init(repeating: -0.37, count: 512)),
+            ("positive", noise.map { abs($0) + 1 }), ("negative", noise.map { -abs($0) - 1 }),
+            ("tiny", noise.map { $0 * 1e-9 }), ("subnormal", noise.map { $0 * 0x1p-135 }), ("large", noise.map { $0 * 1e38 }),
+            ("one outlier", noise.enumerated().map { $0 == 100 ? 1000 : $1 }), ("single", (0..<512).map { $0 == 300 ? -2 : 0 }),
+            ("ties", (0..<512).map { Float($0 % 17 - 8) / 8 }),
+        ]
+    }()
+
+    @Test(arguments: TensorType.allCases)
+    func `all paths give the same bytes, and finite weights`(type: TensorType) throws {
+        var random = SplitMix(3)
+        let importance = random.floats(512).map { abs($0) }
+        for (name, row) in Self.rows {
+            for weights in [nil, importance, [Float](repeating: 0, count: 512)] {
+                let expected = try #require(try Self.encode("generic", type, row, importance: weights))
+                for path in Self.paths {
+                    let bytes = try Self.encode(path, type, row, importance: weights)
+                    #expect(bytes == expected, "\(name) on \(path)")
+                }
+                if name != "large" || type == .f32 || type == .bf16 {
+                    #expect(Self.decode(type, expected, 512).allSatisfy { $0.isFinite }, "\(name)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: TensorType.allCases.filter { $0.isQuantized })
+    func `infinity and NaN are refused wherever they stand`(type: TensorType) throws {
+        for bad in [Float.infinity, -.infinity, .nan] {
+            for place in [0, 17, 255, 511] {
+                var row = Self.rows[0].values
+                row[place] = bad
+                for path in Self.paths {
+                    let bytes = try Self.encode(path, type, row)
+                    #expect(bytes == nil)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [TensorType.q2_K, .q3_K, .q4_K, .q5_K, .q6_K])
+    func `importance lowers the error where it is high`(type: TensorType) throws {
+        let row = Self.rows[0].values
+        let importance = (0..<512).map { $0 % 4 == 0 ? Float(50) : 1 }
+        func error(_ bytes: [UInt8]) -> Float {
+            zip(zip(row, Self.decode(type, bytes, 512)), importance).reduce(0) { $0 + $1.1 * ($1.0.0 - $1.0.1) * ($1.0.0 - $1.0.1) }
+        }
+        let plain = try #require(try Self.encode("generic", type, row))
+        let weighted = try #require(try Self.encode("generic", type, row, importance: importance))
+        #expect(error(weighted) < error(plain) * 0.95)
+    }
+
+    @Test func `BF16 rounds to nearest even`() throws {
+        let values: [(Float, UInt16)] = [
+            (1, 0x3F80), (Float(bitPattern: 0x3F80_8000), 0x3F80),
+            (Float(bitPattern: 0x3F81_8000), 0x3F82), (Float(bitPattern: 0x3F80_8001), 0x3F81),
+            (.infinity, 0x7F80), (.greatestFiniteMagnitude, 0x7F80), (-0.0, 0x8000), (Float(bitPattern: 0x7F80_0001), 0x7FC0),
+        ]
+        let bytes = try #require(try Self.encode("generic", .bf16, values.map(\.0)))
+        #expect(stride(from: 0, to: bytes.count, by: 2).map { UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8 } == values.map(\.1))
+    }
+}
