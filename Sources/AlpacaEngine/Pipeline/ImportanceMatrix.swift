@@ -1,0 +1,47 @@
+// llama.cpp's `imatrix` files, the GGUF kind (2025 and later): for each weight matrix the sums of its squared inputs over a text, as the
+// tensor "NAME.in_sum2" (F32, a number a column), and how many inputs were summed, as "NAME.counts" (F32).
+
+/// How much the error of each column of a weight matrix counts: the mean square of what that column is multiplied with.
+package struct ImportanceMatrix: Sendable {
+    /// By the weight's name, a number for each column, 0 or more.
+    package let columns: [String: [Float]]
+
+    private static let sums = ".in_sum2", counts = ".counts"
+
+    package init(_ reader: GGUFReader) throws(AlpacaError) {
+        var columns: [String: [Float]] = [:]
+        for (index, info) in reader.tensors.enumerated() where info.name.hasSuffix(Self.sums) {
+            let name = String(info.name.dropLast(Self.sums.count))
+            guard info.type == .f32, info.rows == 1, let counts = reader.index(of: name + Self.counts),
+                reader.tensors[counts].type == .f32, reader.tensors[counts].elementCount == 1
+            else {
+                throw AlpacaError(
+                    .unsupported,
+                    "\(reader.file.path): tensor \(info.name.quoted()): found \(info.shapeText) \(info.type), expected one row of F32 and "
+                        + "one number in \((name + Self.counts).quoted())")
+            }
+            let count = try Self.floats(reader, counts)[0]
+            let values = try Self.floats(reader, index).map { count > 0 ? $0 / count : 1 }
+            guard values.allSatisfy({ $0 >= 0 && $0 < .infinity }) else {
+                throw AlpacaError(
+                    .badFormat, "\(reader.file.path): tensor \(info.name.quoted()) holds numbers that no sum of squares can have")
+            }
+            columns[name] = values
+        }
+        guard !columns.isEmpty else {
+            throw AlpacaError(
+                .badFormat,
+                "\(reader.file.path): found no tensor \"*\(Self.sums)\", expected a file that llama-imatrix wrote as GGUF "
+                    + "(convert older ones with it: --in-file OLD -o NEW.gguf)")
+        }
+        self.columns = columns
+    }
+
+    private static func floats(_ reader: GGUFReader, _ index: Int) throws(AlpacaError) -> [Float] {
+        let count = reader.tensors[index].elementCount
+        return try reader.withTensor(index) { (bytes: RawSpan) throws(AlpacaError) in
+            // Bound: an F32 tensor has 4 bytes an element.
+            (0..<count).map { unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        }
+    }
+}
