@@ -23,7 +23,7 @@ enum ModelLoader {
 
     private static func load(_ reader: GGUFReader, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let configuration = try ModelConfiguration(reader)
-        try refuseForeign(reader.tensors, .gguf)
+        try refuseForeign(reader.tensors, .gguf, configuration)
         let tokenizer = try tokenizer(reader.metadata, configuration)
         let store = try GGUFWeightStore(reader, options)
         return LoadedModel(
@@ -33,7 +33,7 @@ enum ModelLoader {
 
     private static func load(_ reader: LegacyGGMLReader, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let configuration = try ModelConfiguration(reader)
-        try refuseForeign(reader.tensors, .meta)
+        try refuseForeign(reader.tensors, .meta, configuration)
         let tokenizer = try tokenizer(reader.metadata, configuration)
         let store = try LegacyGGMLWeightStore(reader, options)
         return LoadedModel(
@@ -42,9 +42,19 @@ enum ModelLoader {
     }
 
     /// A tensor that is passed over would make the model another one.
-    private static func refuseForeign(_ tensors: [TensorInfo], _ naming: TensorNaming) throws(AlpacaError) {
-        for tensor in tensors where TensorRole(tensor.name, in: naming) == nil && !TensorRole.isIgnored(tensor.name) {
-            throw AlpacaError(.unsupported, "tensor \(tensor.name.quoted()) has no place in the Llama architecture as this version runs it")
+    private static func refuseForeign(
+        _ tensors: [TensorInfo], _ naming: TensorNaming, _ configuration: ModelConfiguration
+    ) throws(AlpacaError) {
+        for tensor in tensors where !TensorRole.isIgnored(tensor.name) {
+            guard let role = TensorRole(tensor.name, in: naming) else {
+                throw AlpacaError(
+                    .unsupported, "tensor \(tensor.name.quoted()) has no place in the Llama architecture as this version runs it")
+            }
+            guard (role.layer ?? 0) < configuration.layerCount else {
+                throw AlpacaError(
+                    .shapeMismatch,
+                    "tensor \(tensor.name.quoted()): found a layer beyond those that the header tells, \(configuration.layerCount)")
+            }
         }
     }
 

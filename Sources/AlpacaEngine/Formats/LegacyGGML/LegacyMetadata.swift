@@ -8,6 +8,10 @@ enum LegacyMetadata {
         var result = GGUFMetadata()
         func set(_ key: String, _ value: Int) { result[key] = .uint32(UInt32(clamping: value)) }
 
+        guard numbers.layerCount <= header.tensors.count else {
+            throw AlpacaError(
+                .badFormat, "n_layer: found \(numbers.layerCount), but the file has only \(header.tensors.count) tensors (is it complete?)")
+        }
         let head = numbers.embeddingLength / numbers.headCount
         guard numbers.embeddingLength % numbers.headCount == 0 else {
             throw AlpacaError(.badFormat, "n_head: found \(numbers.headCount), which does not divide n_embd, \(numbers.embeddingLength)")

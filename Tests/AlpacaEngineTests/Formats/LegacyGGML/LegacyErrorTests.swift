@@ -33,6 +33,7 @@ import Testing
             $0.numbers[0] = .max
         },
         Case(.badFormat, "ggjt version 3: n_layer: found -1, expected 1 or more") { $0.numbers[4] = -1 },
+        Case(.badFormat, "n_layer: found 3, but the file has only 2 tensors (is it complete?)") { $0.numbers[4] = 3 },
         Case(.badFormat, "n_head: found 3, which does not divide n_embd, 32") { $0.numbers[3] = 3 },
         Case(.badFormat, "n_rot: found 15, expected n_embd / n_head, 16") { $0.numbers[5] = 15 },
         Case(
@@ -98,6 +99,18 @@ import Testing
         try Fixtures.withFile(file.build()) { path in
             #expect(
                 alpacaError { _ = try LegacyGGMLReader(InputFile(path: path)) } == AlpacaError(test.code, "\(path): \(test.message)"))
+        }
+    }
+
+    /// A layer left out would make the model another one.
+    @Test func layersBeyondTheHeader() throws {
+        var file = try LegacyBytes(GGUFReader(InputFile(path: MiniFamily.q8_0)), .ggjt3)
+        file.numbers[4] -= 1
+        try Fixtures.withFile(file.build()) { path in
+            let error = alpacaError { _ = try Model(path: path) }
+            #expect(error?.code == .shapeMismatch)
+            #expect(error?.message.hasPrefix("\(path): tensor \"layers.3.") == true)
+            #expect(error?.message.hasSuffix("found a layer beyond those that the header tells, 3") == true)
         }
     }
 
