@@ -145,4 +145,9 @@ const kern_table *kern_best(void);
 /* Table by name, NULL if unknown or not runnable here: for tests and benchmarks. */
 const kern_table *kern_named(const char *name);
 
+/* ---- SHA-256: takes `blocks` blocks of 64 bytes into the eight words of the state. ---- */
+void kern_sha256(uint32_t state[8], const uint8_t *data, size_t blocks);
+void kern_sha256_generic(uint32_t state[8], const uint8_t *data, size_t blocks); /* the plain C path, for tests */
+const char *kern_sha256_name(void);                                              /* "sha" or "generic": what kern_sha256 uses */
+
 #endif

@@ -1,0 +1,60 @@
+/// One file that was hashed, and what the published list says of it.
+public struct VerifiedFile: Sendable, Encodable, Equatable {
+    public enum Status: String, Sendable, Encodable {
+        /// The hash is in the list, and the file is what its name says, if its name says something.
+        case known
+        /// The file has the name of a published one and another hash: damaged, incomplete, or another file.
+        case differs
+        /// Neither the hash nor the name is in the list.
+        case unknown
+    }
+
+    public let path: String
+    /// Bytes.
+    public let size: Int
+    /// 64 lower-case hexadecimal digits.
+    public let sha256: String
+    public let status: Status
+    /// The published file that has this hash.
+    public let identity: String?
+    /// The published file that a file of this name should be, where that is another one.
+    public let expected: String?
+
+    init(path: String, size: Int, sha256: String) {
+        self.path = path
+        self.size = size
+        self.sha256 = sha256
+        let found = PublishedFile.byHash[sha256]
+        let candidates = PublishedName.expected(at: path)
+        identity = found?.title
+        if candidates.isEmpty || candidates.contains(where: { $0.sha256 == sha256 }) {
+            status = found == nil ? .unknown : .known
+            expected = nil
+        } else {
+            status = .differs
+            expected = candidates.first?.title
+        }
+    }
+
+    /// One line: path, verdict.
+    public var verdict: String {
+        let verdict =
+            switch (status, identity, expected) {
+            case (.known, let identity?, _): "is \(identity)"
+            case (.differs, let identity?, let expected?): "is \(identity), but its name says \(expected)"
+            case (.differs, nil, let expected?): "DAMAGED: has the name of \(expected), and another hash; fetch it again"
+            default: "unknown, not in the published list"
+            }
+        return "\(path): \(verdict)"
+    }
+}
+
+/// What a verification found, in the order of the paths.
+public struct VerificationReport: Sendable, Encodable {
+    public let files: [VerifiedFile]
+
+    /// Whether no file has the name of a published one and another hash.
+    public var isClean: Bool { !files.contains { $0.status == .differs } }
+
+    public func count(_ status: VerifiedFile.Status) -> Int { files.count { $0.status == status } }
+}
