@@ -9,7 +9,7 @@ struct Alpaca: ParsableCommand {
         commandName: "alpaca",
         abstract: "Runs Chinese LLaMA and Alpaca models on this machine.",
         version: Version.string,
-        subcommands: [Generate.self, Chat.self, Tokenize.self, Inspect.self, MeasurePerplexity.self, Verify.self, Bench.self]
+        subcommands: [Generate.self, Chat.self, Tokenize.self, Inspect.self, MeasurePerplexity.self, Bench.self]
     )
 }
 

@@ -3,7 +3,7 @@ import ArgumentParser
 
 /// The model and the session that a command works with.
 struct ModelOptions: ParsableArguments {
-    @Argument(help: "The model: a GGUF file.", completion: .file())
+    @Argument(help: "The model: a GGUF file, or an old ggml file of llama.cpp.", completion: .file())
     var model: String
 
     @Option(name: [.customShort("c"), .customLong("n-ctx")], help: "Positions that the session can hold; 0: the model's own.")

@@ -136,7 +136,8 @@ final class WorkerPool: Sendable {
 
     /// A worker's life: spin for a moment (the next job of a forward pass comes within microseconds), then sleep.
     func serve(thread: Int) {
-        var last = ticket.load(ordering: .acquiring) >> 32
+        // Job 0 is none: a job that was posted before this thread came is not passed over.
+        var last: UInt64 = 0
         while true {
             var spins = 0
             while true {
