@@ -30,11 +30,13 @@ package enum CheckpointKind: Sendable, Equatable, CaseIterable, CustomStringConv
     private static let windowSize = 1_024
 
     /// - Throws: what the file is instead, and what to do about it, when it is none of the formats.
-    package init(_ file: InputFile) throws(AlpacaError) {
+    package init(_ file: InputFile) throws(AlpacaError) { try self.init(FileRegion(file)) }
+
+    package init(_ region: FileRegion) throws(AlpacaError) {
         do {
-            self = try CheckpointKind.judge(try file.bytes(at: 0, count: min(file.size, CheckpointKind.windowSize)))
+            self = try CheckpointKind.judge(try region.bytes(at: 0, count: min(region.count, CheckpointKind.windowSize)))
         } catch {
-            throw error.inFile(file.path)
+            throw error.inFile(region.name)
         }
     }
 

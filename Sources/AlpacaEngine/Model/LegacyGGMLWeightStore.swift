@@ -12,7 +12,7 @@ final class LegacyGGMLWeightStore: WeightStore {
 
     init(_ reader: LegacyGGMLReader, _ options: ModelOptions) throws(AlpacaError) {
         self.reader = reader
-        let inPlace = reader.tensors.indices.map { options.usesMemoryMap && reader.offset(of: $0) != nil }
+        let inPlace = reader.tensors.indices.map { options.usesMemoryMap && reader.place(of: $0) != nil }
         var total = 0
         for (info, isInPlace) in zip(reader.tensors, inPlace) where !isInPlace {
             total = try CheckedMath.sum(total, info.byteCount, of: "bytes of all tensors")
@@ -24,6 +24,7 @@ final class LegacyGGMLWeightStore: WeightStore {
             unsafe data.advise(all, willNeed: true)
             if options.locksMemory { try data.lock() }
         }
+        let scratch = ScratchArena()
         var copies: [Copy?] = []
         var done = 0
         for (i, info) in reader.tensors.enumerated() {
@@ -33,7 +34,8 @@ final class LegacyGGMLWeightStore: WeightStore {
             }
             let copy = Copy(try AlignedBuffer(count: info.byteCount, for: "tensor \(info.name.quoted())"))
             // Bound: the buffer was made with byteCount bytes or more.
-            try unsafe reader.read(i, into: UnsafeMutableRawBufferPointer(start: copy.buffer.base, count: info.byteCount))
+            let bytes = unsafe UnsafeMutableRawBufferPointer(start: copy.buffer.base, count: info.byteCount)
+            try unsafe reader.read(i, rows: 0..<info.rows, into: bytes, scratch: scratch)
             copies.append(copy)
             done += info.byteCount
             let report = Progress(stage: "load", item: info.name, done: UInt64(done), total: UInt64(total))
@@ -51,10 +53,10 @@ final class LegacyGGMLWeightStore: WeightStore {
         let info = reader.tensors[index]
         // Bound: the copy has byteCount bytes or more, and lives as long as the store.
         if let copy = copies[index] { return unsafe UnsafeRawBufferPointer(start: copy.buffer.base, count: info.byteCount) }
-        guard let data, let offset = reader.offset(of: index) else {
+        guard let data, let place = reader.place(of: index) else {
             throw AlpacaError(.internalError, "tensor \(info.name.quoted()) was not loaded")
         }
-        return try unsafe data.region(at: offset, count: info.byteCount, of: "tensor \(info.name.quoted())")
+        return try unsafe data.region(at: place.start, count: info.byteCount, of: "tensor \(info.name.quoted())")
     }
 
     private func index(_ role: TensorRole) -> Int? { role.name(in: .meta).flatMap { reader.index(of: $0) } }

@@ -48,7 +48,7 @@ package enum FolderListing {
     }
 
     /// Names in a folder, sorted by their bytes, without "." and "..".
-    private static func names(in folder: String) throws(AlpacaError) -> [String] {
+    package static func names(in folder: String) throws(AlpacaError) -> [String] {
         guard let stream = unsafe opendir(folder) else { throw InputFile.error("cannot read", path: folder, errno) }
         defer { unsafe closedir(stream) }
         var result: [String] = []

@@ -26,6 +26,8 @@ public struct TensorInfo: Sendable, Equatable {
     public var elementCount: Int { shape.reduce(1, *) }
     public var columns: Int { shape.last ?? 1 }
     public var rows: Int { shape.dropLast().reduce(1, *) }
+    /// Bytes of a row. Rows follow each other without gaps.
+    public var rowByteCount: Int { columns / type.elementsPerBlock * type.bytesPerBlock }
     /// "[4096, 11008]"
     public var shapeText: String { TensorInfo.text(shape) }
     static func text(_ shape: [Int]) -> String { "[\(shape.map(String.init).joined(separator: ", "))]" }

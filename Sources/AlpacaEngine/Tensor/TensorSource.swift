@@ -1,14 +1,48 @@
-/// Tensors that can be listed at once and whose bytes exist only while they are used: a file, or a computation over other sources.
+/// Tensors that are listed at once and whose bytes exist only while they are used: a file, or a computation over other sources.
+///
+/// Immutable; any number of threads may read at once. Rows are what is read: a row is everything along the last dimension, so that a vector
+/// is one row, and no tensor has to be in memory as a whole.
 package protocol TensorSource: Sendable {
     var tensors: [TensorInfo] { get }
+    /// The files that are read, each once.
+    var inputs: [InputFile] { get }
+    func index(of name: String) -> Int?
+    /// Where all bytes of the tensor lie as ``read(_:rows:into:scratch:)`` gives them; nil where they are put together or computed.
+    func place(of index: Int) -> FileRegion?
 
-    /// Calls `body` with the bytes of tensor `index` (`tensors[index].byteCount` of them, little-endian, rows contiguous).
-    func withTensor<R>(_ index: Int, _ body: (RawSpan) throws(AlpacaError) -> R) throws(AlpacaError) -> R
+    /// Reads rows of tensor `index`, little-endian, one behind the other.
+    ///
+    /// - Parameters:
+    ///   - rows: inside `0 ..< tensors[index].rows`.
+    ///   - target: `rows.count` times ``TensorInfo/rowByteCount`` bytes.
+    ///   - scratch: the calling thread's.
+    @unsafe func read(_ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena) throws(AlpacaError)
 }
 
-/// Where tensors are written, in the order of the list that the sink was made with.
-package protocol TensorSink: ~Copyable {
-    mutating func append(_ info: TensorInfo, _ bytes: RawSpan) throws(AlpacaError)
-    /// Makes the output appear under its name. A sink that goes away without it leaves nothing behind.
-    consuming func finish() throws(AlpacaError)
+extension TensorSource {
+    package func place(of index: Int) -> FileRegion? { nil }
+
+    /// Calls `body` with all bytes of tensor `index`, read into memory of its own: a file cut short meanwhile gives an error, where a
+    /// mapping would give a signal.
+    package func withTensor<R>(_ index: Int, _ body: (RawSpan) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
+        guard tensors.indices.contains(index) else {
+            throw AlpacaError(.invalidArgument, "\(inputs.first?.path ?? "input"): there is no tensor \(index), the file has \(tensors.count)")
+        }
+        let info = tensors[index]
+        let buffer = try AlignedBuffer(count: info.byteCount, for: "tensor \(info.name.quoted())")
+        defer { extendLifetime(buffer) }
+        // Bound: the buffer was made with byteCount bytes or more, and outlives the body.
+        let bytes = unsafe UnsafeMutableRawBufferPointer(start: buffer.base, count: info.byteCount)
+        try unsafe read(index, rows: 0..<info.rows, into: bytes, scratch: ScratchArena())
+        return try body(unsafe UnsafeRawBufferPointer(bytes).bytes)
+    }
+
+    /// Throws unless the rows are in the tensor and the target has their size: what every source checks first.
+    func checkRead(_ index: Int, _ rows: Range<Int>, _ target: UnsafeMutableRawBufferPointer) throws(AlpacaError) {
+        guard tensors.indices.contains(index), rows.lowerBound >= 0, rows.upperBound <= tensors[index].rows,
+            target.count == rows.count * tensors[index].rowByteCount
+        else {
+            throw AlpacaError(.internalError, "rows \(rows) of tensor \(index) were asked for with room for \(target.count) bytes")
+        }
+    }
 }

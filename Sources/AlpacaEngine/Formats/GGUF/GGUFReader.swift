@@ -60,20 +60,19 @@ package final class GGUFReader: TensorSource {
 
     package func index(of name: String) -> Int? { indexByName[name] }
 
-    /// Reads the tensor into memory of its own: a file cut short meanwhile gives an error, where a mapping would give a signal.
-    package func withTensor<R>(_ index: Int, _ body: (RawSpan) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
-        guard tensors.indices.contains(index) else {
-            throw AlpacaError(.invalidArgument, "\(file.path): there is no tensor \(index), the file has \(tensors.count)")
-        }
-        let info = tensors[index]
-        let buffer = try AlignedBuffer(count: info.byteCount, for: "\(file.path): tensor \(info.name.quoted())")
-        defer { extendLifetime(buffer) }
-        // Bound: the buffer was made with byteCount bytes or more, and outlives the body.
-        let bytes = unsafe UnsafeMutableRawBufferPointer(start: buffer.base, count: info.byteCount)
-        guard try unsafe file.read(at: offsets[index], into: bytes) == info.byteCount else {
-            throw AlpacaError(.truncated, "\(file.path): the file became shorter while tensor \(info.name.quoted()) was read")
-        }
-        return try body(unsafe UnsafeRawBufferPointer(bytes).bytes)
+    package var inputs: [InputFile] { [file] }
+
+    package func place(of index: Int) -> FileRegion? {
+        // The place was checked against the file's size when the header was read.
+        try? FileRegion(file).region(at: offsets[index], count: tensors[index].byteCount)
+    }
+
+    @unsafe package func read(
+        _ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
+    ) throws(AlpacaError) {
+        try unsafe checkRead(index, rows, target)
+        try unsafe FileRegion(file).read(
+            at: offsets[index] + rows.lowerBound * tensors[index].rowByteCount, into: target, of: "tensor \(tensors[index].name.quoted())")
     }
 
     static func alignment(_ metadata: GGUFMetadata) throws(AlpacaError) -> Int {

@@ -4,7 +4,7 @@
 /// A GGUF file being written. Give it each tensor in the order of the list, then ``finish()``; without that nothing appears.
 ///
 /// What it accepts, ``GGUFReader`` reads: names, counts and lengths are held to the same limits.
-package struct GGUFWriter: ~Copyable, TensorSink {
+package struct GGUFWriter: ~Copyable {
     /// Bytes that the file will have.
     package let byteCount: Int
 

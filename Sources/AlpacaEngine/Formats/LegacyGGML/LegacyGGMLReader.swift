@@ -47,71 +47,74 @@ package final class LegacyGGMLReader: TensorSource {
 
     package func index(of name: String) -> Int? { indexByName[name] }
 
-    /// Where the tensor's bytes lie in the first file just as they are to be; nil if they have to be read by ``withTensor(_:_:)``.
-    package func offset(of index: Int) -> Int? {
+    package var inputs: [InputFile] { files }
+
+    package func place(of index: Int) -> FileRegion? {
         guard places.indices.contains(index), places[index].parts.count == 1, let part = places[index].parts.first,
             part.type.layout == .current, part.offset % (part.type.type == .f32 ? 4 : 2) == 0
         else { return nil }
-        return part.offset
+        return try? FileRegion(files[0]).region(at: part.offset, count: tensors[index].byteCount)
     }
 
-    /// Reads the tensor into memory of its own, in today's layout.
-    package func withTensor<R>(_ index: Int, _ body: (RawSpan) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
-        guard tensors.indices.contains(index) else {
-            throw AlpacaError(.invalidArgument, "\(files[0].path): there is no tensor \(index), the file has \(tensors.count)")
-        }
-        let info = tensors[index]
-        let buffer = try AlignedBuffer(count: info.byteCount, for: "\(files[0].path): tensor \(info.name.quoted())")
-        defer { extendLifetime(buffer) }
-        // Bound: the buffer was made with byteCount bytes or more, and outlives the body.
-        let bytes = unsafe UnsafeMutableRawBufferPointer(start: buffer.base, count: info.byteCount)
-        try unsafe read(index, into: bytes)
-        return try body(unsafe UnsafeRawBufferPointer(bytes).bytes)
-    }
-
-    /// Reads tensor `index`, in today's layout, into `target`, which has `tensors[index].byteCount` bytes.
-    @unsafe func read(_ index: Int, into target: UnsafeMutableRawBufferPointer) throws(AlpacaError) {
-        let info = tensors[index]
+    /// Reads rows in today's layout.
+    @unsafe package func read(
+        _ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
+    ) throws(AlpacaError) {
+        try unsafe checkRead(index, rows, target)
         let place = places[index]
-        guard target.count == info.byteCount, let base = target.baseAddress else { return }
-        let rowBytes = info.byteCount / max(1, info.rows)
-        var start = 0
+        guard let base = target.baseAddress else { return }
+        let rowBytes = tensors[index].rowByteCount
+        var column = 0
+        var firstRow = 0
         for (part, file) in zip(place.parts, files) {
             let width = part.columns / part.type.elementsPerBlock * part.type.bytesPerBlockRead
-            // Bound: the parts' rows (or columns) add up to those of the tensor, as LegacyParts.shape made it.
-            try unsafe read(part, file, to: base + start, rowStride: place.cut == .columns ? rowBytes : width)
-            start += place.cut == .columns ? width : width * part.rows
+            if place.cut == .columns {
+                // Bound: the parts' columns add up to those of the tensor, as LegacyParts.shape made it.
+                try unsafe read(part, file, rows: rows, to: base + column, rowStride: rowBytes, scratch: scratch)
+                column += width
+            } else {
+                let here = rows.clamped(to: firstRow..<firstRow + part.rows)
+                // Bound: the rows of this part that were asked for, behind those of the parts before.
+                let target = unsafe base + (here.isEmpty ? 0 : here.lowerBound - rows.lowerBound) * rowBytes
+                try unsafe read(
+                    part, file, rows: here.isEmpty ? 0..<0 : here.lowerBound - firstRow..<here.upperBound - firstRow, to: target,
+                    rowStride: width, scratch: scratch)
+                firstRow += part.rows
+            }
         }
     }
 
-    /// Reads the rows of one part, each `rowStride` bytes behind the one before. A panel of about 1 MB at a time.
+    /// Reads rows of one part, each `rowStride` bytes behind the one before. A panel of about 1 MB at a time.
     @unsafe private func read(
-        _ part: LegacyGGMLTensor, _ file: InputFile, to target: UnsafeMutableRawPointer, rowStride: Int
+        _ part: LegacyGGMLTensor, _ file: InputFile, rows: Range<Int>, to target: UnsafeMutableRawPointer, rowStride: Int,
+        scratch: ScratchArena
     ) throws(AlpacaError) {
         let blocks = part.columns / part.type.elementsPerBlock
         let fileRow = blocks * part.type.bytesPerBlock
-        let panelRows = max(1, min(part.rows, (1 << 20) / max(1, fileRow)))
-        let panel = try AlignedBuffer(count: panelRows * fileRow, for: "\(file.path): tensor \(part.name.quoted())")
-        defer { extendLifetime(panel) }
-        var row = 0
-        while row < part.rows {
-            let count = min(panelRows, part.rows - row)
-            // Bound: count <= panelRows rows, for which the panel was made.
-            let bytes = unsafe UnsafeMutableRawBufferPointer(start: panel.base, count: count * fileRow)
-            guard try unsafe file.read(at: part.offset + row * fileRow, into: bytes) == bytes.count else {
-                throw AlpacaError(.truncated, "\(file.path): the file became shorter while tensor \(part.name.quoted()) was read")
-            }
-            for i in 0..<count {
-                // Bound: row + i < part.rows, and the caller gives room for all of them.
-                guard unsafe LegacyBlocks.convert(panel.base + i * fileRow, part.type, count: blocks, into: target + (row + i) * rowStride)
-                else {
-                    throw AlpacaError(
-                        .badFormat,
-                        "\(file.path): tensor \(part.name.quoted()): a scale in row \(row + i) is too large for F16, in which today's "
-                            + "blocks have it")
+        let panelRows = max(1, min(rows.count, (1 << 20) / max(1, fileRow)))
+        try scratch.scope { () throws(AlpacaError) in
+            let panel = try unsafe scratch.take(panelRows * fileRow, for: "\(file.path): tensor \(part.name.quoted())")
+            guard let source = panel.baseAddress else { return }
+            var row = rows.lowerBound
+            while row < rows.upperBound {
+                let count = min(panelRows, rows.upperBound - row)
+                // Bound: count <= panelRows rows, for which the panel was made.
+                let bytes = unsafe UnsafeMutableRawBufferPointer(start: source, count: count * fileRow)
+                guard try unsafe file.read(at: part.offset + row * fileRow, into: bytes) == bytes.count else {
+                    throw AlpacaError(.truncated, "\(file.path): the file became shorter while tensor \(part.name.quoted()) was read")
                 }
+                for i in 0..<count {
+                    // Bound: row + i < rows.upperBound, and the caller gives room for all of them.
+                    let place = unsafe target + (row - rows.lowerBound + i) * rowStride
+                    guard unsafe LegacyBlocks.convert(source + i * fileRow, part.type, count: blocks, into: place) else {
+                        throw AlpacaError(
+                            .badFormat,
+                            "\(file.path): tensor \(part.name.quoted()): a scale in row \(row + i) is too large for F16, in which "
+                                + "today's blocks have it")
+                    }
+                }
+                row += count
             }
-            row += count
         }
     }
 }

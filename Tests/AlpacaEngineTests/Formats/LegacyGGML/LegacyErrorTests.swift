@@ -88,7 +88,7 @@ import Testing
         try Fixtures.withFile(Self.valid().build()) { path in
             let reader = try LegacyGGMLReader(InputFile(path: path))
             #expect(reader.tensors.map(\.shape) == [[32], [96, 32]])
-            #expect(reader.offset(of: 0) == 96 && reader.offset(of: 2) == nil)
+            #expect(reader.place(of: 0)?.start == 96 && reader.place(of: 2) == nil)
         }
     }
 
