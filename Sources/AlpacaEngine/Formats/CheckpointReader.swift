@@ -7,7 +7,8 @@ package enum CheckpointReader {
         switch kind {
         case .gguf: return try GGUFReader(file)
         case .legacyGGML: return try LegacyGGMLReader(file)
-        case .safetensors, .torchZip, .torchPickle:
+        case .safetensors: return try SafetensorsReader(FileRegion(file))
+        case .torchZip, .torchPickle:
             throw AlpacaError(.unsupported, "\(path): this is \(kind), which this version can't read yet")
         case .sentencePiece:
             throw AlpacaError(.badFormat, "\(path): this is \(kind), not a model: the model's own file has to be named")
