@@ -11,7 +11,7 @@ public struct ModelDescription: Sendable {
     public let name: String?
     /// The recipe of the weights, such as "Q4_K_M": what the file says, else the type that takes most bytes.
     public let quantization: String?
-    /// The sizes, when the model can be run.
+    /// The sizes, when the header tells them soundly.
     public let configuration: ModelConfiguration?
     /// Why the model can't be run, nil when nothing is wrong with its header.
     public let problem: String?
@@ -58,7 +58,12 @@ public struct ModelDescription: Sendable {
     package init(_ legacy: LegacyGGMLReader) {
         var configuration: ModelConfiguration?
         var problem: String?
-        do throws(AlpacaError) { configuration = try ModelConfiguration(legacy) } catch { problem = error.message }
+        do throws(AlpacaError) {
+            configuration = try ModelConfiguration(legacy)
+            try configuration?.checkRunnable()
+        } catch {
+            problem = error.message
+        }
         let path = legacy.files[0].path
         // Bound: sizes of files that exist.
         let bytes = legacy.files.reduce(0) { $0 &+ $1.size }
@@ -70,7 +75,12 @@ public struct ModelDescription: Sendable {
     package init(_ gguf: GGUFReader) {
         var configuration: ModelConfiguration?
         var problem: String?
-        do throws(AlpacaError) { configuration = try ModelConfiguration(gguf) } catch { problem = error.message }
+        do throws(AlpacaError) {
+            configuration = try ModelConfiguration(gguf)
+            try configuration?.checkRunnable()
+        } catch {
+            problem = error.message
+        }
         self.init(
             path: gguf.file.path, format: "GGUF version \(gguf.version)", byteCount: gguf.file.size, metadata: gguf.metadata,
             tensors: gguf.tensors, configuration: configuration, problem: problem)

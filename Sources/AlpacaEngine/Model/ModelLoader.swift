@@ -23,6 +23,8 @@ enum ModelLoader {
 
     private static func load(_ reader: GGUFReader, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let configuration = try ModelConfiguration(reader)
+        // Before anything is mapped or read.
+        try configuration.checkRunnable()
         try refuseForeign(reader.tensors, .gguf, configuration)
         let tokenizer = try tokenizer(reader.metadata, configuration)
         let store = try GGUFWeightStore(reader, options)
@@ -33,6 +35,8 @@ enum ModelLoader {
 
     private static func load(_ reader: LegacyGGMLReader, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let configuration = try ModelConfiguration(reader)
+        // Before anything is mapped or read.
+        try configuration.checkRunnable()
         try refuseForeign(reader.tensors, .meta, configuration)
         let tokenizer = try tokenizer(reader.metadata, configuration)
         let store = try LegacyGGMLWeightStore(reader, options)
