@@ -54,7 +54,12 @@ public struct ModelDescription: Sendable {
     package init(_ source: ModelSource) {
         var configuration: ModelConfiguration?
         var problem: String?
-        do throws(AlpacaError) { configuration = try source.configuration() } catch { problem = error.message }
+        do throws(AlpacaError) {
+            configuration = try source.configuration()
+            try configuration?.checkRunnable()
+        } catch {
+            problem = error.message
+        }
         self.init(
             path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata, tensors: source.tensors,
             configuration: configuration, problem: problem)

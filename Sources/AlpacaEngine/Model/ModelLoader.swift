@@ -12,6 +12,8 @@ enum ModelLoader {
         let source = try ModelSource(path: path)
         do throws(AlpacaError) {
             let configuration = try source.configuration()
+            // Before anything is mapped or read.
+            try configuration.checkRunnable()
             try source.checkTensors()
             let tokenizer = try tokenizer(source, configuration)
             let store = try SourceWeightStore(source, options)
