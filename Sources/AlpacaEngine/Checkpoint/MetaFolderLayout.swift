@@ -35,8 +35,8 @@ package struct MetaFolderLayout: Sendable {
     }
 
     /// - Parameters:
-    ///   - tensors: whole, with Meta's names, in the order in which the files are to have them: that of a Hugging Face base where there is one
-    ///     (the official script keeps it), else ``tensors(of:type:)``.
+    ///   - tensors: whole, with Meta's names, in the order in which the files are to have them: that of a base in `.bin` files where there is one
+    ///     (the official script keeps it, and knows no other base), else ``tensors(of:type:)``.
     ///   - shardCount: nil for the number that belongs to the model's width.
     package init(_ tensors: [TensorInfo], of model: ModelConfiguration, shardCount: Int? = nil) throws(AlpacaError) {
         let count = shardCount ?? MetaFolderLayout.shardCount(embeddingLength: model.embeddingLength)

@@ -60,9 +60,14 @@ enum OfficialFiles {
 
     static func digest(_ bytes: [UInt8]) -> Digest { Digest(sha256: AlpacaEngineTests.sha256(bytes), bytes: bytes.count) }
 
-    static func model(vocabularySize: Int) throws -> ModelConfiguration {
-        try ModelConfiguration(
-            vocabularySize: vocabularySize, contextLength: 512, embeddingLength: 256, layerCount: 4, headCount: 4, feedForwardLength: 768,
-            normEpsilon: 1e-6)
+    static func model(
+        vocabularySize: Int, embeddingLength: Int = 256, layerCount: Int = 4, headCount: Int = 4, keyValueHeadCount: Int? = nil,
+        feedForwardLength: Int = 768, normEpsilon: Double = 1e-6, ropeTheta: Double = 10000
+    ) throws -> ModelConfiguration {
+        let headDimension = embeddingLength / headCount
+        return try ModelConfiguration(
+            vocabularySize: vocabularySize, contextLength: 512, embeddingLength: embeddingLength, layerCount: layerCount,
+            headCount: headCount, keyValueHeadCount: keyValueHeadCount ?? headCount, headDimension: headDimension,
+            feedForwardLength: feedForwardLength, normEpsilon: normEpsilon, ropeTheta: ropeTheta, ropeDimension: headDimension)
     }
 }

@@ -36,7 +36,8 @@ struct ZipEntry: Sendable {
         // miniz writes no descriptor behind empty entries; nothing here has one.
         guard byteCount > 0 else { throw AlpacaError(.unsupported, "zip entry \(entry.name.quoted()) is empty") }
 
-        let field = ZipEntry.wideField(offset: offset, byteCount: byteCount)
+        // miniz doesn't know the stored size yet.
+        let field = ZipEntry.wideField(offset: offset, byteCount: byteCount, stored: 0)
         let unpadded = try CheckedMath.sum(offset, 30 + name.count + field.count + 4, of: "size of the file")
         dataOffset = try CheckedMath.align(unpadded, to: ZipLayout.alignment, of: "size of the file")
         let padding = dataOffset - unpadded
@@ -65,8 +66,9 @@ struct ZipEntry: Sendable {
     /// Version needed (0), flags (UTF-8 name, descriptor behind the data), method (stored), time, date.
     private static let common: [UInt8] = [0, 0, 0x08, 0x08, 0, 0, 0, 0, 0, 0]
 
-    private static func wideField(offset: Int, byteCount: Int) -> [UInt8] {
-        var numbers: [Int] = byteCount >= wide ? [byteCount, byteCount] : []
+    /// The numbers that 32 bits don't hold; both sizes if one of them.
+    private static func wideField(offset: Int, byteCount: Int, stored: Int) -> [UInt8] {
+        var numbers: [Int] = byteCount >= wide ? [byteCount, stored] : []
         if offset >= wide { numbers.append(offset) }
         guard !numbers.isEmpty else { return [] }
         var field: [UInt8] = []
@@ -96,11 +98,12 @@ struct ZipEntry: Sendable {
         return bytes
     }
 
-    var directorySize: Int { 46 + name.count + ZipEntry.wideField(offset: offset, byteCount: byteCount).count }
+    private var directoryField: [UInt8] { ZipEntry.wideField(offset: offset, byteCount: byteCount, stored: byteCount) }
+    var directorySize: Int { 46 + name.count + directoryField.count }
 
     /// The record in the central directory.
     func directoryRecord(_ later: [UInt32]) -> [UInt8] {
-        let field = ZipEntry.wideField(offset: offset, byteCount: byteCount)
+        let field = directoryField
         // Made by: 0.
         var bytes: [UInt8] = Array("PK\u{01}\u{02}".utf8) + [0, 0] + ZipEntry.common
         bytes.append(littleEndian: checksum(later))

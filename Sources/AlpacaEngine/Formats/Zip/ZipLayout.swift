@@ -5,7 +5,7 @@
 //     zip64 end record (56 bytes) | its locator (20) | end record (22)
 //
 // Nothing is compressed, time stamps are zero. The padding field fills up with the letter Z, so that data begin at a multiple of 64. The
-// zip64 field is there where a size or an offset reaches 2^32 - 1: [local offset only when it does, both sizes when one does].
+// zip64 field is there where a size or an offset reaches 2^32 - 1: both sizes if so (of the local header the second is 0), the offset if so.
 
 /// A zip archive that is about to be written: names and sizes are known, not all the data.
 enum ZipLayout {
