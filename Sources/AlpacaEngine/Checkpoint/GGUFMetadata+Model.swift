@@ -2,10 +2,11 @@ extension GGUFMetadata {
     /// The metadata of a GGUF file of this model, in the order of llama.cpp's converters.
     ///
     /// - Parameters:
+    ///   - tokenizer: nil for metadata without one.
     ///   - fileType: the recipe of the weights. Quantizing changes it later.
     ///   - padsVocabulary: lets the embeddings have more rows than there are pieces; unused pieces are added for the rest.
     package init(
-        _ model: ModelConfiguration, tokenizer: SentencePieceModel, name: String?, fileType: GGUFFileType, padsVocabulary: Bool = false
+        _ model: ModelConfiguration, tokenizer: SentencePieceModel?, name: String?, fileType: GGUFFileType, padsVocabulary: Bool = false
     ) throws(AlpacaError) {
         self.init()
         let architecture = model.architecture
@@ -27,7 +28,7 @@ extension GGUFMetadata {
         }
         self[GGUFKey.normEpsilon(architecture)] = .float32(model.normEpsilon)
         self[GGUFKey.fileType] = .uint32(fileType.rawValue)
-        try setTokenizer(tokenizer, vocabularySize: model.vocabularySize, padsVocabulary: padsVocabulary)
+        if let tokenizer { try setTokenizer(tokenizer, vocabularySize: model.vocabularySize, padsVocabulary: padsVocabulary) }
     }
 
     private mutating func setNumber(_ key: String, _ value: Int) {
@@ -52,8 +53,9 @@ extension GGUFMetadata {
 
     // MARK: Tokenizer
 
-    private mutating func setTokenizer(
-        _ tokenizer: SentencePieceModel, vocabularySize: Int, padsVocabulary: Bool
+    /// Puts a tokenizer in place of the one that is there.
+    package mutating func setTokenizer(
+        _ tokenizer: SentencePieceModel, vocabularySize: Int, padsVocabulary: Bool = false
     ) throws(AlpacaError) {
         // Throws for models whose pieces mean something else than GGUF's "llama" tokenizer makes of them.
         _ = try Tokenizer(tokenizer)

@@ -57,6 +57,7 @@ public struct ModelDescription: Sendable {
         do throws(AlpacaError) {
             configuration = try source.configuration()
             try configuration?.checkRunnable()
+            problem = source.tokenizerProblem?.message
         } catch {
             problem = error.message
         }

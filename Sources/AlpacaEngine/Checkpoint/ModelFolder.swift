@@ -60,6 +60,17 @@ package struct ModelFolder: Sendable {
         tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
     }
 
+    /// The sizes, from config.json or params.json and the tensors' shapes; with what is unusual.
+    package func modelConfiguration() throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
+        guard let configuration else {
+            let name = naming == .meta ? "params.json" : "config.json"
+            throw AlpacaError(.missing, "\(path): \(name) is missing, which tells the model's sizes")
+        }
+        func shape(_ name: String) -> [Int]? { weights.index(of: name).map { weights.tensors[$0].shape } }
+        return naming == .meta
+            ? try ModelConfiguration.meta(configuration, shape: shape) : try ModelConfiguration.huggingFace(configuration, shape: shape)
+    }
+
     /// Whether a folder has what `init` looks for.
     package static func isModel(_ files: some FileCollection) -> Bool {
         files.names.contains { name in
