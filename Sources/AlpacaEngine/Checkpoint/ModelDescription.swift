@@ -11,7 +11,7 @@ public struct ModelDescription: Sendable {
     public let name: String?
     /// The recipe of the weights, such as "Q4_K_M": what the file says, else the type that takes most bytes.
     public let quantization: String?
-    /// The sizes, when the header tells them soundly.
+    /// The sizes, when the model can be run.
     public let configuration: ModelConfiguration?
     /// Why the model can't be run, nil when nothing is wrong with its header.
     public let problem: String?
@@ -48,42 +48,21 @@ public struct ModelDescription: Sendable {
     ///
     /// - Throws: ``AlpacaError`` when the file can't be read or is no model.
     public init(path: String) throws(AlpacaError) {
-        switch try CheckpointReader.open(path) {
-        case let gguf as GGUFReader: self.init(gguf)
-        case let legacy as LegacyGGMLReader: self.init(legacy)
-        default: throw AlpacaError(.unsupported, "\(path): files of this format can't be described yet")
-        }
+        self.init(try ModelSource(path: path))
     }
 
-    package init(_ legacy: LegacyGGMLReader) {
+    package init(_ source: ModelSource) {
         var configuration: ModelConfiguration?
         var problem: String?
         do throws(AlpacaError) {
-            configuration = try ModelConfiguration(legacy)
+            configuration = try source.configuration()
             try configuration?.checkRunnable()
         } catch {
             problem = error.message
         }
-        let path = legacy.files[0].path
-        // Bound: sizes of files that exist.
-        let bytes = legacy.files.reduce(0) { $0 &+ $1.size }
         self.init(
-            path: path, format: "\(legacy.container)", byteCount: bytes, metadata: legacy.metadata, tensors: legacy.tensors,
+            path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata, tensors: source.tensors,
             configuration: configuration, problem: problem)
-    }
-
-    package init(_ gguf: GGUFReader) {
-        var configuration: ModelConfiguration?
-        var problem: String?
-        do throws(AlpacaError) {
-            configuration = try ModelConfiguration(gguf)
-            try configuration?.checkRunnable()
-        } catch {
-            problem = error.message
-        }
-        self.init(
-            path: gguf.file.path, format: "GGUF version \(gguf.version)", byteCount: gguf.file.size, metadata: gguf.metadata,
-            tensors: gguf.tensors, configuration: configuration, problem: problem)
     }
 
     package init(

@@ -1,0 +1,54 @@
+// Q and K of a model exist in two orders of rows. Rotary embedding turns pairs of components: Meta's files and GGUF have a pair in neighbouring
+// rows, Hugging Face's have the first components of all pairs of a head, then the second ones. Row (i, half) of a head of d rows is thus row
+// 2i + half in the one and half * d / 2 + i in the other.
+
+/// How the rows of each head are ordered.
+package enum HeadOrder: Sendable, Equatable {
+    /// Pairs side by side: Meta, GGUF.
+    case interleaved
+    /// First halves of the pairs, then second halves: Hugging Face.
+    case halves
+
+    /// Copies rows `rows` of a matrix in this order from one in the other order.
+    ///
+    /// - Parameters:
+    ///   - source: the rows of all heads that `rows` touch, from row `rows.lowerBound / headDimension * headDimension` on.
+    ///   - target: room for `rows.count` rows of `rowBytes` bytes.
+    @unsafe func copy(
+        rows: Range<Int>, headDimension: Int, rowBytes: Int, from source: UnsafeRawPointer, to target: UnsafeMutableRawPointer
+    ) {
+        let first = rows.lowerBound / headDimension * headDimension
+        for row in rows {
+            let inHead = row % headDimension
+            let there: Int =
+                switch self {
+                case .interleaved: inHead % 2 * (headDimension / 2) + inHead / 2
+                case .halves: inHead % (headDimension / 2) * 2 + inHead / (headDimension / 2)
+                }
+            // Bounds: there < headDimension, so that the row lies in the same head, all of which is in the source; row is in rows.
+            unsafe (target + (row - rows.lowerBound) * rowBytes).copyMemory(
+                from: source + (row - inHead - first + there) * rowBytes, byteCount: rowBytes)
+        }
+    }
+}
+
+/// Reads rows of a matrix whose heads lie in the other order.
+///
+/// - Parameters:
+///   - order: the order that is wanted.
+///   - headDimension: even, a divisor of the matrix' rows.
+@unsafe package func readReordered(
+    _ source: any TensorSource, _ index: Int, rows: Range<Int>, order: HeadOrder, headDimension: Int,
+    into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
+) throws(AlpacaError) {
+    guard !rows.isEmpty, let to = target.baseAddress else { return }
+    let rowBytes = source.tensors[index].rowByteCount
+    let first = rows.lowerBound / headDimension * headDimension
+    let end = (rows.upperBound + headDimension - 1) / headDimension * headDimension
+    try scratch.scope { () throws(AlpacaError) in
+        let heads = try unsafe scratch.take((end - first) * rowBytes, for: "tensor \(source.tensors[index].name.quoted())")
+        try unsafe source.read(index, rows: first..<end, into: heads, scratch: scratch)
+        guard let from = heads.baseAddress else { return }
+        unsafe order.copy(rows: rows, headDimension: headDimension, rowBytes: rowBytes, from: from, to: to)
+    }
+}
