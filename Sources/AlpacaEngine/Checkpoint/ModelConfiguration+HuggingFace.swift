@@ -9,7 +9,16 @@ extension ModelConfiguration {
     package static func huggingFace(
         _ document: JSONDocument, shape: (String) -> [Int]?
     ) throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
-        let config = document.root
+        do {
+            return try huggingFace(document.root, shape)
+        } catch {
+            throw error.inFile(document.root.documentName)
+        }
+    }
+
+    private static func huggingFace(
+        _ config: JSONValue, _ shape: (String) -> [Int]?
+    ) throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
         try refuseOthers(config)
         let embeddingLength = try config.int("hidden_size", in: Limits.embeddingLength)
         let headCount = try config.int("num_attention_heads", in: Limits.headCount)

@@ -6,7 +6,16 @@ extension ModelConfiguration {
     package static func meta(
         _ document: JSONDocument, shape: (String) -> [Int]?
     ) throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
-        let params = document.root
+        do {
+            return try meta(document.root, shape)
+        } catch {
+            throw error.inFile(document.root.documentName)
+        }
+    }
+
+    private static func meta(
+        _ params: JSONValue, _ shape: (String) -> [Int]?
+    ) throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
         if try params.memberIfPresent("moe") != nil { throw refusal(params, "moe", "a mixture of experts", "none") }
         if try params.boolIfPresent("use_scaled_rope") ?? false { throw refusal(params, "use_scaled_rope", "true", "false") }
         let width = try params.int("dim", in: Limits.embeddingLength)

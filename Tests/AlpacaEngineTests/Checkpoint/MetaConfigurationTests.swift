@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: [
         ("{}", "\"dim\" is missing"),
         (
-            "{\"dim\": 256, \"n_heads\": 4, \"n_layers\": 4, \"norm_eps\": 1e-6, \"vocab_size\": -1}",
+            "{\"dim\": 256, \"multiple_of\": 8, \"n_heads\": 4, \"n_layers\": 4, \"norm_eps\": 1e-6, \"vocab_size\": -1}",
             "\"vocab_size\" is missing, and so are the embeddings: how large is the vocabulary?"
         ),
         ("{\"dim\": 256, \"n_heads\": 4, \"n_layers\": 4, \"norm_eps\": 1e-6, \"vocab_size\": 8}", "\"multiple_of\" is missing"),
