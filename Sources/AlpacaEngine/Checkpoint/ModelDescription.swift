@@ -105,7 +105,7 @@ public struct ModelDescription: Sendable {
         }
     }
 
-    private static func summarize(_ tensors: [TensorInfo]) -> [TypeSummary] {
+    static func summarize(_ tensors: [TensorInfo]) -> [TypeSummary] {
         TensorType.allCases.compactMap { type in
             let ofType = tensors.filter { $0.type == type }
             guard !ofType.isEmpty else { return nil }
