@@ -10,6 +10,10 @@ typedef struct {
     uint16_t d, dmin;
 } k_block;
 
+/* A block's scales are solved for once, and again as long as the error falls that much: of ordinary weights' blocks next to none. */
+enum { MOST_SOLUTIONS = 4 };
+#define PAYS 0.97f
+
 INLINE void store_levels(const float *x, search s, v16f scale, v16f offset, k_block *k) {
     const v16f inverse = inverse_or_zero(scale);
     for (int i = 0; i < 256; i += LANES) {
@@ -92,13 +96,16 @@ INLINE void affine_k(const float *x, const float *importance, search s, float mo
     best.scales = level(scale * (best.d != 0.0f ? 1.0f / best.d : 0.0f), 0.0f, most);
     best.minimums = level(minimum * (best.dmin != 0.0f ? 1.0f / best.dmin : 0.0f), 0.0f, most);
     try_neighbours(&b, s, most, &best);
-    float d, dmin;
-    if (solve_block(&b, &best, &d, &dmin)) {
+    for (int i = 0, pays = 1; i < MOST_SOLUTIONS && pays; i++) {
+        float d, dmin;
+        if (!solve_block(&b, &best, &d, &dmin)) break;
         affine_block next = best;
         next.d = f32_from_f16(f16_scale(d));
         next.dmin = f32_from_f16(f16_scale(dmin));
         try_neighbours(&b, s, most, &next);
-        if (sum16(next.errors) < sum16(best.errors)) best = next;
+        const float before = sum16(best.errors), after = sum16(next.errors);
+        pays = after < before * PAYS;
+        if (after < before) best = next;
     }
     k->d = f16_scale(best.d);
     k->dmin = f16_scale(best.dmin);
@@ -143,12 +150,15 @@ INLINE void symmetric_k(const float *x, const float *importance, search s, float
     best.scales = level(found * (best.d != 0.0f ? 1.0f / best.d : 0.0f), -most, most - 1.0f);
     best.sums = (level_sums){0.0f, 0.0f, 0.0f};
     try_scales(&b, s, most, &best);
-    const float below = sum16(best.scales * best.scales * best.sums.ll);
-    if (below > 0.0f) {
+    for (int i = 0, pays = 1; i < MOST_SOLUTIONS && pays; i++) {
+        const float below = sum16(best.scales * best.scales * best.sums.ll);
+        if (!(below > 0.0f)) break;
         symmetric_block next = best;
         next.d = f32_from_f16(f16_scale(sum16(best.scales * best.sums.lz * b.unit) / below));
         try_scales(&b, s, most, &next);
-        if (sum16(next.errors) < sum16(best.errors)) best = next;
+        const float before = sum16(best.errors), after = sum16(next.errors);
+        pays = after < before * PAYS;
+        if (after < before) best = next;
     }
     k->d = f16_scale(best.d);
     store16(k->scales, best.scales);
@@ -245,4 +255,5 @@ INLINE void encode_q6_k(const float *x, const float *w, int weighted, kern_q6_k 
     }
 }
 
+#undef PAYS
 #endif

@@ -190,13 +190,15 @@ INLINE void join_affine(affine *a) {
     a->gain = other ? gain : a->gain;
 }
 
-/* Candidates: the range of the weights spread over most + t steps, t = first, first + step ... */
+/* Candidates: the range of the weights spread over most + t steps, t = first, first + step ...; twice as many with importance, where
+ * the error has more valleys. */
 INLINE affine search_affine(const sub_blocks *b, search s, float first, float step, int steps) {
     const v16f top = -b->low * b->inverse_unit;
     /* All weights alike or below zero: the offset alone, which may be their mean. */
     const v16f mean = b->sum_w > 0.0f ? b->sum_wz / b->sum_w : (v16f)0.0f, below = min16(mean, top);
     affine best = {.scale = 0.0f, .offset = below, .gain = below * (2.0f * b->sum_wz - below * b->sum_w)};
     const v16f half = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
+    if (s.weighted) step *= 0.5f, steps *= 2;
     const int twice = s.n == 32, passes = twice ? (steps + 1) / 2 : steps;
     for (int k = 0; k < passes; k++) {
         const v16f t = twice ? first + step * (2.0f * (float)k + half) : (v16f)(first + step * (float)k);
@@ -224,6 +226,7 @@ INLINE void improve_symmetric(const sub_blocks *b, search s, v16f inverse, v16f 
 INLINE v16f search_symmetric(const sub_blocks *b, search s, float first, float step, int steps) {
     const v16f one_over = b->greatest * (1.0f / Z_MOST);
     v16f scale = 0.0f, gain = 0.0f;
+    if (s.weighted) step *= 0.5f, steps *= 2;
     for (int k = 0; k < steps; k++) {
         const float t = first + step * (float)k;
         improve_symmetric(b, s, (s.least - t) * one_over, &scale, &gain);
