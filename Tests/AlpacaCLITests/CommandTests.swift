@@ -116,7 +116,7 @@ import Testing
 
     @Test func exitStatus() throws {
         #expect(try run("--help").status == 0)
-        #expect(try run("--version").text == "1.0.0\n")
+        #expect(try run("--version").text == "1.1.0\n")
         #expect(try run("generate").status == 2)
         #expect(try run("no-such-command").status == 2)
         #expect(try run("generate", CommandTests.model, "a", "--template", "x").status == 2)

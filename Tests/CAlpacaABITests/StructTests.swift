@@ -95,7 +95,7 @@ import Testing
                     memory.storeBytes(of: 1, toByteOffset: at, as: UInt8.self)
                     let expected = Outcome(
                         ALPACA_UNSUPPORTED,
-                        "params: byte \(at) is set, this library (1.0.0) knows \(kind.size) bytes of the struct; use a newer one")
+                        "params: byte \(at) is set, this library (1.1.0) knows \(kind.size) bytes of the struct; use a newer one")
                     #expect(outcome(kind.use(memory)) == expected)
                     memory.storeBytes(of: 0, toByteOffset: at, as: UInt8.self)
                 }
@@ -106,7 +106,7 @@ import Testing
     /// Reserved fields are not garbage that a later version would stumble over.
     @Test func reservedFields() throws {
         func expected(_ name: String) -> Outcome {
-            Outcome(ALPACA_UNSUPPORTED, "\(name): found 7, expected 0; this library (1.0.0) gives it no meaning")
+            Outcome(ALPACA_UNSUPPORTED, "\(name): found 7, expected 0; this library (1.1.0) gives it no meaning")
         }
         var model: OpaquePointer?
         var params = alpaca_model_params()

@@ -173,8 +173,8 @@ static uint64_t write_text(void *session, struct recorder *r, int32_t max_new_to
 /* ---- What is called */
 
 static void test_getters(void *model) {
-    CHECK(strcmp(CALL("alpaca_version").p, "1.0.0") == 0, "%s", (char *)CALL("alpaca_version").p);
-    CHECK((int32_t)CALL("alpaca_abi_version").q == 1, "%d", (int)CALL("alpaca_abi_version").q);
+    CHECK(strcmp(CALL("alpaca_version").p, "1.1.0") == 0, "%s", (char *)CALL("alpaca_version").p);
+    CHECK((int32_t)CALL("alpaca_abi_version").q == 2, "%d", (int)CALL("alpaca_abi_version").q);
     CHECK(strcmp(CALL("alpaca_status_name", N(ALPACA_BUSY)).p, "ALPACA_BUSY") == 0, "name");
     CHECK(strstr(CALL("alpaca_build_info").p, "cpu_path") != NULL, "build info");
     char info[SIZE_alpaca_model_info] = {0};

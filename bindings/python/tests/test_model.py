@@ -26,7 +26,7 @@ def test_info(model: alpaca.Model) -> None:
     description = model.describe()
     assert description["template"] == "alpaca" and description["hyperparameters"]["n_ff"] == 768
     assert alpaca.inspect(model.path)["format"] == description["format"]
-    assert alpaca.build_info()["version"] == alpaca.__version__ == "1.0.0"
+    assert alpaca.build_info()["version"] == alpaca.__version__ == "1.1.0"
 
 
 def test_greedy_is_transformers(model: alpaca.Model, prompts: dict[str, Any]) -> None:
