@@ -44,6 +44,17 @@ import Testing
                 let typed = params.assumingMemoryBound(to: alpaca_generation_params.self)
                 return alpaca_session_generate(session, "a", 1, typed, { _, _ in 1 }, nil, nil)
             }),
+        Kind(
+            name: "alpaca_verify_params", size: MemoryLayout<alpaca_verify_params>.size,
+            initialize: { alpaca_verify_params_init($0?.assumingMemoryBound(to: alpaca_verify_params.self), $1) },
+            use: { params in
+                var json: OpaquePointer?
+                defer { alpaca_string_free(json) }
+                return Fixture.q8.withCString {
+                    var path: UnsafePointer<CChar>? = $0
+                    return alpaca_verify(&path, 1, params.assumingMemoryBound(to: alpaca_verify_params.self), &json)
+                }
+            }),
     ]
 
     /// 256 bytes of 0xAA, as a client's stack might be.
