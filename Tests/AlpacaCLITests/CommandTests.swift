@@ -228,7 +228,7 @@ import Testing
     /// Each subcommand has its C function and its Python name; `chat` and `bench` are made of those.
     @Test func everySubcommandIsInTheInterface() throws {
         let header = try String(contentsOf: CommandTests.repository.appendingPathComponent("include/alpaca.h"), encoding: .utf8)
-        let python = try ["model", "session", "tokenizer", "files", "convert"].map {
+        let python = try ["model", "session", "tokenizer", "files", "conversion"].map {
             try String(
                 contentsOf: CommandTests.repository.appendingPathComponent("bindings/python/src/alpaca/\($0).py"), encoding: .utf8)
         }.joined()

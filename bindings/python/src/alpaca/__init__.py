@@ -1,4 +1,4 @@
-"""Run Chinese LLaMA and Alpaca models on this machine.
+"""Make and run Chinese LLaMA and Alpaca models on this machine.
 
 >>> import alpaca
 >>> model = alpaca.Model("model.gguf")
@@ -22,6 +22,8 @@ from ._errors import (
     ModelNotFoundError,
     UnsupportedError,
 )
+from .conversion import convert
+from .files import verify
 from .model import Chat, Model, inspect
 from .session import GenerationResult, Perplexity, Session, Stream, Token
 from .tokenizer import Tokenizer
@@ -55,5 +57,7 @@ __all__ = [
     "Tokenizer",
     "UnsupportedError",
     "build_info",
+    "convert",
     "inspect",
+    "verify",
 ]
