@@ -35,7 +35,8 @@ let package = Package(
                 .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-std=gnu17"])
             ]
         ),
-        .target(name: "AlpacaEngine", dependencies: ["CAlpacaKernels"], swiftSettings: strict),
+        .target(name: "CAlpacaSystem"),
+        .target(name: "AlpacaEngine", dependencies: ["CAlpacaKernels", "CAlpacaSystem"], swiftSettings: strict),
         .systemLibrary(name: "CAlpaca", path: "include"),
         .target(name: "CAlpacaHost"),
         .target(name: "CAlpacaABI", dependencies: ["AlpacaEngine", "CAlpaca", "CAlpacaHost"], swiftSettings: strict),

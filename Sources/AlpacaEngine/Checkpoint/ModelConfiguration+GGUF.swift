@@ -100,19 +100,23 @@ extension ModelConfiguration {
         if factor == nil { factor = try metadata.floatIfPresent(GGUFKey.ropeScaleLinear(name), in: Limits.ropeScalingFactor) }
         switch type {
         case "none": return .none
-        case nil, "linear":
-            if type != nil, factor == nil {
-                throw AlpacaError(.missing, "metadata key \"\(GGUFKey.ropeScalingFactor(name))\" is missing (\(key) is \"linear\")")
-            }
+        case nil:
             guard let factor, factor != 1 else { return .none }
             return .linear(factor: factor)
-        case "yarn":
-            throw AlpacaError(
-                .unsupported,
-                "metadata key \"\(key)\": found \"yarn\", supported are \"none\" and \"linear\" (without YaRN's own angles a model "
-                    + "trained with them, such as the 64K ones, would write nonsense)")
+        case "linear"?, "yarn"?:
+            guard let factor else {
+                throw AlpacaError(
+                    .missing, "metadata key \"\(GGUFKey.ropeScalingFactor(name))\" is missing (\(key) is \((type ?? "").quoted()))")
+            }
+            guard factor != 1 else { return .none }
+            guard type == "yarn" else { return .linear(factor: factor) }
+            let original = try metadata.uintIfPresent(GGUFKey.ropeOriginalContextLength(name), in: Limits.contextLength)
+            // Without it llama.cpp takes the context itself.
+            let context = try metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength)
+            return .yarn(factor: factor, originalContextLength: original ?? context)
         case let type?:
-            throw AlpacaError(.unsupported, "metadata key \"\(key)\": found \(type.quoted()), supported are \"none\" and \"linear\"")
+            throw AlpacaError(
+                .unsupported, "metadata key \"\(key)\": found \(type.quoted()), supported are \"none\", \"linear\" and \"yarn\"")
         }
     }
 }

@@ -37,11 +37,14 @@ public struct ModelConfiguration: Sendable, Equatable {
         case none
         /// Positions are divided by the factor (position interpolation, arXiv:2306.15595).
         case linear(factor: Double)
+        /// Each frequency is stretched in a measure of its own, and the scores are scaled (YaRN, arXiv:2309.00071). Models with it are
+        /// described and converted, but not run.
+        case yarn(factor: Double, originalContextLength: Int)
 
         /// What positions are divided by.
         var linearFactor: Double {
             switch self {
-            case .none: 1
+            case .none, .yarn: 1
             case .linear(let factor): factor
             }
         }
@@ -83,7 +86,13 @@ public struct ModelConfiguration: Sendable, Equatable {
         try Self.check(normEpsilon, Limits.normEpsilon, "epsilon of the norms")
         try Self.check(ropeTheta, Limits.ropeTheta, "rope theta")
         try Self.check(ropeDimension, 2...headDimension, "rope dimension")
-        if case .linear(let factor) = ropeScaling { try Self.check(factor, Limits.ropeScalingFactor, "rope scaling factor") }
+        switch ropeScaling {
+        case .none: break
+        case .linear(let factor): try Self.check(factor, Limits.ropeScalingFactor, "rope scaling factor")
+        case .yarn(let factor, let original):
+            try Self.check(factor, Limits.ropeScalingFactor, "rope scaling factor")
+            try Self.check(original, Limits.contextLength, "original context length")
+        }
         guard headCount % keyValueHeadCount == 0 else {
             throw AlpacaError(.badFormat, "\(keyValueHeadCount) key/value heads do not divide \(headCount) heads")
         }
@@ -105,6 +114,15 @@ public struct ModelConfiguration: Sendable, Equatable {
         self.ropeScaling = ropeScaling
         self.hasRopeFactors = hasRopeFactors
         self.isOutputTied = isOutputTied
+    }
+
+    /// Throws where the model can be described and converted, but not run.
+    package func checkRunnable() throws(AlpacaError) {
+        guard case .yarn = ropeScaling else { return }
+        throw AlpacaError(
+            .unsupported,
+            "metadata key \"\(GGUFKey.ropeScalingType(architecture))\": found \"yarn\", supported are \"none\" and \"linear\" (without YaRN's "
+                + "own angles a model trained with them, such as the 64K ones, would write nonsense)")
     }
 
     static func check<T: Comparable>(_ value: T, _ range: ClosedRange<T>, _ what: String) throws(AlpacaError) {

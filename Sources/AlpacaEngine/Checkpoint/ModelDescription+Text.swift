@@ -24,7 +24,11 @@ extension ModelDescription: CustomStringConvertible {
             "\(model.headCount) of \(model.headDimension) components"
             + (model.keyValueHeadCount == model.headCount ? "" : ", \(model.keyValueHeadCount) for keys and values")
         var rope = "theta \(number(model.ropeTheta)), \(model.ropeDimension) components"
-        if case .linear(let factor) = model.ropeScaling { rope += ", positions divided by \(number(factor))" }
+        switch model.ropeScaling {
+        case .none: break
+        case .linear(let factor): rope += ", positions divided by \(number(factor))"
+        case .yarn(let factor, let original): rope += ", YaRN by \(number(factor)) from \(original) tokens on"
+        }
         if model.hasRopeFactors { rope += ", with factors" }
         return [
             ("vocabulary", "\(model.vocabularySize) tokens"),
@@ -124,7 +128,14 @@ extension ModelDescription {
         json.member("rms_norm_eps", model.normEpsilon)
         json.member("rope_theta", model.ropeTheta)
         json.member("rope_dim", model.ropeDimension)
-        if case .linear(let factor) = model.ropeScaling { json.member("rope_scaling_factor", factor) }
+        switch model.ropeScaling {
+        case .none: break
+        case .linear(let factor): json.member("rope_scaling_factor", factor)
+        case .yarn(let factor, let original):
+            json.member("rope_scaling_type", "yarn")
+            json.member("rope_scaling_factor", factor)
+            json.member("rope_original_ctx", original)
+        }
         json.member("rope_factors", model.hasRopeFactors)
         json.member("tied_output", model.isOutputTied)
         json.end()

@@ -48,32 +48,21 @@ public struct ModelDescription: Sendable {
     ///
     /// - Throws: ``AlpacaError`` when the file can't be read or is no model.
     public init(path: String) throws(AlpacaError) {
-        switch try CheckpointReader.open(path) {
-        case let gguf as GGUFReader: self.init(gguf)
-        case let legacy as LegacyGGMLReader: self.init(legacy)
-        default: throw AlpacaError(.unsupported, "\(path): files of this format can't be described yet")
+        self.init(try ModelSource(path: path))
+    }
+
+    package init(_ source: ModelSource) {
+        var configuration: ModelConfiguration?
+        var problem: String?
+        do throws(AlpacaError) {
+            configuration = try source.configuration()
+            try configuration?.checkRunnable()
+        } catch {
+            problem = error.message
         }
-    }
-
-    package init(_ legacy: LegacyGGMLReader) {
-        var configuration: ModelConfiguration?
-        var problem: String?
-        do throws(AlpacaError) { configuration = try ModelConfiguration(legacy) } catch { problem = error.message }
-        let path = legacy.files[0].path
-        // Bound: sizes of files that exist.
-        let bytes = legacy.files.reduce(0) { $0 &+ $1.size }
         self.init(
-            path: path, format: "\(legacy.container)", byteCount: bytes, metadata: legacy.metadata, tensors: legacy.tensors,
+            path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata, tensors: source.tensors,
             configuration: configuration, problem: problem)
-    }
-
-    package init(_ gguf: GGUFReader) {
-        var configuration: ModelConfiguration?
-        var problem: String?
-        do throws(AlpacaError) { configuration = try ModelConfiguration(gguf) } catch { problem = error.message }
-        self.init(
-            path: gguf.file.path, format: "GGUF version \(gguf.version)", byteCount: gguf.file.size, metadata: gguf.metadata,
-            tensors: gguf.tensors, configuration: configuration, problem: problem)
     }
 
     package init(

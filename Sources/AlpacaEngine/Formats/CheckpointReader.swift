@@ -8,7 +8,8 @@ package enum CheckpointReader {
         switch kind {
         case .gguf: return try GGUFReader(region.file)
         case .legacyGGML: return try LegacyGGMLReader(region.file)
-        case .safetensors, .torchZip, .torchPickle:
+        case .safetensors: return try SafetensorsReader(region)
+        case .torchZip, .torchPickle:
             throw AlpacaError(.unsupported, "\(region.name): this is \(kind), which this version can't read yet")
         case .sentencePiece:
             throw AlpacaError(.badFormat, "\(region.name): this is \(kind), not a model: the model's own file has to be named")

@@ -4,6 +4,7 @@ final class LlamaModel: Sendable {
     let weights: LlamaWeights
 
     init(_ configuration: ModelConfiguration, store: any WeightStore) throws(AlpacaError) {
+        try configuration.checkRunnable()
         self.configuration = configuration
         weights = try LlamaWeights(configuration, store: store)
     }

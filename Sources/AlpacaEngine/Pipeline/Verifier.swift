@@ -21,20 +21,17 @@ public enum Verifier {
             names += try FolderListing.isFolder(path) ? try FolderListing.files(below: path) : [path]
         }
         guard !names.isEmpty else { throw AlpacaError(.missing, "no files in \(paths.joined(separator: ", "))") }
-        let wanted = threadCount > 0 ? threadCount : ProcessorCount.usable()
-        let job = HashJob(names: names, total: total(of: names))
-        let pool = WorkerPool(threadCount: min(names.count, wanted))
-        withoutActuallyEscaping(progress ?? { _ in true }) { report in
-            let context = HashContext(job: job, report: report)
-            withExtendedLifetime(context) {
-                // Safety: the context outlives the call; items share only the job, which has its own lock.
-                unsafe pool.run(items: pool.threadCount, context: Unmanaged.passUnretained(context).toOpaque()) { pointer, _, thread in
-                    let context = unsafe Unmanaged<HashContext>.fromOpaque(pointer).takeUnretainedValue()
-                    if thread == 0 { context.hashAndReport() } else { context.job.hashFiles { true } }
-                }
-            }
+        let job = HashJob(names: names)
+        let total = total(of: names)
+        try ParallelJob.run(
+            items: names.count, threadCount: threadCount > 0 ? threadCount : ProcessorCount.usable(),
+            cancelled: AlpacaError(.cancelled, "verification was stopped")
+        ) {
+            progress?(Progress(stage: "hash", done: job.done.load(ordering: .relaxed), total: total)) ?? true
+        } body: { (item, worker) throws(AlpacaError) in
+            try job.hash(item, worker)
         }
-        return VerificationReport(files: try job.results())
+        return VerificationReport(files: job.files.withLock { $0.compactMap { $0 } })
     }
 
     /// Bytes of the files together; for progress only.
@@ -49,113 +46,21 @@ public enum Verifier {
 /// What the threads of one verification share.
 private final class HashJob: Sendable {
     let names: [String]
-    let total: UInt64
-    private let next = Atomic<Int>(0)
-    private let done = Atomic<UInt64>(0)
-    private let finished = Atomic<Int>(0)
-    private let stopped = Atomic<Bool>(false)
-    private let outcomes: Mutex<(files: [VerifiedFile?], failure: AlpacaError?)>
+    let done = Atomic<UInt64>(0)
+    let files: Mutex<[VerifiedFile?]>
 
-    init(names: [String], total: UInt64) {
+    init(names: [String]) {
         self.names = names
-        self.total = total
-        outcomes = Mutex(([VerifiedFile?](repeating: nil, count: names.count), nil))
+        files = Mutex([VerifiedFile?](repeating: nil, count: names.count))
     }
 
-    var isDone: Bool { finished.load(ordering: .acquiring) == names.count }
-    var progress: Progress { Progress(stage: "hash", done: done.load(ordering: .relaxed), total: total) }
-
-    func stop(_ error: AlpacaError) {
-        outcomes.withLock { if $0.failure == nil { $0.failure = error } }
-        stopped.store(true, ordering: .releasing)
-    }
-
-    /// Takes files until there are none. `each` is asked after every piece whether to go on.
-    func hashFiles(_ each: () -> Bool) {
-        while true {
-            let index = next.add(1, ordering: .relaxed).oldValue
-            guard index < names.count else { return }
-            if !stopped.load(ordering: .acquiring) {
-                do throws(AlpacaError) {
-                    if let file = try hash(names[index], each) { outcomes.withLock { $0.files[index] = file } }
-                } catch {
-                    stop(error)
-                }
-            }
-            finished.add(1, ordering: .releasing)
-        }
-    }
-
-    /// Pieces are small enough to stay in the processor's cache between reading and hashing.
-    private static let pieceSize = 1 << 18
-
-    /// nil when the job was stopped.
-    private func hash(_ path: String, _ each: () -> Bool) throws(AlpacaError) -> VerifiedFile? {
-        let file = try InputFile(path: path)
-        var sha = SHA256()
-        var piece = [UInt8](repeating: 0, count: HashJob.pieceSize)
-        var offset = 0
-        while true {
-            var failure: AlpacaError?
-            // Bound: read and update get the array's own buffer, and no more of it than was read.
-            let count = unsafe piece.withUnsafeMutableBytes { buffer in
-                do throws(AlpacaError) {
-                    let count = try unsafe file.read(at: offset, into: buffer)
-                    unsafe sha.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                    return count
-                } catch {
-                    failure = error
-                    return 0
-                }
-            }
-            if let failure { throw failure }
-            if count == 0 { break }
-            offset += count
+    func hash(_ item: Int, _ worker: ParallelJob.Worker) throws(AlpacaError) {
+        let file = try InputFile(path: names[item])
+        let digest = try SHA256.hexDigest(of: FileRegion(file)) { count in
             done.add(UInt64(count), ordering: .relaxed)
-            if !each() || stopped.load(ordering: .acquiring) { return nil }
+            return worker.goesOn()
         }
-        return VerifiedFile(path: path, size: offset, sha256: sha.hexDigest())
-    }
-
-    func results() throws(AlpacaError) -> [VerifiedFile] {
-        let (files, failure) = outcomes.withLock { $0 }
-        if let failure { throw failure }
-        return files.compactMap { $0 }
-    }
-}
-
-/// The job as the calling thread sees it.
-private final class HashContext {
-    let job: HashJob
-    private let report: ProgressHandler
-    private var pieces = 0
-    private var hasStopped = false
-
-    init(job: HashJob, report: @escaping ProgressHandler) {
-        self.job = job
-        self.report = report
-    }
-
-    /// The caller hashes like the workers, for a worker may come late or never; what is not done then is in the hands of one that runs.
-    func hashAndReport() {
-        job.hashFiles {
-            pieces += 1
-            return pieces % 64 != 0 || tell()
-        }
-        var rounds = 0
-        while !job.isDone {
-            usleep(2000)
-            rounds += 1
-            if rounds % 50 == 0 { _ = tell() }
-        }
-        _ = tell()
-    }
-
-    private func tell() -> Bool {
-        guard !hasStopped else { return false }
-        if report(job.progress) { return true }
-        hasStopped = true
-        job.stop(AlpacaError(.cancelled, "verification was stopped"))
-        return false
+        guard let digest else { return }
+        files.withLock { $0[item] = VerifiedFile(path: names[item], size: file.size, sha256: digest) }
     }
 }

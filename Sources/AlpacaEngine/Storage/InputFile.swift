@@ -97,6 +97,12 @@ package final class InputFile: Sendable {
         return unsafe fstat(descriptor, &status) == 0 && Int(status.st_size) == size
     }
 
+    /// Whether this is the file that `status` tells of.
+    func isSameFile(_ status: stat) -> Bool {
+        var own = stat()
+        return unsafe fstat(descriptor, &own) == 0 && own.st_dev == status.st_dev && own.st_ino == status.st_ino
+    }
+
     static func error(_ doing: String, path: String, _ reason: Int32) -> AlpacaError {
         let code: AlpacaError.Code =
             switch reason {

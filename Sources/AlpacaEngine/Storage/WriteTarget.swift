@@ -36,11 +36,8 @@ struct WriteTarget {
             guard !WriteTarget(path).name.isEmpty else { throw AlpacaError(.invalidArgument, "\(path): expected a file's name") }
             return nil
         }
-        for input in inputs {
-            var status = stat()
-            if unsafe fstat(input.descriptor, &status) == 0, status.st_dev == found.st_dev, status.st_ino == found.st_ino {
-                throw AlpacaError(.invalidArgument, "\(path): the output is one of the inputs, \(input.path.quoted())")
-            }
+        for input in inputs where input.isSameFile(found) {
+            throw AlpacaError(.invalidArgument, "\(path): the output is one of the inputs, \(input.path.quoted())")
         }
         switch found.st_mode & S_IFMT {
         case S_IFREG:
@@ -98,10 +95,20 @@ struct WriteTarget {
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, time(nil) - 60 > status.st_mtim.tv_sec,
+        guard unsafe fstat(descriptor, &status) == 0, time(nil) - 60 > status.st_mtim.tv_sec,
             flock(descriptor, LOCK_EX | LOCK_NB) == 0
         else { return }
-        unsafe _ = unlink(path)
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: unsafe _ = unlink(path)
+        case S_IFDIR: removeFolder(path)
+        default: break
+        }
+    }
+
+    /// Removes a folder of ours, which holds files only; one that holds folders stays.
+    static func removeFolder(_ path: String) {
+        for name in (try? FolderListing.names(in: path)) ?? [] { unsafe _ = unlink(path + "/" + name) }
+        unsafe _ = rmdir(path)
     }
 
     /// Makes the folder's list of names durable. Gives the error's number if the disk failed; file systems that can't are none.
@@ -116,8 +123,8 @@ struct WriteTarget {
 
 /// Writing without the signal that a file beyond the process's limit brings with it, whose default ends the process.
 enum HeldSignals {
-    /// `write(2)` with its `errno`. The mask of this thread is as before when it returns, and the signal that this call caused is gone.
-    static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> (Int, Int32) {
+    /// `pwrite(2)` with its `errno`. The mask of this thread is as before when it returns, and the signal that this call caused is gone.
+    static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int) -> (Int, Int32) {
         var held = sigset_t()
         var before = sigset_t()
         var pending = sigset_t()
@@ -126,11 +133,7 @@ enum HeldSignals {
         unsafe sigpending(&pending)
         let wasPending = unsafe sigismember(&pending, SIGXFSZ) == 1
         unsafe pthread_sigmask(SIG_BLOCK, &held, &before)
-        #if canImport(Glibc)
-            let written = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
-        #else
-            let written = unsafe Darwin.write(descriptor, bytes.baseAddress, bytes.count)
-        #endif
+        let written = unsafe pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(offset))
         let reason = errno
         #if canImport(Glibc)
             if written < 0, reason == EFBIG, !wasPending {

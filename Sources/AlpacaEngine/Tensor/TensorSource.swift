@@ -4,6 +4,8 @@
 /// is one row, and no tensor has to be in memory as a whole.
 package protocol TensorSource: Sendable {
     var tensors: [TensorInfo] { get }
+    /// What the files hold besides, in element types that no weight of a model has.
+    var others: [ForeignTensor] { get }
     /// The files that are read, each once.
     var inputs: [InputFile] { get }
     func index(of name: String) -> Int?
@@ -20,6 +22,8 @@ package protocol TensorSource: Sendable {
 }
 
 extension TensorSource {
+    package var others: [ForeignTensor] { [] }
+
     package func place(of index: Int) -> FileRegion? { nil }
 
     /// Calls `body` with all bytes of tensor `index`, read into memory of its own: a file cut short meanwhile gives an error, where a

@@ -16,6 +16,21 @@ INLINE float f32_from_f16(uint16_t half) {
 
 INLINE float f32_from_bf16(uint16_t half) { return __builtin_bit_cast(float, (uint32_t)half << 16); }
 
+INLINE v16f f32_from_bf16_vector(v16s halves) { return __builtin_bit_cast(v16f, __builtin_convertvector(halves, v16u) << 16); }
+
+/* To nearest even, overflow to infinity; NaN stays one. */
+INLINE uint16_t bf16_from_f32(float x) {
+    const uint32_t bits = __builtin_bit_cast(uint32_t, x);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 64u);
+    return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
+INLINE v16s bf16_from_f32_vector(v16f x) {
+    const v16u bits = __builtin_bit_cast(v16u, x);
+    const v16u rounded = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16, nan = bits >> 16 | 64u;
+    return __builtin_convertvector((bits & 0x7FFFFFFFu) > 0x7F800000u ? nan : rounded, v16s);
+}
+
 INLINE v16f f32_from_f16_vector(v16s halves) {
     const v16u bits = __builtin_convertvector(halves, v16u);
     const v16u magnitude = bits & 0x7FFFu, sign = (bits & 0x8000u) << 16;

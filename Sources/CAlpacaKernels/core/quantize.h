@@ -31,9 +31,7 @@ static int quantize_row(int32_t type, const float *x, size_t n, const float *imp
     switch (type) {
     case KERN_F32: __builtin_memcpy(out, x, n * sizeof(float)); return 1;
     case KERN_F16: f32_to_f16(x, n, out); return 1;
-    case KERN_BF16:
-        for (size_t i = 0; i < n; i++) ((uint16_t *)out)[i] = bf16_from_f32(x[i]);
-        return 1;
+    case KERN_BF16: f32_to_bf16(x, n, out); return 1;
     default: break;
     }
     if (!all_finite(x, n)) return 0;

@@ -106,11 +106,4 @@ INLINE void encode_q8_0(const float *x, kern_q8_0 *b) {
     *(v16c_unaligned *)(b->qs + 16) = __builtin_convertvector(round_away(clamp16(second * inverse, -127.0f, 127.0f)), v16c);
 }
 
-/* To nearest even; NaN stays one. */
-INLINE uint16_t bf16_from_f32(float x) {
-    const uint32_t bits = __builtin_bit_cast(uint32_t, x);
-    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 64u);
-    return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
-}
-
 #endif

@@ -13,7 +13,9 @@ INLINE void row_f16(const uint16_t *row, size_t n, float *out) {
 }
 
 INLINE void row_bf16(const uint16_t *row, size_t n, float *out) {
-    for (size_t i = 0; i < n; i++) out[i] = f32_from_bf16(row[i]);
+    const size_t whole = n - n % LANES;
+    for (size_t i = 0; i < whole; i += LANES) store16(out + i, f32_from_bf16_vector(*(const v16s_unaligned *)(row + i)));
+    for (size_t i = whole; i < n; i++) out[i] = f32_from_bf16(row[i]);
 }
 
 /* ---- Blocks of 32: weight j is the low nibble of byte j, weight j + 16 the high one; a fifth bit is bit j of qh. ---- */

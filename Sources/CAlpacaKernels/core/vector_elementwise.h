@@ -1,6 +1,7 @@
 /* Norm, sums, the feed-forward gate, rotary embedding: everything that walks a vector once. */
 #ifndef ALPACA_VECTOR_ELEMENTWISE_H
 #define ALPACA_VECTOR_ELEMENTWISE_H
+#include "float16.h"
 #include "vector_exp.h"
 
 static void rms_norm(const float *x, const float *weight, float eps, size_t n, float *out) {
@@ -58,6 +59,12 @@ static void f32_to_f16(const float *x, size_t n, uint16_t *out) {
         store_f16(lanes, load_part(x + whole, left));
         for (size_t i = 0; i < left; i++) out[whole + i] = lanes[i];
     }
+}
+
+static void f32_to_bf16(const float *x, size_t n, uint16_t *out) {
+    const size_t whole = n - n % LANES;
+    for (size_t i = 0; i < whole; i += LANES) *(v16s_unaligned *)(out + i) = bf16_from_f32_vector(load16(x + i));
+    for (size_t i = whole; i < n; i++) out[i] = bf16_from_f32(x[i]);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include "vector_cache.h"
 #include "vector_dequantize.h"
 #include "vector_elementwise.h"
+#include "vector_lora.h"
 #include "quantize.h"
 
 const kern_vector_table VECTOR_TABLE_NAME = {
@@ -15,5 +16,9 @@ const kern_vector_table VECTOR_TABLE_NAME = {
     .attention_scratch_bytes = attention_scratch_bytes,
     .dequantize_row = dequantize_row,
     .f32_to_f16 = f32_to_f16,
+    .f32_to_bf16 = f32_to_bf16,
+    .lora_packed_count = lora_packed_count,
+    .lora_pack = lora_pack,
+    .lora_merge = lora_merge,
     .quantize_row = quantize_row,
 };

@@ -104,6 +104,16 @@ static inline size_t kern_kv_block_bytes(int32_t kind, size_t head_dim) {
     return KERN_KEY_BLOCK * (kind == KERN_Q8_0 ? head_dim + head_dim / KERN_KV_SCALED * 2 : kind == KERN_F16 ? head_dim * 2 : head_dim * 4);
 }
 
+/* A low-rank update of rows of a matrix: scale * B A, with A (rank, columns) and B (rows, rank). `rounding` is the type that the update
+ * is rounded to before it is added: that of the adapter's numbers where PEFT has it so, KERN_F32 for not at all. */
+typedef struct kern_lora {
+    const float *a; /* the whole of A, written by lora_pack */
+    const float *b; /* the first row of B that this call is about; others are b_stride floats apart */
+    size_t b_stride, rank, columns;
+    float scale;
+    int32_t rounding; /* KERN_F32, KERN_F16 or KERN_BF16 */
+} kern_lora;
+
 /* Everything on vectors: written once with vector types, compiled for each CPU path. */
 typedef struct kern_vector_table {
     /* out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i], n elements. out may be x. */
@@ -126,6 +136,16 @@ typedef struct kern_vector_table {
     /* One row of any type to floats; exact. n is a multiple of the type's block. */
     void (*dequantize_row)(int32_t type, const void *row, size_t n, float *out);
     void (*f32_to_f16)(const float *x, size_t n, uint16_t *out);                   /* round to nearest even, overflow to inf */
+    void (*f32_to_bf16)(const float *x, size_t n, uint16_t *out);                  /* the same */
+    /* Floats that a packed A takes. */
+    size_t (*lora_packed_count)(size_t rank, size_t columns);
+    /* Writes row k of A where lora_merge wants it; any order, any thread. */
+    void (*lora_pack)(const float *row, size_t k, size_t rank, size_t columns, float *packed);
+    /* out = round(w + update) for n_rows rows, as numbers of out_type; w is of `type`, strides are in bytes (multiples of the type's
+     * size). Types: KERN_F32, KERN_F16, KERN_BF16. Each element of the update is ((0 + b0 a0) + b1 a1) + ..., fused, times scale. out may
+     * be w if the types and strides are the same. w NULL: out is the update itself. Fastest with 32 to 256 rows in a call. */
+    void (*lora_merge)(const kern_lora *lora, size_t n_rows, int32_t type, const void *w, size_t w_stride, int32_t out_type, void *out,
+                       size_t out_stride);
     /* n floats to blocks of any type (n is a multiple of its block). importance: NULL, or n weights >= 0 of the squared errors, which
      * the K types heed. Returns 0 where a number is infinite or NaN and the type has none; out is then unspecified. */
     int (*quantize_row)(int32_t type, const float *x, size_t n, const float *importance, void *out);

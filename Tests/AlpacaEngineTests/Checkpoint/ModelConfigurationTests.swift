@@ -135,6 +135,24 @@ import Testing
         #expect(try Self.open(metadata).ropeScaling == .none)
     }
 
+    @Test func yarnIsDescribedButNotRun() throws {
+        var metadata = Self.metadata()
+        metadata["llama.rope.scaling.type"] = .string("yarn")
+        metadata["llama.rope.scaling.factor"] = .float32(16)
+        let sameContext = try Self.open(metadata)
+        #expect(sameContext.ropeScaling == .yarn(factor: 16, originalContextLength: sameContext.contextLength))
+        metadata["llama.rope.scaling.original_context_length"] = .uint32(4096)
+        let model = try Self.open(metadata)
+        #expect(model.ropeScaling == .yarn(factor: 16, originalContextLength: 4096))
+        #expect(
+            alpacaError { try model.checkRunnable() }
+                == AlpacaError(
+                    .unsupported,
+                    "metadata key \"llama.rope.scaling.type\": found \"yarn\", supported are \"none\" and \"linear\" (without YaRN's own "
+                        + "angles a model trained with them, such as the 64K ones, would write nonsense)"))
+        #expect(alpacaError { try Self.open(Self.metadata()).checkRunnable() } == nil)
+    }
+
     /// (key, value or nil to take it away, code, message)
     static let wrong: [(String, GGUFValue?, AlpacaError.Code, String)] = [
         ("general.architecture", nil, .missing, "metadata key \"general.architecture\" is missing"),
@@ -212,13 +230,12 @@ import Testing
             "metadata key \"llama.rope.scaling.factor\" is missing (llama.rope.scaling.type is \"linear\")"
         ),
         (
-            "llama.rope.scaling.type", .string("yarn"), .unsupported,
-            "metadata key \"llama.rope.scaling.type\": found \"yarn\", supported are \"none\" and \"linear\" (without YaRN's own angles a "
-                + "model trained with them, such as the 64K ones, would write nonsense)"
+            "llama.rope.scaling.type", .string("yarn"), .missing,
+            "metadata key \"llama.rope.scaling.factor\" is missing (llama.rope.scaling.type is \"yarn\")"
         ),
         (
             "llama.rope.scaling.type", .string("foo"), .unsupported,
-            "metadata key \"llama.rope.scaling.type\": found \"foo\", supported are \"none\" and \"linear\""
+            "metadata key \"llama.rope.scaling.type\": found \"foo\", supported are \"none\", \"linear\" and \"yarn\""
         ),
         (
             "llama.rope.scaling.factor", .float32(0), .badFormat,

@@ -1,5 +1,6 @@
 // The corpus of broken and malicious files (fixtures/hostile of the shared folder) makes itself anew for each run; its manifest says what
-// each case may be answered with. Here: GGUF and legacy ggml files, and the files that are no models at all. The formats to come add their kinds.
+// each case may be answered with. Here: GGUF, legacy ggml and safetensors files, and the files that are no
+// models at all. The formats to come add their kinds.
 
 import AlpacaEngine
 import Foundation
@@ -63,6 +64,23 @@ import Testing
                 Self.judge(hostile, error)
             }
             #expect(count > 500)
+        }
+    }
+
+    @Test(
+        .enabled(
+            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
+    func safetensorsFilesAreJudgedAsTheManifestSays() throws {
+        try Self.withCorpus { folder, cases in
+            var count = 0
+            for hostile in cases where hostile.kind == "safetensors" {
+                count += 1
+                let path = folder + "/" + hostile.path
+                Self.judge(hostile, alpacaError { _ = try CheckpointReader.open(path) })
+                // Its own checks, without those of the first bytes.
+                Self.judge(hostile, alpacaError { _ = try SafetensorsReader(FileRegion(InputFile(path: path))) })
+            }
+            #expect(count > 130)
         }
     }
 

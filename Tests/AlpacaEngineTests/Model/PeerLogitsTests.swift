@@ -21,7 +21,7 @@ import Testing
         let reader = try GGUFReader(InputFile(path: "\(folder)/model.gguf"))
         let configuration = try ModelConfiguration(reader)
         #expect(configuration.isOutputTied && configuration.keyValueHeadCount < configuration.headCount)
-        let model = try LlamaModel(configuration, store: GGUFWeightStore(reader, ModelOptions()))
+        let model = try LlamaModel(configuration, store: SourceWeightStore(ModelSource(reader), ModelOptions()))
         let rotary = try RotaryEmbedding(
             theta: configuration.ropeTheta, dimension: configuration.ropeDimension, linearScale: 1, factors: model.weights.ropeFactors)
         let forward = try LlamaForward(model: model, rotary: rotary, batchSize: 64, threadCount: 2)

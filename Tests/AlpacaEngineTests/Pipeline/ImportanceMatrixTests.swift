@@ -10,10 +10,8 @@ import Testing
             try TensorInfo(name: name, type: .f32, shape: [1, sums.count]),
             try TensorInfo(name: "blk.0.ffn_up.weight.counts", type: .f32, shape: [1, 1]),
         ]
-        var writer = try GGUFWriter(path: path, metadata: GGUFMetadata(), tensors: tensors, overwrite: true)
-        try writer.append(tensors[0], sums.span.bytes)
-        try writer.append(tensors[1], [count].span.bytes)
-        try writer.finish()
+        let data = [sums, [count]].map { $0.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) } } }
+        try LayoutFile.write(try GGUFLayout.make(GGUFMetadata(), tensors), data, to: path)
         return try GGUFReader(InputFile(path: path))
     }
 

@@ -9,7 +9,7 @@ import Testing
     @Test func nothingShowsBeforeTheEnd() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/山 out.gguf"
-            var file = try AtomicFileWriter(path: path, size: 6, overwrite: false)
+            let file = try AtomicFileWriter(path: path, size: 6, overwrite: false)
             try file.write(Array("abc".utf8))
             let names = try Self.names(folder)
             #expect(names.count == 1 && names[0].hasPrefix(".山 out.gguf.") && names[0].hasSuffix(".alpaca-tmp"))
@@ -26,7 +26,7 @@ import Testing
             let path = folder + "/out"
             try "old".write(toFile: path, atomically: false, encoding: .utf8)
             do {
-                var file = try AtomicFileWriter(path: path, overwrite: true)
+                let file = try AtomicFileWriter(path: path, overwrite: true)
                 try file.write([1, 2, 3])
             }
             #expect(try Self.names(folder) == ["out"])
@@ -40,7 +40,7 @@ import Testing
             try "old".write(toFile: path, atomically: false, encoding: .utf8)
             try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
             let reader = try InputFile(path: path)
-            var file = try AtomicFileWriter(path: path, overwrite: true)
+            let file = try AtomicFileWriter(path: path, overwrite: true)
             try file.write(Array("new one".utf8))
             try file.finish()
             #expect(try Self.text(path) == "new one")
@@ -85,7 +85,7 @@ import Testing
     @Test func aFileThatAppearsMeanwhileIsNotReplaced() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/out"
-            var file = try AtomicFileWriter(path: path, overwrite: false)
+            let file = try AtomicFileWriter(path: path, overwrite: false)
             try file.write([1])
             try "other".write(toFile: path, atomically: false, encoding: .utf8)
             var error: AlpacaError?
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test func theNullDeviceStaysOne() throws {
-        var file = try AtomicFileWriter(path: "/dev/null", size: 3, overwrite: true)
+        let file = try AtomicFileWriter(path: "/dev/null", size: 3, overwrite: true)
         try file.write([1, 2, 3])
         try file.finish()
         let type = try FileManager.default.attributesOfItem(atPath: "/dev/null")[.type] as? FileAttributeType
@@ -155,7 +155,7 @@ import Testing
             // Not announced: the signal SIGXFSZ, which would end this process, has to be held.
             var error: AlpacaError?
             do throws(AlpacaError) {
-                var file = try AtomicFileWriter(path: path, overwrite: false)
+                let file = try AtomicFileWriter(path: path, overwrite: false)
                 try file.write([UInt8](repeating: 7, count: 64 << 20 + 1))
                 try file.finish()
             } catch let caught { error = caught }

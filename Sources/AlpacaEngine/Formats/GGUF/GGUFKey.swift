@@ -27,6 +27,10 @@ package enum GGUFKey {
     package static func ropeTheta(_ architecture: String) -> String { "\(architecture).rope.freq_base" }
     package static func ropeScalingType(_ architecture: String) -> String { "\(architecture).rope.scaling.type" }
     package static func ropeScalingFactor(_ architecture: String) -> String { "\(architecture).rope.scaling.factor" }
+    package static func ropeOriginalContextLength(_ architecture: String) -> String {
+        "\(architecture).rope.scaling.original_context_length"
+    }
+    package static func ropeFinetuned(_ architecture: String) -> String { "\(architecture).rope.scaling.finetuned" }
     /// The factor's name before `rope.scaling.*` came, in 2023.
     package static func ropeScaleLinear(_ architecture: String) -> String { "\(architecture).rope.scale_linear" }
 

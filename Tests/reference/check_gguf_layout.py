@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Checks with the Python package gguf (0.19.0) a file that our GGUFWriter wrote: every type of metadata, four tensors.
+"""Checks with the Python package gguf (0.19.0) a file that GGUFLayout laid out: every type of metadata, four tensors.
 
-    pip install gguf==0.19.0;  check_gguf_writer.py
+    pip install gguf==0.19.0;  check_gguf_layout.py
 
-Runs `swift test --filter GGUFWriterTests/aFileForTheReference` in the repository to get the file. Exit status 0 if all is right.
+Runs `swift test --filter GGUFLayoutTests/aFileForTheReference` in the repository to get the file. Exit status 0 if all is right.
 """
 import os
 import pathlib
@@ -22,7 +22,7 @@ def f32(x):
     return struct.unpack("<f", struct.pack("<f", x))[0]
 
 
-# What GGUFWriterTests.metadata() writes, in its order.
+# What GGUFLayoutTests.metadata() writes, in its order.
 VALUES = [
     ("UINT8", 200), ("INT8", -100), ("UINT16", 60000), ("INT16", -30000), ("UINT32", 4000000000), ("INT32", -2000000000),
     ("FLOAT32", f32(0.1)), ("BOOL", True), ("BOOL", False), ("STRING", "你好，\n🦙"), ("STRING", ""), ("UINT64", 2**64 - 1),
@@ -37,7 +37,7 @@ TENSORS = [("a.weight", "F32", [3], 12), ("b.weight", "Q4_0", [2, 64], 72), ("c.
 def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "x.gguf")
-        subprocess.run(["swift", "test", "--filter", "GGUFWriterTests/aFileForTheReference"], cwd=REPOSITORY, check=True,
+        subprocess.run(["swift", "test", "--filter", "GGUFLayoutTests/aFileForTheReference"], cwd=REPOSITORY, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, ALPACA_GGUF_OUT=path))
         reader = gguf.GGUFReader(path)
         fields = {k: f for k, f in reader.fields.items() if not k.startswith("GGUF.")}
@@ -55,7 +55,7 @@ def main():
             assert tensor.n_bytes == size and tensor.data_offset % 32 == 0
             data = np.frombuffer(tensor.data.tobytes(), np.uint8)
             assert (data == (np.arange(size) * 7 + len(shape)) % 256).all(), name
-    print("check_gguf_writer: %d values and %d tensors read as written" % (len(VALUES) + 1, len(TENSORS)))
+    print("check_gguf_layout: %d values and %d tensors read as written" % (len(VALUES) + 1, len(TENSORS)))
 
 
 if __name__ == "__main__":

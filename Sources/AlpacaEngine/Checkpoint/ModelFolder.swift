@@ -1,0 +1,117 @@
+// Models as folders: Hugging Face's (config.json beside safetensors or PyTorch files, perhaps in shards under an index) and Meta's (params.json
+// beside consolidated.NN.pth). Which one it is, the weights' files tell.
+
+/// A folder with a model's weights, opened.
+package struct ModelFolder: Sendable {
+    package let path: String
+    /// Whose names the tensors have: `.huggingFace` or `.meta`.
+    package let naming: TensorNaming
+    package let weights: any TensorSource
+    /// "Hugging Face folder (safetensors, 2 files)"
+    package let format: String
+    /// The names of the weights' files.
+    package let weightFiles: [String]
+    /// config.json or params.json; nil where it is missing.
+    package let configuration: JSONDocument?
+    package let tokenizer: SentencePieceModel?
+    /// tokenizer.model, where there is one.
+    package let tokenizerFile: FileRegion?
+
+    private static let metaPrefix = "consolidated."
+    private static let indexNames = ["model.safetensors.index.json", "pytorch_model.bin.index.json"]
+    private static let singleNames = ["model.safetensors", "pytorch_model.bin"]
+
+    package init(_ files: some FileCollection) throws(AlpacaError) {
+        path = files.path
+        let names = files.names
+        let shards = names.filter { $0.hasPrefix(ModelFolder.metaPrefix) && $0.hasSuffix(".pth") }
+        let index = ModelFolder.indexNames.first { names.contains($0) }
+        let single = ModelFolder.singleNames.first { names.contains($0) }
+        if index == nil, single == nil, !shards.isEmpty {
+            naming = .meta
+            weights = try MetaShards(try ModelFolder.openMeta(shards, files))
+            weightFiles = shards
+            configuration = try ModelFolder.json("params.json", files)
+        } else {
+            naming = .huggingFace
+            if let index, let region = try files.open(index) {
+                let table = try ShardIndex(region)
+                var opened: [ShardedSource.Shard] = []
+                for name in table.shards {
+                    // What is missing, the source says.
+                    guard let shard = try files.open(name) else { continue }
+                    let source = try CheckpointReader.open(shard)
+                    opened.append(ShardedSource.Shard(name: name, source: source, others: source.others))
+                }
+                weights = try ShardedSource(table, opened)
+                weightFiles = table.shards
+            } else if let single, let region = try files.open(single) {
+                weights = try CheckpointReader.open(region)
+                weightFiles = [single]
+            } else {
+                throw ModelFolder.noModel(files)
+            }
+            configuration = try ModelFolder.json("config.json", files)
+        }
+        let kind = weightFiles.first?.hasSuffix(".safetensors") == true ? "safetensors" : "PyTorch"
+        let count = weightFiles.count == 1 ? "1 file" : "\(weightFiles.count) files"
+        format = "\(naming == .meta ? "Meta" : "Hugging Face") folder (\(kind), \(count))"
+        tokenizerFile = try ModelFolder.findTokenizer(files)
+        tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
+    }
+
+    /// Whether a folder has what `init` looks for.
+    package static func isModel(_ files: some FileCollection) -> Bool {
+        files.names.contains { name in
+            indexNames.contains(name) || singleNames.contains(name) || name.hasPrefix(metaPrefix) && name.hasSuffix(".pth")
+        }
+    }
+
+    private static func openMeta(
+        _ names: [String], _ files: some FileCollection
+    ) throws(AlpacaError) -> [(name: String, source: any TensorSource)] {
+        var shards: [(name: String, source: any TensorSource)] = []
+        for i in names.indices {
+            let name = "\(metaPrefix)\(i < 10 ? "0" : "")\(i).pth"
+            guard let region = try files.open(name) else {
+                throw AlpacaError(
+                    .missing, "\(files.path): \(name) is missing, found \(names.joined(separator: ", ")) (is the download complete?)")
+            }
+            shards.append((region.name, try CheckpointReader.open(region)))
+        }
+        return shards
+    }
+
+    private static func json(_ name: String, _ files: some FileCollection) throws(AlpacaError) -> JSONDocument? {
+        guard let region = try files.open(name) else { return nil }
+        return try JSONDocument(region)
+    }
+
+    /// In the folder, or beside it, where Meta's download puts it.
+    private static func findTokenizer(_ files: some FileCollection) throws(AlpacaError) -> FileRegion? {
+        if let region = try files.open("tokenizer.model") { return region }
+        guard files is FolderFiles else { return nil }
+        guard let file = try? InputFile(path: FolderFiles.join(files.path, "../tokenizer.model")) else { return nil }
+        return FileRegion(file)
+    }
+
+    /// What the folder is instead.
+    private static func noModel(_ files: some FileCollection) -> AlpacaError {
+        let names = files.names
+        if names.contains("adapter_config.json") || names.contains(where: { $0.hasPrefix("adapter_model.") }) {
+            return AlpacaError(
+                .unsupported,
+                "\(files.path): this is a LoRA adapter, not a model: name the base that it belongs to, and this as its adapter "
+                    + "(`alpaca convert BASE --adapter ADAPTER`)")
+        }
+        let gguf = names.filter { $0.hasSuffix(".gguf") }
+        if !gguf.isEmpty {
+            return AlpacaError(.unsupported, "\(files.path): this is a folder with GGUF files: name one, such as \(gguf[0].quoted())")
+        }
+        let found = names.isEmpty ? "nothing" : names.prefix(6).map { $0.quoted() }.joined(separator: ", ") + (names.count > 6 ? ", ..." : "")
+        return AlpacaError(
+            .missing,
+            "\(files.path): found \(found), expected a model: model.safetensors or pytorch_model.bin (or shards with an index) and "
+                + "config.json, or consolidated.00.pth and params.json")
+    }
+}

@@ -1,0 +1,97 @@
+internal import CAlpacaSystem
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A file that is being written, by any number of threads, each at its own places.
+package final class OutputFile: Sendable {
+    /// What messages call it: the name that the file is to have, while it is still written under another.
+    package let path: String
+    let descriptor: Int32
+
+    /// Makes the file `name`, which must not exist.
+    init(creating name: String, as path: String) throws(AlpacaError) {
+        let raw = unsafe open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(0o666))
+        guard raw >= 0 else { throw InputFile.error("cannot write in folder \(WriteTarget(name).folder.quoted())", path: path, errno) }
+        self.path = path
+        descriptor = raw <= 2 ? fcntl(raw, F_DUPFD_CLOEXEC, 3) : raw
+        if raw <= 2 {
+            // 0, 1 and 2 belong to the host, also while they are closed.
+            let reason = errno
+            close(raw)
+            guard descriptor >= 0 else {
+                unsafe _ = unlink(name)
+                throw failed("cannot write", reason)
+            }
+        }
+        // Held while the file is being written: a file whose lock is free is a leftover.
+        _ = flock(descriptor, LOCK_EX | LOCK_NB)
+    }
+
+    /// Opens a device that takes everything.
+    init(device path: String) throws(AlpacaError) {
+        self.path = path
+        descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw InputFile.error("cannot write", path: path, errno) }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Writes all bytes at `offset`. The disk may begin with them at once, so that the end has less to wait for.
+    @unsafe package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(AlpacaError) {
+        var done = 0
+        while done < bytes.count {
+            // 64 MiB at a time: a signal that stops the process is not kept waiting for a whole tensor.
+            let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<min(bytes.count, done + 64 << 20)])
+            let (written, reason) = unsafe HeldSignals.write(descriptor, part, at: offset + done)
+            if written < 0, reason == EINTR { continue }
+            guard written > 0 else { throw failed("cannot write after \(offset + done) bytes", written < 0 ? reason : EIO) }
+            done += written
+        }
+        if bytes.count >= 1 << 16 { _ = system_begin_writing(descriptor, Int64(offset), Int64(bytes.count)) }
+    }
+
+    package func write(_ bytes: [UInt8], at offset: Int) throws(AlpacaError) {
+        var failure: AlpacaError?
+        unsafe bytes.withUnsafeBytes { buffer in
+            // Bound: the array's own bytes.
+            do throws(AlpacaError) { try unsafe write(buffer, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Takes the room for `size` bytes from the disk, before hours of work go into them.
+    package func reserve(_ size: Int) throws(AlpacaError) {
+        var limit = rlimit()
+        #if canImport(Glibc)
+            let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
+        #else
+            let resource = RLIMIT_FSIZE
+        #endif
+        if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(clamping: size) {
+            throw failed("cannot write \(size) bytes (this process may write files of up to \(limit.rlim_cur))", EFBIG)
+        }
+        var disk = statvfs()
+        // File systems that tell no size have 0 blocks; there a full disk shows when it is met.
+        if unsafe fstatvfs(descriptor, &disk) == 0, disk.f_blocks > 0 {
+            let (free, overflow) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+            guard overflow || free >= UInt64(clamping: size) else { throw failed("\(size) bytes are needed, \(free) are free", ENOSPC) }
+        }
+        // Zeros where nothing will be written, and the right length; what is not there (NFS, FUSE) is met while writing.
+        guard let length = off_t(exactly: size) else { throw failed("cannot write \(size) bytes", EFBIG) }
+        if size > 0, system_allocate(descriptor, Int64(length)) != 0, errno == ENOSPC || errno == EDQUOT || errno == EFBIG {
+            throw failed("\(size) bytes are needed", errno)
+        }
+        guard ftruncate(descriptor, length) == 0 || errno == EINVAL else { throw failed("cannot write \(size) bytes", errno) }
+    }
+
+    /// Waits until all bytes are on the disk. A failure is final: the kernel may have dropped the bytes, and a second call would not say so.
+    package func flush() throws(AlpacaError) {
+        guard fsync(descriptor) == 0 || errno == EINVAL else { throw failed("cannot write to the disk", errno) }
+    }
+
+    func failed(_ doing: String, _ reason: Int32) -> AlpacaError { InputFile.error(doing, path: path, reason) }
+}

@@ -1,0 +1,11 @@
+/* Linux calls that Swift's Glibc module does not show. Each returns 0, or -1 with errno; elsewhere they do nothing. */
+#ifndef ALPACA_SYSTEM_H
+#define ALPACA_SYSTEM_H
+#include <stdint.h>
+
+/* Takes the room for a file's first `size` bytes from the disk; the file grows to that. EOPNOTSUPP where the file system can't. */
+int system_allocate(int descriptor, int64_t size);
+/* Lets the system begin to write these bytes to the disk; does not wait. */
+int system_begin_writing(int descriptor, int64_t offset, int64_t count);
+
+#endif
