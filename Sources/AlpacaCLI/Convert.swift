@@ -49,7 +49,7 @@ struct Convert: ParsableCommand {
     @Option(name: .customLong("imatrix"), help: "An importance matrix of llama-imatrix (GGUF).", completion: .file())
     var importanceMatrix: String?
 
-    @Option(name: .customLong("merge-rounding"), help: "each: as PEFT; once: as the low-memory script. Default: each; once for pth, hf-bin.")
+    @Option(name: .customLong("merge-rounding"), help: "each: as PEFT; once: as the low-memory script. Default: each, for pth and hf-bin once.")
     var rounding: MergeRounding?
 
     @Option(help: "In what merged matrices are kept: base or f32.")

@@ -60,8 +60,8 @@ struct MeasurePerplexity: ParsableCommand {
         }
         guard !json else { return Console.print(try JSONReport.text(rows)) }
         if rows.count == 1, compare.isEmpty, let row = rows.first {
-            return Console.print(
-                "\(fixed(row.perplexity)) +/- \(fixed(row.standard_error))  \(row.quantization), \(ByteCount.text(row.size_bytes))  \(row.model)")
+            let measured = "\(fixed(row.perplexity)) +/- \(fixed(row.standard_error))"
+            return Console.print("\(measured)  \(row.quantization), \(ByteCount.text(row.size_bytes))  \(row.model)")
         }
         Console.print(table(rows))
     }

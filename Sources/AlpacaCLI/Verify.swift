@@ -16,7 +16,8 @@ struct Verify: ParsableCommand {
     )
 
     @Argument(help: "Files, folders, or names of downloaded models of the Hugging Face hub.", completion: .file()) var paths: [String]
-    @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Files hashed at the same time; 0: one on each core.") var threads = 0
+    @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Files hashed at the same time; 0: one on each core.")
+    var threads = 0
     @Option(help: "Progress on standard error: bar, json or none; by default a bar on a terminal.") var progress: ProgressMode?
     @Flag(help: "Print JSON.") var json = false
 

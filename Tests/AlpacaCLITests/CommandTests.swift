@@ -150,7 +150,8 @@ import Testing
             let json = try run("verify", CommandTests.model, "--json", "--progress", "json")
             let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
             #expect(json.status == 0 && report["ok"] as? Bool == true)
-            let step = try #require(try JSONSerialization.jsonObject(with: Data(json.error.split(separator: "\n")[0].utf8)) as? [String: Any])
+            let line = Data(json.error.split(separator: "\n")[0].utf8)
+            let step = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
             #expect(step["stage"] as? String == "hash" && step["total"] as? Int == step["done"] as? Int)
             #expect(try run("verify", CommandTests.model, "--progress", "bar").error.contains("hash [########################] 100% of "))
         }

@@ -75,7 +75,8 @@ import Testing
             outcome(alpaca_tokenizer_add_piece(borrowed, "x", 1, 0, 0, &out))
                 == Outcome(
                     ALPACA_UNSUPPORTED,
-                    "this tokenizer is a model's, which does not hold its tokenizer.model; only one that was opened can be extended"))
+                    "this tokenizer is a model's, which does not hold its tokenizer.model; "
+                        + "only one that was opened from such a file can be extended"))
         #expect(outcome(alpaca_tokenizer_add_piece(llama, nil, 1, 0, 0, &out)) == .invalid("piece: found NULL, expected text"))
         #expect(outcome(alpaca_tokenizer_save(borrowed, "/tmp/x", 0)).status == "ALPACA_UNSUPPORTED")
         #expect(outcome(alpaca_tokenizer_save(llama, nil, 0)) == .invalid("path: found NULL, expected text"))

@@ -20,7 +20,8 @@ public final class Model: Sendable {
 
     let llama: LlamaModel
 
-    /// Opens a model: a file, or the name on the Hugging Face hub of one that was downloaded ("owner/name"). Headers are read and checked; the weights are not touched.
+    /// Opens a model: a file, a folder, or the name on the Hugging Face hub of one that was downloaded ("owner/name"). Headers are read and
+    /// checked; the weights are not touched.
     ///
     /// - Throws: ``AlpacaError`` with the file's name, what was found and what was expected.
     public init(path: String, options: Options = Options()) throws(AlpacaError) {

@@ -28,7 +28,8 @@ package enum HubCache {
         throw AlpacaError(
             .notFound,
             "\(pathOrName): there is no such file or folder, and no model of that name in the Hugging Face cache\(place); "
-                + "`hf download \(pathOrName)` (or `huggingface-cli download`) fetches it, and so does Python with `pip install 'alpaca[hub]'`")
+                + "`hf download \(pathOrName)` (or `huggingface-cli download`) fetches it, "
+                + "and so does Python with `pip install 'alpaca[hub]'`")
     }
 
     /// "owner/name" as the hub allows it.

@@ -39,7 +39,8 @@ extension Tokenizer {
     private func file(_ done: String) throws(AlpacaError) -> SentencePieceModel {
         guard let sentencePiece else {
             throw AlpacaError(
-                .unsupported, "this tokenizer is a model's, which does not hold its tokenizer.model; only one that was opened can be \(done)")
+                .unsupported,
+                "this tokenizer is a model's, which does not hold its tokenizer.model; only one that was opened from such a file can be \(done)")
         }
         return sentencePiece
     }
