@@ -49,7 +49,9 @@ struct Convert: ParsableCommand {
     @Option(name: .customLong("imatrix"), help: "An importance matrix of llama-imatrix (GGUF).", completion: .file())
     var importanceMatrix: String?
 
-    @Option(name: .customLong("merge-rounding"), help: "each: as PEFT; once: as the low-memory script. Default: each, for pth and hf-bin once.")
+    @Option(
+        name: .customLong("merge-rounding"),
+        help: "each: as PEFT; once: as the project's low-memory script. By default each, and once for pth and hf-bin.")
     var rounding: MergeRounding?
 
     @Option(help: "In what merged matrices are kept: base or f32.")

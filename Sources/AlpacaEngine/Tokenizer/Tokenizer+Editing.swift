@@ -40,7 +40,8 @@ extension Tokenizer {
         guard let sentencePiece else {
             throw AlpacaError(
                 .unsupported,
-                "this tokenizer is a model's, which does not hold its tokenizer.model; only one that was opened from such a file can be \(done)")
+                "this tokenizer is a model's, which does not hold its tokenizer.model; "
+                    + "only one that was opened from such a file can be \(done)")
         }
         return sentencePiece
     }

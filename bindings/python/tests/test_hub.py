@@ -42,7 +42,10 @@ class Hub(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         Hub.asked.append(f"{self.command} {self.path}")
         _, *parts = self.path.split("?")[0].split("/")
-        if parts[:2] == ["api", "models"] and "/".join(parts[2:4]) == NAME:
+        if parts[:2] == ["api", "models"] and "/".join(parts[2:4]) == NAME and parts[4:5] == ["tree"]:
+            tree = [{"type": "file", "path": n, "size": len(b), "oid": hashlib.sha1(b).hexdigest()} for n, b in FILES.items()]
+            self._answer(json.dumps(tree).encode(), {"Content-Type": "application/json"})
+        elif parts[:2] == ["api", "models"] and "/".join(parts[2:4]) == NAME:
             info = {"_id": "1", "id": NAME, "sha": REVISION, "private": False, "tags": [], "siblings": [{"rfilename": n} for n in FILES]}
             self._answer(json.dumps(info).encode(), {"Content-Type": "application/json"})
         elif "/".join(parts[:2]) == NAME and parts[2:4] == ["resolve", REVISION] and parts[4] in FILES:
