@@ -21,6 +21,7 @@ from ._errors import (
     ModelMemoryError,
     ModelNotFoundError,
     UnsupportedError,
+    VerificationError,
 )
 from .conversion import convert
 from .files import verify
@@ -56,6 +57,7 @@ __all__ = [
     "Token",
     "Tokenizer",
     "UnsupportedError",
+    "VerificationError",
     "build_info",
     "convert",
     "inspect",
