@@ -90,7 +90,9 @@ import Testing
             #expect(alpacaError { _ = try CheckpointReader.open(path) } == AlpacaError(.badFormat, message))
         }
         try Fixtures.withFile([0x80, 2, 0x8a, 10]) { path in
-            let message = "\(path): this is a PyTorch file (pickle, before version 1.6), which this version can't read yet"
+            let message =
+                "\(path): this is a pickle, but not one that `torch.save` writes: load it in PyTorch and save the tensors by "
+                + "`torch.save` again"
             #expect(alpacaError { _ = try CheckpointReader.open(path) } == AlpacaError(.unsupported, message))
         }
         try Fixtures.withFolder { path in
