@@ -13,10 +13,10 @@ import Testing
         (.torchZip, [0x50, 0x4b, 3, 4, 0]), (.torchPickle, [0x80, 2, 0x8a, 10]),
         (.safetensors, [0x30, 0, 0, 0, 0, 0, 0, 0] + Array("{\"a\":{".utf8)),
         (.safetensors, [0, 0, 0, 0, 0, 1, 0, 0] + Array("{".utf8)),
-        (.safetensors, [0x80, 2, 0, 0, 0, 0, 0, 0] + Array("{\"a\":{".utf8)),
         (.sentencePiece, [0x0a, 0x0e, 0x0a, 5] + Array("<unk>".utf8) + [0x15, 0, 0, 0, 0, 0x18, 2]),
         (.sentencePiece, [0x0a, 7, 0x0a, 5] + Array("<unk>".utf8) + [0x0a, 3]),
         (.json, Array("{}".utf8)), (.json, [0xef, 0xbb, 0xbf] + Array(" \n[1]".utf8)), (.json, Array("{\"abcde\"{".utf8)),
+        (.safetensors, [0x80, 2, 0, 0, 0, 0, 0, 0] + Array("{\"a\":{".utf8)),
     ]
 
     @Test(arguments: known.indices)
