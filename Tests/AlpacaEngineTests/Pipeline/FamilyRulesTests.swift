@@ -47,7 +47,7 @@ import Testing
         (32000, [Given("chinese-llama-lora-7b", 49953, pieces: 49953)]),
         (32000, [Given("chinese-alpaca-lora-7b", 49954, pieces: 49954)]),
         (32000, [Given("chinese-llama-plus-lora-7b", 49953, pieces: 49953), Given("chinese-alpaca-plus-lora-7b", 49954, pieces: 49954)]),
-        (32000, [Given("x", 49953, pieces: 49953), Given("chinese-alpaca-pro-lora-7b", 49954, pieces: 49954)]),
+        (32000, [Given("llama/x", 49953, pieces: 49953), Given("chinese-alpaca-pro-lora-7b", 49954, pieces: 49954)]),
         (49953, [Given("chinese-alpaca-plus-lora-7b", 49954, pieces: 49954)]),
         (32000, [Given("alpaca-lora-7b")]), (32000, [Given("chinese-alpaca-2-lora-7b", 55296, pieces: 55296)]),
         (300, [Given("mini-chinese-llama-lora", 400, pieces: 400), Given("mini-chinese-alpaca-lora", 401, pieces: 401)]),
