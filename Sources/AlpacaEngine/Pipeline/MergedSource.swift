@@ -109,15 +109,26 @@ final class MergedSource: TensorSource {
         for (number, update) in part.updates.enumerated() {
             try scratch.scope { () throws(AlpacaError) in
                 let left = try unsafe readLeft(update, ready.left[number], rows: rows, rounding: factorType(index), scratch: scratch)
+                // PEFT rounds the update of embeddings in any case.
+                let delta = rounding == .each || update.left.isTransposed ? type : .f32
                 // Bounds: `left` has a row of `rank` floats for each of `rows`, the target as many rows of `columns` numbers.
-                unsafe ready.right[number].merge(
-                    rowCount: rows.count, b: left, scale: update.scale, rounding: rounding == .each ? type : .f32, weights: base, of: type,
-                    into: base, as: type)
-                if let magnitude = ready.magnitude[number] {
-                    try unsafe RowLengths.set(
-                        rows: rows, columns: tensors[index].columns, type: type, lengths: magnitude, headDimension: update.headDimension,
-                        in: base, scratch: scratch)
+                guard let magnitude = ready.magnitude[number] else {
+                    unsafe ready.right[number].merge(
+                        rowCount: rows.count, b: left, scale: update.scale, rounding: delta, weights: base, of: type, into: base, as: type)
+                    return
                 }
+                // Rows get their lengths before they are rounded for the last time.
+                let columns = tensors[index].columns
+                let sumType = rounding == .each ? type : .f32
+                let sum = try unsafe scratch.take(rows.count * columns * sumType.byteCount, for: "tensor \(part.info.name.quoted())")
+                guard let sums = sum.baseAddress else { return }
+                unsafe ready.right[number].merge(
+                    rowCount: rows.count, b: left, scale: update.scale, rounding: delta, weights: base, of: type, into: sums, as: sumType)
+                try unsafe RowLengths.set(
+                    rows: rows, columns: columns, type: sumType, lengths: magnitude, headDimension: update.headDimension, in: sums,
+                    scratch: scratch)
+                let encoder = try RowEncoder(from: sumType.tensorType, to: type.tensorType, columns: columns)
+                _ = try unsafe encoder.encode(rows: rows.count, from: sums, to: base, scratch: scratch)
             }
         }
     }

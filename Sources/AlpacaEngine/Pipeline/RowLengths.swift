@@ -12,7 +12,7 @@ enum RowLengths {
         rows: Range<Int>, columns: Int, type: FloatType, lengths: [Float], headDimension: Int?, in base: UnsafeMutableRawPointer,
         scratch: ScratchArena
     ) throws(AlpacaError) {
-        let source: TensorType = type == .f32 ? .f32 : type == .f16 ? .f16 : .bf16
+        let source = type.tensorType
         let decoder = try RowEncoder(from: source, to: .f32, columns: columns)
         let encoder = try RowEncoder(from: .f32, to: source, columns: columns)
         try scratch.scope { () throws(AlpacaError) in
