@@ -73,16 +73,14 @@ package struct MetaFolderLayout: Sendable {
             throw AlpacaError(.unsupported, "tensor \(tensor.name.quoted()) has no place in a Meta folder")
         }
         var (rows, columns) = (0..<tensor.rows, 0..<tensor.columns)
-        switch role {
-        case .tokenEmbedding, .attentionOutput, .down:
-            columns = try part(number, of: count, of: columns, "columns", tensor)
-        case .query, .key, .value, .gate, .up:
-            rows = try part(number, of: count, of: rows, "rows", tensor)
-        case .output:
+        switch MetaShards.cut(tensor.name) {
+        case .columns: columns = try part(number, of: count, of: columns, "columns", tensor)
+        case .rows where role == .output:
             // The last file takes what is left: 49953 rows in two files are 24976 and 24977.
             let each = rows.count / count
             rows = number * each..<(number == count - 1 ? rows.count : (number + 1) * each)
-        case .outputNorm, .attentionNorm, .feedForwardNorm, .ropeFactors: break
+        case .rows: rows = try part(number, of: count, of: rows, "rows", tensor)
+        case .repeated: break
         }
         let shape = tensor.shape.count > 1 ? [rows.count, columns.count] : [columns.count]
         return Piece(info: try TensorInfo(name: tensor.name, type: tensor.type, shape: shape), role: role, rows: rows, columns: columns)

@@ -125,6 +125,15 @@ public struct ModelConfiguration: Sendable, Equatable {
                 + "own angles a model trained with them, such as the 64K ones, would write nonsense)")
     }
 
+    /// The same model with another vocabulary, or with an output matrix of its own.
+    package func resized(vocabularySize: Int, isOutputTied: Bool? = nil) throws(AlpacaError) -> ModelConfiguration {
+        try ModelConfiguration(
+            architecture: architecture, vocabularySize: vocabularySize, contextLength: contextLength, embeddingLength: embeddingLength,
+            layerCount: layerCount, headCount: headCount, keyValueHeadCount: keyValueHeadCount, headDimension: headDimension,
+            feedForwardLength: feedForwardLength, normEpsilon: Double(normEpsilon), ropeTheta: ropeTheta, ropeDimension: ropeDimension,
+            ropeScaling: ropeScaling, hasRopeFactors: hasRopeFactors, isOutputTied: isOutputTied ?? self.isOutputTied)
+    }
+
     static func check<T: Comparable>(_ value: T, _ range: ClosedRange<T>, _ what: String) throws(AlpacaError) {
         guard range.contains(value) else {
             throw AlpacaError(.badFormat, "\(what): found \(value), expected \(range.lowerBound) to \(range.upperBound)")

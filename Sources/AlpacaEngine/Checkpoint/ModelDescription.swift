@@ -57,6 +57,7 @@ public struct ModelDescription: Sendable {
         do throws(AlpacaError) {
             configuration = try source.configuration()
             try configuration?.checkRunnable()
+            problem = source.tokenizerProblem?.message
         } catch {
             problem = error.message
         }
@@ -104,7 +105,7 @@ public struct ModelDescription: Sendable {
         }
     }
 
-    private static func summarize(_ tensors: [TensorInfo]) -> [TypeSummary] {
+    static func summarize(_ tensors: [TensorInfo]) -> [TypeSummary] {
         TensorType.allCases.compactMap { type in
             let ofType = tensors.filter { $0.type == type }
             guard !ofType.isEmpty else { return nil }

@@ -11,6 +11,12 @@ package struct ModelFolder: Sendable {
     package let format: String
     /// The names of the weights' files.
     package let weightFiles: [String]
+    /// For each of them the names of its tensors, in the file's order.
+    package let tensorNames: [(file: String, names: [String])]
+    /// The index of files in shards; nil where there is one file, or none is needed.
+    package let index: JSONDocument?
+    /// generation_config.json; nil where it is missing.
+    package let generationConfiguration: JSONDocument?
     /// config.json or params.json; nil where it is missing.
     package let configuration: JSONDocument?
     package let tokenizer: SentencePieceModel?
@@ -27,37 +33,54 @@ package struct ModelFolder: Sendable {
         let shards = names.filter { $0.hasPrefix(ModelFolder.metaPrefix) && $0.hasSuffix(".pth") }
         let index = ModelFolder.indexNames.first { names.contains($0) }
         let single = ModelFolder.singleNames.first { names.contains($0) }
+        var opened: [(name: String, source: any TensorSource)] = []
         if index == nil, single == nil, !shards.isEmpty {
             naming = .meta
-            weights = try MetaShards(try ModelFolder.openMeta(shards, files))
-            weightFiles = shards
+            opened = try ModelFolder.openMeta(shards, files)
+            weights = try MetaShards(opened)
             configuration = try ModelFolder.json("params.json", files)
+            self.index = nil
         } else {
             naming = .huggingFace
             if let index, let region = try files.open(index) {
-                let table = try ShardIndex(region)
-                var opened: [ShardedSource.Shard] = []
+                let document = try JSONDocument(region)
+                let table = try ShardIndex(document, name: region.name)
                 for name in table.shards {
                     // What is missing, the source says.
                     guard let shard = try files.open(name) else { continue }
-                    let source = try CheckpointReader.open(shard)
-                    opened.append(ShardedSource.Shard(name: name, source: source, others: source.others))
+                    opened.append((name, try CheckpointReader.open(shard)))
                 }
-                weights = try ShardedSource(table, opened)
-                weightFiles = table.shards
+                weights = try ShardedSource(
+                    table, opened.map { ShardedSource.Shard(name: $0.name, source: $0.source, others: $0.source.others) })
+                self.index = document
             } else if let single, let region = try files.open(single) {
                 weights = try CheckpointReader.open(region)
-                weightFiles = [single]
+                opened = [(single, weights)]
+                self.index = nil
             } else {
                 throw ModelFolder.noModel(files)
             }
             configuration = try ModelFolder.json("config.json", files)
         }
+        generationConfiguration = try ModelFolder.json("generation_config.json", files)
+        weightFiles = naming == .meta ? shards : opened.map(\.name)
+        tensorNames = opened.map { ($0.name, $0.source.tensors.map(\.name)) }
         let kind = weightFiles.first?.hasSuffix(".safetensors") == true ? "safetensors" : "PyTorch"
         let count = weightFiles.count == 1 ? "1 file" : "\(weightFiles.count) files"
         format = "\(naming == .meta ? "Meta" : "Hugging Face") folder (\(kind), \(count))"
         tokenizerFile = try ModelFolder.findTokenizer(files)
         tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
+    }
+
+    /// The sizes, from config.json or params.json and the tensors' shapes; with what is unusual.
+    package func modelConfiguration() throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
+        guard let configuration else {
+            let name = naming == .meta ? "params.json" : "config.json"
+            throw AlpacaError(.missing, "\(path): \(name) is missing, which tells the model's sizes")
+        }
+        func shape(_ name: String) -> [Int]? { weights.index(of: name).map { weights.tensors[$0].shape } }
+        return naming == .meta
+            ? try ModelConfiguration.meta(configuration, shape: shape) : try ModelConfiguration.huggingFace(configuration, shape: shape)
     }
 
     /// Whether a folder has what `init` looks for.

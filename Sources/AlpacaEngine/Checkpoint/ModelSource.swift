@@ -16,6 +16,8 @@ package final class ModelSource: TensorSource {
     /// The tokenizer, as a `tokenizer.model`; nil for GGUF and older files, whose metadata have it, and where there is none.
     package let tokenizerFile: FileRegion?
     package let tokenizer: SentencePieceModel?
+    /// Why a folder has no tokenizer that can be used; nil when it has, and for other files.
+    package let tokenizerProblem: AlpacaError?
     /// The folder, when it is one.
     package let folder: ModelFolder?
     /// What is unusual, in sentences.
@@ -78,15 +80,30 @@ package final class ModelSource: TensorSource {
     }
 
     package convenience init(_ folder: ModelFolder) throws(AlpacaError) {
-        var warnings: [String] = []
-        let configured = Result { () throws(AlpacaError) in try ModelConfiguration(folder, warnings: &warnings) }
+        let configured = Result { () throws(AlpacaError) in try folder.modelConfiguration() }
         var metadata = GGUFMetadata()
-        if case .success(let configuration) = configured {
-            metadata = try GGUFMetadata(configuration, tokenizer: folder.tokenizer, name: ModelSource.name(of: folder.path))
+        var problem: AlpacaError?
+        if case .success(let found) = configured {
+            let types = folder.weights.tensors.filter { $0.shape.count > 1 }.map(\.type)
+            func make(_ tokenizer: SentencePieceModel?) throws(AlpacaError) -> GGUFMetadata {
+                try GGUFMetadata(
+                    found.configuration, tokenizer: tokenizer, name: ModelSource.name(of: folder.path),
+                    fileType: types.first == .f32 ? .f32 : types.first == .bf16 ? .bf16 : .f16)
+            }
+            do throws(AlpacaError) {
+                metadata = try make(folder.tokenizer)
+                if folder.tokenizer == nil {
+                    problem = AlpacaError(.missing, "tokenizer.model is missing in the folder; without it no text can be read or written")
+                }
+            } catch {
+                problem = error
+                metadata = try make(nil)
+            }
         }
         self.init(
             path: folder.path, format: folder.format, weights: folder.weights, naming: folder.naming, metadata: metadata,
-            configured: configured, folder: folder, warnings: warnings)
+            configured: configured.map(\.configuration), folder: folder, tokenizerProblem: problem,
+            warnings: (try? configured.get().warnings) ?? [])
     }
 
     /// The last part of a path that says something.
@@ -96,7 +113,8 @@ package final class ModelSource: TensorSource {
 
     private init(
         path: String, format: String, weights: any TensorSource, naming: TensorNaming, metadata: GGUFMetadata,
-        configured: Result<ModelConfiguration, AlpacaError>, folder: ModelFolder? = nil, warnings: [String] = []
+        configured: Result<ModelConfiguration, AlpacaError>, folder: ModelFolder? = nil, tokenizerProblem: AlpacaError? = nil,
+        warnings: [String] = []
     ) {
         self.path = path
         self.format = format
@@ -105,6 +123,7 @@ package final class ModelSource: TensorSource {
         self.configured = configured
         self.folder = folder
         self.warnings = warnings
+        self.tokenizerProblem = tokenizerProblem
         tokenizer = folder?.tokenizer
         tokenizerFile = folder?.tokenizerFile
         byteCount = weights.inputs.reduce(0) { $0 &+ $1.size }

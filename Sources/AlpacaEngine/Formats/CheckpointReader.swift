@@ -9,8 +9,7 @@ package enum CheckpointReader {
         case .gguf: return try GGUFReader(region.file)
         case .legacyGGML: return try LegacyGGMLReader(region.file)
         case .safetensors: return try SafetensorsReader(region)
-        case .torchZip, .torchPickle:
-            throw AlpacaError(.unsupported, "\(region.name): this is \(kind), which this version can't read yet")
+        case .torchZip, .torchPickle: return try TorchCheckpoint(region)
         case .sentencePiece:
             throw AlpacaError(.badFormat, "\(region.name): this is \(kind), not a model: the model's own file has to be named")
         case .json:

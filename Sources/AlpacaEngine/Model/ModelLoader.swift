@@ -26,9 +26,7 @@ enum ModelLoader {
     }
 
     private static func tokenizer(_ source: ModelSource, _ configuration: ModelConfiguration) throws(AlpacaError) -> Tokenizer {
-        guard source.folder == nil || source.tokenizer != nil else {
-            throw AlpacaError(.missing, "tokenizer.model is missing in the folder; without it no text can be read or written")
-        }
+        if let problem = source.tokenizerProblem { throw problem }
         let tokenizer = try Tokenizer(source.metadata)
         guard tokenizer.count == configuration.vocabularySize else {
             throw AlpacaError(

@@ -1,17 +1,75 @@
+import Synchronization
+
 /// One pass from a base model, perhaps with adapters, to a file or folder in another format and type.
 public enum Converter {
     /// What ``convert(_:progress:)`` would do; writes nothing, and reads headers only.
     ///
-    /// - Throws: ``AlpacaError`` for everything that can be known before: missing files, adapters that don't fit, no room on the disk.
-    public static func plan(_ options: ConversionOptions) throws(AlpacaError) -> ConversionPlan {
-        throw AlpacaError(.unsupported, "\(options.base): conversion is in the making")
-    }
+    /// - Throws: ``AlpacaError`` for everything that can be known before: missing files, adapters that don't fit, rules of the family.
+    public static func plan(_ options: ConversionOptions) throws(AlpacaError) -> ConversionPlan { try ConversionJob(options).plan }
 
     /// Merges, converts and quantizes. The output appears whole or not at all.
     ///
     /// - Parameter progress: stages "verify", "convert", "flush", "hash"; bytes of the input done and in all; on this thread, some ten
     ///   times a second. false stops with ``AlpacaError/Code/cancelled``; what stood at the output's place is then as it was.
     public static func convert(_ options: ConversionOptions, progress: ProgressHandler? = nil) throws(AlpacaError) -> ConversionReport {
-        throw AlpacaError(.unsupported, "\(options.base): conversion is in the making")
+        let start = Clock.now()
+        let memory = PeakMemory()
+        let report: ProgressHandler = { state in
+            memory.sample()
+            return progress?(state) ?? true
+        }
+        // Before anything is hashed: what is wrong is found at once.
+        var job = try ConversionJob(options)
+        var warnings: [String] = []
+        let hashed = try verify(job, options, &warnings, report)
+        if !hashed.isEmpty { job = try ConversionJob(options, hashes: hashed) }
+        try job.run(progress: report)
+        var files: [(path: String, sha256: String, published: String?)] = []
+        if options.hashesOutput, options.output != "/dev/null" {
+            let paths = job.output.files.map { $0.name.isEmpty ? options.output : FolderFiles.join(options.output, $0.name) }
+            files = try Verifier.verify(paths: paths, threadCount: options.threadCount, progress: report).files.map {
+                ($0.path, $0.sha256, $0.identity)
+            }
+        }
+        memory.sample()
+        return ConversionReport(
+            plan: job.plan, byteCount: job.plan.byteCount, mergedTensorCount: job.plan.mergedTensorCount,
+            seconds: Double(Clock.now() - start) / 1e9, peakMemoryByteCount: memory.peak, warnings: job.plan.warnings + warnings,
+            files: files)
+    }
+
+    /// Hashes the adapters, and the base when asked to. A file that has the name of a published one and another hash is refused.
+    ///
+    /// - Returns: SHA-256 by path.
+    private static func verify(
+        _ job: ConversionJob, _ options: ConversionOptions, _ warnings: inout [String], _ progress: @escaping ProgressHandler
+    ) throws(AlpacaError) -> [String: String] {
+        let inputs = try ConversionInputs(options)
+        var paths = inputs.adapters.flatMap { $0.adapter.inputs.map(\.path) }
+        if options.verifiesBase { paths += inputs.base.inputs.map(\.path) }
+        guard !paths.isEmpty else { return [:] }
+        let report = try Verifier.verify(paths: paths, threadCount: options.threadCount) { state in
+            var state = state
+            state.stage = "verify"
+            return progress(state)
+        }
+        for file in report.files where file.status == .differs {
+            guard !options.checksFamily else { throw AlpacaError(.verificationFailed, file.verdict) }
+            warnings.append(file.verdict)
+        }
+        return Dictionary(report.files.map { ($0.path, $0.sha256) }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
+/// The most private memory that the process was seen with.
+private final class PeakMemory {
+    private(set) var peak: Int?
+
+    func sample() {
+        guard let line = SystemFile.line(of: "/proc/self/status", startingWith: "RssAnon:"),
+            let kilobytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).first.flatMap({ Int($0) })
+        else { return }
+        let (bytes, overflow) = kilobytes.multipliedReportingOverflow(by: 1024)
+        if !overflow { peak = max(peak ?? 0, bytes) }
     }
 }

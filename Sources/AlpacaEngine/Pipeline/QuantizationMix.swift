@@ -36,19 +36,24 @@ package struct QuantizationMix: Sendable {
     /// The tensors as they will be, in the same order.
     package func choices(for tensors: [TensorInfo]) throws(AlpacaError) -> [Choice] {
         let model = Shape(tensors)
-        var result: [Choice] = []
-        result.reserveCapacity(tensors.count)
-        for info in tensors {
-            let wanted = wantedType(of: info, in: model)
-            let type = try QuantizationRegistry.type(wanted, fitting: info.columns)
-            let warning =
-                type == wanted
-                ? nil
-                : "tensor \(info.name.quoted()): rows of \(info.columns) are not a multiple of \(wanted.elementsPerBlock), the block of "
-                    + "\(wanted): stored as \(type)"
-            result.append(Choice(info: try TensorInfo(name: info.name, type: type, shape: info.shape), warning: warning))
+        return try tensors.map { (info) throws(AlpacaError) in try choice(info, wantedType(of: info, in: model)) }
+    }
+
+    /// The same where only the overrides change anything.
+    package func choices(keeping tensors: [TensorInfo]) throws(AlpacaError) -> [Choice] {
+        try tensors.map { (info) throws(AlpacaError) in
+            try choice(info, QuantizationMix.isMatrix(info) ? override(of: info) ?? info.type : QuantizationMix.vectorType(of: info))
         }
-        return result
+    }
+
+    private func choice(_ info: TensorInfo, _ wanted: TensorType) throws(AlpacaError) -> Choice {
+        let type = try QuantizationRegistry.type(wanted, fitting: info.columns)
+        let warning =
+            type == wanted
+            ? nil
+            : "tensor \(info.name.quoted()): rows of \(info.columns) are not a multiple of \(wanted.elementsPerBlock), the block of "
+                + "\(wanted): stored as \(type)"
+        return Choice(info: try TensorInfo(name: info.name, type: type, shape: info.shape), warning: warning)
     }
 
     // MARK: The rules
@@ -72,10 +77,21 @@ package struct QuantizationMix: Sendable {
         }
     }
 
+    /// Vectors and norms are small, and every type of ours would hurt them.
+    private static func isMatrix(_ info: TensorInfo) -> Bool {
+        info.shape.count >= 2 && info.name.hasSuffix(".weight") && !info.name.contains("_norm.")
+    }
+
+    /// F32, as readers of GGUF expect norms.
+    private static func vectorType(of info: TensorInfo) -> TensorType { FloatType(info.type) == nil ? info.type : .f32 }
+
+    private func override(of info: TensorInfo) -> TensorType? {
+        overrides.first { Glob.matches(info.name, $0.pattern) }?.type
+    }
+
     private func wantedType(of info: TensorInfo, in model: Shape) -> TensorType {
-        // Vectors and norms are small, and every type of ours would hurt them.
-        guard info.shape.count >= 2, info.name.hasSuffix(".weight"), !info.name.contains("_norm.") else { return info.type }
-        for (pattern, type) in overrides where Glob.matches(info.name, pattern) { return type }
+        guard QuantizationMix.isMatrix(info) else { return QuantizationMix.vectorType(of: info) }
+        if let type = override(of: info) { return type }
         let base = baseType
         if isPure || !base.isQuantized { return base }
         if info.name == "output.weight" || (info.name == "token_embd.weight" && !model.hasOutput) {

@@ -30,6 +30,7 @@ struct OutputTensor: Sendable {
 final class TensorPipeline: Sendable {
     private let source: any TensorSource
     private let outputs: [OutputTensor]
+    private let constants: [Output.Constant]
     private let files: [(file: OutputFile, layout: FileLayout)]
     private let chunks: [Chunk]
     private let scratch: [Scratch]
@@ -52,10 +53,12 @@ final class TensorPipeline: Sendable {
     private static let leastRows = 64
 
     init(
-        source: any TensorSource, outputs: [OutputTensor], files: [(file: OutputFile, layout: FileLayout)], threadCount: Int
+        source: any TensorSource, outputs: [OutputTensor], constants: [Output.Constant] = [],
+        files: [(file: OutputFile, layout: FileLayout)], threadCount: Int
     ) throws(AlpacaError) {
         self.source = source
         self.outputs = outputs
+        self.constants = constants
         self.files = files
         var chunks: [Chunk] = []
         for (i, output) in outputs.enumerated() {
@@ -90,6 +93,9 @@ final class TensorPipeline: Sendable {
     func run(progress: ProgressHandler, cancelled: AlpacaError) throws(AlpacaError) {
         for (file, layout) in files {
             for patch in layout.fixed { try file.write(patch.bytes, at: patch.offset) }
+        }
+        for constant in constants {
+            try files[constant.file].file.write(constant.bytes, at: files[constant.file].layout.dataOffsets[constant.part])
         }
         let total = UInt64(try TensorPipeline.total(source, outputs))
         try ParallelJob.run(items: chunks.count, threadCount: scratch.count, cancelled: cancelled) {
@@ -181,6 +187,12 @@ final class TensorPipeline: Sendable {
     private func close() throws(AlpacaError) {
         guard files.contains(where: { $0.layout.closing != nil }) else { return }
         var totals = files.map { [UInt32](repeating: 0, count: $0.layout.dataOffsets.count) }
+        for constant in constants {
+            var sum = CRC32()
+            // Bound: the array's own bytes.
+            unsafe constant.bytes.withUnsafeBytes { unsafe sum.update($0) }
+            totals[constant.file][constant.part] = sum.value
+        }
         let sums = checksums.withLock { $0 }
         for (chunk, sums) in zip(chunks, sums) {
             let output = outputs[chunk.output]

@@ -49,6 +49,13 @@ package final class InputFile: Sendable {
         self.descriptor = descriptor
     }
 
+    /// Takes over a descriptor that is open for reading; `path` is what messages call it.
+    init(adopting descriptor: Int32, path: String, size: Int) {
+        self.path = path
+        self.size = size
+        self.descriptor = descriptor
+    }
+
     deinit { close(descriptor) }
 
     /// Reads up to `buffer.count` bytes at `offset`; fewer only at the end of the file.

@@ -10,55 +10,70 @@ typedef struct {
     uint16_t d, dmin;
 } k_block;
 
-INLINE void store_levels(const sub_blocks *b, int n, float low, float high, v16f scale, v16f offset, k_block *k) {
+/* A block's scales are solved for once, and again as long as the error falls that much: of ordinary weights' blocks next to none. */
+enum { MOST_SOLUTIONS = 4 };
+#define PAYS 0.97f
+
+INLINE void store_levels(const float *x, search s, v16f scale, v16f offset, k_block *k) {
     const v16f inverse = inverse_or_zero(scale);
-    for (int e = 0; e < n; e++) {
-        const v16i l = __builtin_convertvector(level((b->x[e] - offset) * inverse, low, high) - low, v16i);
-        for (int lane = 0; lane < 256 / n; lane++) k->levels[lane * n + e] = (uint8_t)l[lane];
+    for (int i = 0; i < 256; i += LANES) {
+        const int lane = i / s.n;
+        const v16f l = level((load16(x + i) - offset[lane]) * inverse[lane], s.least, s.most) - s.least;
+        *(v16b_unaligned *)(k->levels + i) = __builtin_convertvector(__builtin_convertvector(l, v16i), v16b);
     }
 }
 
 /* ---- Q2_K, Q4_K, Q5_K ---- */
 
-typedef struct { v16f scales, minimums, errors; float d, dmin; } affine_block;
+/* A choice for a block: decoded weights are d * scales * level - dmin * minimums. */
+typedef struct {
+    v16f scales, minimums, errors;
+    level_sums sums;
+    float d, dmin;
+} affine_block;
 
-/* Tries the rounded scales and minimums and their neighbours under d and dmin. */
-INLINE void try_neighbours(const sub_blocks *b, int weighted, int n, float levels, float most, affine_block *a) {
-    const v16f sign = n == 32 ? (v16f){1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1} : (v16f)1.0f;
-    static const float steps[9][2] = {{0, 0}, {1, 0}, {0, 1}, {1, 1}, {1, -1}, {-1, 0}, {0, -1}, {-1, -1}, {-1, 1}};
+/* Tries the rounded scales and minimums and their neighbours under d and dmin; with sub-blocks twice, each half some of them. */
+INLINE void try_neighbours(const sub_blocks *b, search s, float most, affine_block *a) {
+    const int twice = s.n == 32;
+    const v16f sign = twice ? (v16f){1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1} : (v16f)1.0f;
+    static const float steps[3] = {0, 1, -1};
     const v16f scales = a->scales, minimums = a->minimums;
     v16f errors = __builtin_inff();
-    for (int i = 0; i < (n == 32 ? 5 : 9); i++) {
-        const v16f s = clamp16(scales + sign * steps[i][0], 0.0f, most), m = clamp16(minimums + sign * steps[i][1], 0.0f, most);
-        const v16f error = error_of(b, weighted, n, 0.0f, levels, a->d * s, -(a->dmin * m));
-        const v16i better = error < errors;
-        a->scales = better ? s : a->scales;
-        a->minimums = better ? m : a->minimums;
-        errors = better ? error : errors;
+    for (int i = 0; i < (twice ? 2 : 3); i++) {
+        const v16f scale = clamp16(scales + sign * steps[i], 0.0f, most), scale_z = a->d * scale * b->inverse_unit;
+        const v16f inverse = inverse_or_zero(scale_z);
+        for (int j = 0; j < (twice && i == 0 ? 2 : 3); j++) {
+            const v16f minimum = clamp16(minimums + sign * steps[j], 0.0f, most);
+            level_sums sums;
+            const v16f error = error_of(b, s, scale_z, inverse, -(a->dmin * minimum + b->low) * b->inverse_unit, &sums);
+            const v16i better = error < errors;
+            a->scales = better ? scale : a->scales;
+            a->minimums = better ? minimum : a->minimums;
+            a->sums.l = better ? sums.l : a->sums.l;
+            a->sums.ll = better ? sums.ll : a->sums.ll;
+            a->sums.lz = better ? sums.lz : a->sums.lz;
+            errors = better ? error : errors;
+        }
     }
-    if (n == 32) {
-        const v16f error = swap_halves(errors), s = swap_halves(a->scales), m = swap_halves(a->minimums);
+    if (s.n == 32) {
+        const v16f error = swap_halves(errors);
         const v16i lower = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
         const v16i other = (error < errors) | ((error == errors) & ~lower);
-        a->scales = other ? s : a->scales;
-        a->minimums = other ? m : a->minimums;
+        a->scales = other ? swap_halves(a->scales) : a->scales;
+        a->minimums = other ? swap_halves(a->minimums) : a->minimums;
+        a->sums.l = other ? swap_halves(a->sums.l) : a->sums.l;
+        a->sums.ll = other ? swap_halves(a->sums.ll) : a->sums.ll;
+        a->sums.lz = other ? swap_halves(a->sums.lz) : a->sums.lz;
         errors = other ? error : errors;
     }
     a->errors = errors;
 }
 
 /* The best d and dmin for the roundings that *a gives; 0 where there are none. */
-INLINE int solve_block(const sub_blocks *b, int weighted, int n, float levels, const affine_block *a, float *d, float *dmin) {
-    const v16f scale = a->d * a->scales, offset = -(a->dmin * a->minimums), inverse = inverse_or_zero(scale);
-    v16f l1 = 0.0f, l2 = 0.0f, lx = 0.0f;
-    for (int e = 0; e < n; e++) {
-        const v16f l = level((b->x[e] - offset) * inverse, 0.0f, levels), wl = weigh(b, weighted, e, l);
-        l1 += wl;
-        l2 += wl * l;
-        lx += wl * b->x[e];
-    }
-    const float ss = sum16(a->scales * a->scales * l2), sm = sum16(a->scales * a->minimums * l1);
-    const float mm = sum16(a->minimums * a->minimums * b->sum_w), sx = sum16(a->scales * lx), mx = sum16(a->minimums * b->sum_wx);
+INLINE int solve_block(const sub_blocks *b, const affine_block *a, float *d, float *dmin) {
+    const v16f lx = b->low * a->sums.l + b->unit * a->sums.lz, x = b->low * b->sum_w + b->unit * b->sum_wz;
+    const float ss = sum16(a->scales * a->scales * a->sums.ll), sm = sum16(a->scales * a->minimums * a->sums.l);
+    const float mm = sum16(a->minimums * a->minimums * b->sum_w), sx = sum16(a->scales * lx), mx = sum16(a->minimums * x);
     const float determinant = ss * mm - sm * sm;
     if (determinant > 0.0f) {
         *d = (sx * mm - sm * mx) / determinant;
@@ -70,93 +85,91 @@ INLINE int solve_block(const sub_blocks *b, int weighted, int n, float levels, c
     return *d > 0.0f && *dmin >= 0.0f && *d < 65504.0f && *dmin < 65504.0f;
 }
 
-INLINE void round_scales(const affine *found, float most, affine_block *a) {
-    a->scales = level(found->scale * (a->d != 0.0f ? 1.0f / a->d : 0.0f), 0.0f, most);
-    a->minimums = level(-found->offset * (a->dmin != 0.0f ? 1.0f / a->dmin : 0.0f), 0.0f, most);
-}
-
-INLINE void affine_k(const float *x, const float *importance, int weighted, int n, float levels, float most, float first, float step,
-                     int steps, k_block *k) {
+INLINE void affine_k(const float *x, const float *importance, search s, float most, float first, float step, int steps, k_block *k) {
     sub_blocks b;
-    gather(&b, n, x, weighted ? importance : 0);
-    const affine found = search_affine(&b, weighted, n, levels, first, step, steps);
+    gather(&b, s, 1, x, importance);
+    const affine found = search_affine(&b, s, first, step, steps);
+    const v16f scale = found.scale * b.unit, minimum = -(b.low + found.offset * b.unit);
     affine_block best;
-    best.d = f32_from_f16(f16_scale(max_lane(found.scale) / most));
-    best.dmin = f32_from_f16(f16_scale(max_lane(-found.offset) / most));
-    round_scales(&found, most, &best);
-    try_neighbours(&b, weighted, n, levels, most, &best);
-    for (int i = 0; i < 2; i++) {
-        affine_block next;
+    best.d = f32_from_f16(f16_scale(max_lane(scale) / most));
+    best.dmin = f32_from_f16(f16_scale(max_lane(minimum) / most));
+    best.scales = level(scale * (best.d != 0.0f ? 1.0f / best.d : 0.0f), 0.0f, most);
+    best.minimums = level(minimum * (best.dmin != 0.0f ? 1.0f / best.dmin : 0.0f), 0.0f, most);
+    try_neighbours(&b, s, most, &best);
+    for (int i = 0, pays = 1; i < MOST_SOLUTIONS && pays; i++) {
         float d, dmin;
-        if (!solve_block(&b, weighted, n, levels, &best, &d, &dmin)) break;
+        if (!solve_block(&b, &best, &d, &dmin)) break;
+        affine_block next = best;
         next.d = f32_from_f16(f16_scale(d));
         next.dmin = f32_from_f16(f16_scale(dmin));
-        next.scales = best.scales;
-        next.minimums = best.minimums;
-        try_neighbours(&b, weighted, n, levels, most, &next);
-        if (!(sum16(next.errors) < sum16(best.errors))) break;
-        best = next;
+        try_neighbours(&b, s, most, &next);
+        const float before = sum16(best.errors), after = sum16(next.errors);
+        pays = after < before * PAYS;
+        if (after < before) best = next;
     }
     k->d = f16_scale(best.d);
     k->dmin = f16_scale(best.dmin);
     store16(k->scales, best.scales);
     store16(k->minimums, best.minimums);
-    store_levels(&b, n, 0.0f, levels, best.d * best.scales, -(best.dmin * best.minimums), k);
+    store_levels(x, s, best.d * best.scales, -(best.dmin * best.minimums), k);
 }
 
 /* ---- Q3_K, Q6_K ---- */
 
-INLINE v16f try_scales(const sub_blocks *b, int weighted, float half, float most, float d, v16f *scales) {
-    const v16f middle = *scales;
+typedef struct {
+    v16f scales, errors;
+    level_sums sums;
+    float d;
+} symmetric_block;
+
+INLINE void try_scales(const sub_blocks *b, search s, float most, symmetric_block *a) {
+    const v16f middle = a->scales;
     v16f errors = __builtin_inff();
     for (int i = 0; i < 3; i++) {
-        const v16f s = clamp16(middle + (i == 2 ? -1.0f : (float)i), -most, most - 1.0f);
-        const v16f error = error_of(b, weighted, 16, -half, half - 1.0f, d * s, (v16f)0.0f);
+        const v16f scale = clamp16(middle + (i == 2 ? -1.0f : (float)i), -most, most - 1.0f);
+        level_sums sums;
+        const v16f scale_z = a->d * scale * b->inverse_unit;
+        const v16f error = error_of(b, s, scale_z, inverse_or_zero(scale_z), (v16f)0.0f, &sums);
         const v16i better = error < errors;
-        *scales = better ? s : *scales;
+        a->scales = better ? scale : a->scales;
+        a->sums.ll = better ? sums.ll : a->sums.ll;
+        a->sums.lz = better ? sums.lz : a->sums.lz;
         errors = better ? error : errors;
     }
-    return errors;
+    a->errors = errors;
 }
 
-/* Levels -half ..< half, scales -most ..< most. */
-INLINE void symmetric_k(const float *x, const float *importance, int weighted, float half, float most, float first, float step,
-                        int steps, k_block *k) {
+/* Scales -most ..< most. */
+INLINE void symmetric_k(const float *x, const float *importance, search s, float most, float first, float step, int steps, k_block *k) {
     sub_blocks b;
-    gather(&b, 16, x, weighted ? importance : 0);
-    const v16f found = search_symmetric(&b, weighted, -half, half - 1.0f, first, step, steps);
+    gather(&b, s, 0, x, importance);
+    const v16f found = search_symmetric(&b, s, first, step, steps) * b.unit;
     const float high = max_lane(found), low = min_lane(found);
-    float d = f32_from_f16(f16_scale((high > -low ? high : low) / -most));
-    v16f scales = level(found * (d != 0.0f ? 1.0f / d : 0.0f), -most, most - 1.0f);
-    v16f errors = try_scales(&b, weighted, half, most, d, &scales);
-    for (int i = 0; i < 2; i++) {
-        const v16f inverse = inverse_or_zero(d * scales);
-        v16f l2 = 0.0f, lx = 0.0f;
-        for (int e = 0; e < 16; e++) {
-            const v16f l = level(b.x[e] * inverse, -half, half - 1.0f), wl = weigh(&b, weighted, e, l);
-            l2 += wl * l;
-            lx += wl * b.x[e];
-        }
-        const float below = sum16(scales * scales * l2);
+    symmetric_block best = {.errors = 0.0f};
+    best.d = f32_from_f16(f16_scale((high > -low ? high : low) / -most));
+    best.scales = level(found * (best.d != 0.0f ? 1.0f / best.d : 0.0f), -most, most - 1.0f);
+    best.sums = (level_sums){0.0f, 0.0f, 0.0f};
+    try_scales(&b, s, most, &best);
+    for (int i = 0, pays = 1; i < MOST_SOLUTIONS && pays; i++) {
+        const float below = sum16(best.scales * best.scales * best.sums.ll);
         if (!(below > 0.0f)) break;
-        const float next_d = f32_from_f16(f16_scale(sum16(scales * lx) / below));
-        v16f next_scales = scales;
-        const v16f next_errors = try_scales(&b, weighted, half, most, next_d, &next_scales);
-        if (!(sum16(next_errors) < sum16(errors))) break;
-        d = next_d;
-        scales = next_scales;
-        errors = next_errors;
+        symmetric_block next = best;
+        next.d = f32_from_f16(f16_scale(sum16(best.scales * best.sums.lz * b.unit) / below));
+        try_scales(&b, s, most, &next);
+        const float before = sum16(best.errors), after = sum16(next.errors);
+        pays = after < before * PAYS;
+        if (after < before) best = next;
     }
-    k->d = f16_scale(d);
-    store16(k->scales, scales);
-    store_levels(&b, 16, -half, half - 1.0f, d * scales, (v16f)0.0f, k);
+    k->d = f16_scale(best.d);
+    store16(k->scales, best.scales);
+    store_levels(x, s, best.d * best.scales, (v16f)0.0f, k);
 }
 
 /* ---- The bits ---- */
 
 INLINE void encode_q2_k(const float *x, const float *w, int weighted, kern_q2_k *b) {
     k_block k;
-    affine_k(x, w, weighted, 16, 3.0f, 15.0f, -1.2f, 0.12f, 18, &k);
+    affine_k(x, w, (search){weighted, 16, 0.0f, 3.0f, 11}, 15.0f, -1.2f, 0.24f, 9, &k);
     b->d = k.d;
     b->dmin = k.dmin;
     __builtin_memset(b->qs, 0, sizeof b->qs);
@@ -169,7 +182,7 @@ INLINE void encode_q2_k(const float *x, const float *w, int weighted, kern_q2_k 
 
 INLINE void encode_q3_k(const float *x, const float *w, int weighted, kern_q3_k *b) {
     k_block k;
-    symmetric_k(x, w, weighted, 4.0f, 32.0f, -1.4f, 0.2f, 12, &k);
+    symmetric_k(x, w, (search){weighted, 16, -4.0f, 3.0f, 11}, 32.0f, -1.4f, 0.4f, 6, &k);
     b->d = k.d;
     __builtin_memset(b->qs, 0, sizeof b->qs);
     __builtin_memset(b->hmask, 0, sizeof b->hmask);
@@ -198,7 +211,7 @@ INLINE void store_scales_and_minimums(const k_block *k, uint8_t *scales) {
 
 INLINE void encode_q4_k(const float *x, const float *w, int weighted, kern_q4_k *b) {
     k_block k;
-    affine_k(x, w, weighted, 32, 15.0f, 63.0f, -1.2f, 0.15f, 20, &k);
+    affine_k(x, w, (search){weighted, 32, 0.0f, 15.0f, 9}, 63.0f, -1.2f, 0.3f, 10, &k);
     b->d = k.d;
     b->dmin = k.dmin;
     store_scales_and_minimums(&k, b->scales);
@@ -210,7 +223,7 @@ INLINE void encode_q4_k(const float *x, const float *w, int weighted, kern_q4_k 
 
 INLINE void encode_q5_k(const float *x, const float *w, int weighted, kern_q5_k *b) {
     k_block k;
-    affine_k(x, w, weighted, 32, 31.0f, 63.0f, -0.9f, 0.12f, 20, &k);
+    affine_k(x, w, (search){weighted, 32, 0.0f, 31.0f, 8}, 63.0f, -0.9f, 0.24f, 10, &k);
     b->d = k.d;
     b->dmin = k.dmin;
     store_scales_and_minimums(&k, b->scales);
@@ -226,7 +239,7 @@ INLINE void encode_q5_k(const float *x, const float *w, int weighted, kern_q5_k 
 
 INLINE void encode_q6_k(const float *x, const float *w, int weighted, kern_q6_k *b) {
     k_block k;
-    symmetric_k(x, w, weighted, 32.0f, 128.0f, -0.9f, 0.18f, 11, &k);
+    symmetric_k(x, w, (search){weighted, 16, -32.0f, 31.0f, 8}, 128.0f, -0.9f, 0.36f, 6, &k);
     b->d = k.d;
     __builtin_memset(b->ql, 0, sizeof b->ql);
     __builtin_memset(b->qh, 0, sizeof b->qh);
@@ -242,4 +255,5 @@ INLINE void encode_q6_k(const float *x, const float *w, int weighted, kern_q6_k 
     }
 }
 
+#undef PAYS
 #endif

@@ -5,23 +5,42 @@
  * The aim is the least sum of w * (weight - decoded)^2, w being 1 or the importance. First each sub-block alone: for candidates of the
  * scale round all weights, then solve for the best scale (and minimum) of these roundings. Then the scales are rounded themselves, to
  * multiples of the block's, and their neighbours tried with what the weights really become. Last the block's own scales are solved for
- * with everything else fixed, and the neighbours tried again. */
+ * with everything else fixed, and the neighbours tried again.
+ *
+ * All this walks the weights dozens of times, and needs three sums of each walk: of the levels, of their squares, of level * weight.
+ * So the weights are mapped to integers of 15 bits first, each sub-block by its own range; with weights of 16 bits a vector holds two
+ * of each lane, products are summed by pairs, and the sums are exact. With importance the same is done in floats. The final levels are
+ * rounded from the weights themselves. */
 #ifndef ALPACA_QUANTIZE_SEARCH_H
 #define ALPACA_QUANTIZE_SEARCH_H
 #include "quantize_legacy.h"
 
-/* 256 weights, element e of every sub-block in x[e]; `n` is 16 or 32. */
+/* 256 weights as z = (weight - low) * inverse_unit, element e of every sub-block: in z[e] with importance, else rounded, in pairs. */
 typedef struct {
-    v16f x[32], w[32];
-    v16f sum_w, sum_wx, sum_wxx;
-    int n;
-    int weighted;
+    v16f z[32], w[32];
+    v32h pairs[16];
+    v16f unit, inverse_unit, low; /* of a sub-block; 0 where all is alike */
+    v16f greatest;                /* symmetric: 1 or -1, the sign of the greatest weight */
+    v16f sum_w, sum_wz, sum_wzz;
 } sub_blocks;
 
+/* What a type and the presence of importance fix; constants after inlining. */
+typedef struct {
+    int weighted, n;    /* sub-blocks of n weights */
+    float least, most;  /* levels */
+    int fraction;       /* bits behind the point of a level, in 16 */
+} search;
+
+typedef struct { v16f l, ll, lz; } level_sums;
+
+enum { Z_MOST = 32767 };
+
+#define NEAREST 12582912.0f
+#define UNROLL _Pragma("clang loop unroll(full)")
+
 /* Nearest integer, halves to even; |x| < 2^22. */
-INLINE v16f nearest(v16f x) { return (x + 12582912.0f) - 12582912.0f; }
+INLINE v16f nearest(v16f x) { return (x + NEAREST) - NEAREST; }
 INLINE v16f level(v16f x, float low, float high) { return nearest(clamp16(x, low, high)); }
-INLINE v16f weigh(const sub_blocks *b, int weighted, int e, v16f x) { return weighted ? b->w[e] * x : x; }
 INLINE v16f swap_halves(v16f x) {
     v16f y;
     y.lo = x.hi;
@@ -30,53 +49,134 @@ INLINE v16f swap_halves(v16f x) {
 }
 INLINE v16f inverse_or_zero(v16f x) { return x != 0.0f ? 1.0f / x : (v16f)0.0f; }
 
-static void gather(sub_blocks *b, int n, const float *x, const float *importance) {
-    float by_lane[32][LANES] __attribute__((aligned(64)));
-    b->n = n;
-    b->weighted = importance != 0;
-    for (int lane = 0; lane < LANES; lane++) {
-        const float *from = x + lane * n % 256;
-        for (int e = 0; e < n; e++) by_lane[e][lane] = from[e];
+/* Both 16-bit halves of each lane. */
+INLINE v32h in_pairs(v16i x) { return __builtin_bit_cast(v32h, (x & 0xFFFF) | x << 16); }
+
+/* Eight rows of eight numbers, `stride` apart, to columns. */
+INLINE void transpose8(const float *x, size_t stride, v8f *out) {
+    v8f a[8], b[8];
+    UNROLL for (int i = 0; i < 8; i++) a[i] = *(const v8f_unaligned *)(x + (size_t)i * stride);
+    UNROLL for (int i = 0; i < 8; i += 2) {
+        b[i] = __builtin_shufflevector(a[i], a[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        b[i + 1] = __builtin_shufflevector(a[i], a[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
     }
-    for (int e = 0; e < n; e++) b->x[e] = load16(by_lane[e]);
-    for (int lane = 0; importance && lane < LANES; lane++) {
-        const float *from = importance + lane * n % 256;
-        for (int e = 0; e < n; e++) by_lane[e][lane] = from[e];
+    UNROLL for (int i = 0; i < 8; i += 4) {
+        UNROLL for (int k = 0; k < 2; k++) {
+            a[i + 2 * k] = __builtin_shufflevector(b[i + k], b[i + k + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            a[i + 2 * k + 1] = __builtin_shufflevector(b[i + k], b[i + k + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
     }
-    b->sum_w = b->sum_wx = b->sum_wxx = (v16f)0.0f;
-    for (int e = 0; e < n; e++) {
-        b->w[e] = importance ? load16(by_lane[e]) : (v16f)1.0f;
-        const v16f wx = b->w[e] * b->x[e];
-        b->sum_w += b->w[e];
-        b->sum_wx += wx;
-        b->sum_wxx += wx * b->x[e];
+    UNROLL for (int i = 0; i < 4; i++) {
+        out[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        out[i + 4] = __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
     }
 }
 
-/* ---- x = s * q + o, q = 0 ... levels, s >= 0, o <= 0 ---- */
+/* out[e] has element e of every sub-block. */
+INLINE void by_lane(int n, const float *x, v16f *out) {
+    for (int e = 0; e < n; e += 8) {
+        v8f low[8], high[8];
+        transpose8(x + e, (size_t)n, low);
+        if (n == 16) transpose8(x + 128 + e, (size_t)n, high);
+        UNROLL for (int i = 0; i < 8; i++) {
+            out[e + i].lo = low[i];
+            out[e + i].hi = n == 16 ? high[i] : low[i];
+        }
+    }
+}
+
+/* Maps the weights: affine from their least, or 0 if that is greater; else symmetric around zero. */
+INLINE void gather(sub_blocks *b, search s, int affine, const float *x, const float *importance) {
+    by_lane(s.n, x, b->z);
+    v16f low = 0.0f, high = affine ? b->z[0] : (v16f)0.0f;
+    for (int e = 0; e < s.n; e++) {
+        low = min16(low, b->z[e]);
+        high = max16(high, b->z[e]);
+    }
+    const v16f range = affine ? high - low : max16(high, -low);
+    /* Ranges that no scale can tell from zero, or that are infinite, count as none. */
+    const v16i usable = (range > 0x1p-100f) & (range < 0x1p127f);
+    b->inverse_unit = usable ? (float)Z_MOST / range : (v16f)0.0f;
+    b->unit = usable ? range * (1.0f / Z_MOST) : (v16f)0.0f;
+    b->low = affine ? low : (v16f)0.0f;
+    b->greatest = high > -low ? (v16f)1.0f : (v16f)-1.0f;
+    if (s.weighted) {
+        by_lane(s.n, importance, b->w);
+        b->sum_w = b->sum_wz = b->sum_wzz = (v16f)0.0f;
+        for (int e = 0; e < s.n; e++) {
+            b->z[e] = (usable ? b->z[e] - b->low : (v16f)0.0f) * b->inverse_unit;
+            const v16f wz = b->w[e] * b->z[e];
+            b->sum_w += b->w[e];
+            b->sum_wz += wz;
+            b->sum_wzz += wz * b->z[e];
+        }
+        return;
+    }
+    v16f sum = 0.0f, squares = 0.0f;
+    for (int e = 0; e < s.n; e += 2) {
+        /* Adding 1.5 * 2^23 leaves the nearest integer in the last bits. */
+        const v16f first = (usable ? b->z[e] - b->low : (v16f)0.0f) * b->inverse_unit + NEAREST;
+        const v16f second = (usable ? b->z[e + 1] - b->low : (v16f)0.0f) * b->inverse_unit + NEAREST;
+        b->pairs[e / 2] = __builtin_bit_cast(v32h, (__builtin_bit_cast(v16i, first) & 0xFFFF) | __builtin_bit_cast(v16i, second) << 16);
+        const v16f x = first - NEAREST, y = second - NEAREST;
+        sum += x + y;
+        squares += x * x + y * y;
+    }
+    b->sum_w = (v16f)(float)s.n;
+    b->sum_wz = sum;
+    b->sum_wzz = squares;
+}
+
+/* Sums over the levels nearest to z * inverse - zero. */
+INLINE level_sums sums_of(const sub_blocks *b, search s, v16f inverse, v16f zero) {
+    if (s.weighted) {
+        level_sums sums = {0.0f, 0.0f, 0.0f};
+        for (int e = 0; e < s.n; e++) {
+            const v16f l = level(b->z[e] * inverse - zero, s.least, s.most), wl = b->w[e] * l;
+            sums.l += wl;
+            sums.ll += wl * l;
+            sums.lz += wl * b->z[e];
+        }
+        return sums;
+    }
+    const float one = (float)(1 << s.fraction);
+    const v32h factor = in_pairs(__builtin_convertvector(clamp16(inverse * (65536.0f * one), -32767.0f, 32767.0f), v16i));
+    const v32h half = in_pairs(__builtin_convertvector(clamp16(one * 0.5f - zero * one, -32767.0f, 32767.0f), v16i));
+    const v32h least = (v32h)(int16_t)s.least, most = (v32h)(int16_t)s.most;
+    v32h l1 = 0;
+    v16i l2 = 0, lz = 0;
+    for (int e = 0; e < s.n / 2; e++) {
+        v32h l = __builtin_elementwise_add_sat(high_products(b->pairs[e], factor), half) >> (int16_t)s.fraction;
+        l = __builtin_elementwise_min(__builtin_elementwise_max(l, least), most);
+        l1 += l;
+        l2 = add_pair_products(l2, l, l);
+        lz = add_pair_products(lz, l, b->pairs[e]);
+    }
+    const v16i l1_pairs = add_pair_products((v16i)0, l1, (v32h)(int16_t)1);
+    return (level_sums){__builtin_convertvector(l1_pairs, v16f), __builtin_convertvector(l2, v16f), __builtin_convertvector(lz, v16f)};
+}
+
+/* ---- z = s * q + o, q = 0 ... most, s >= 0; the minimum of a block is >= 0, so o <= top ---- */
 
 typedef struct { v16f scale, offset, gain; } affine;
 
-/* The best scale and offset for the roundings that (scale, offset) gives; kept where they beat `best`. */
-INLINE void improve_affine(const sub_blocks *b, int weighted, int n, float levels, v16f inverse, v16f offset, affine *best) {
-    v16f l1 = 0.0f, l2 = 0.0f, lx = 0.0f;
-    for (int e = 0; e < n; e++) {
-        const v16f l = level((b->x[e] - offset) * inverse, 0.0f, levels), wl = weigh(b, weighted, e, l);
-        l1 += wl;
-        l2 += wl * l;
-        lx += wl * b->x[e];
-    }
-    const v16f w = b->sum_w, x = b->sum_wx;
+/* The best scale and offset for the roundings that z * inverse - zero gives; kept where they beat `best`. */
+INLINE void improve_affine(const sub_blocks *b, search s, v16f inverse, v16f zero, v16f top, affine *best) {
+    const level_sums sums = sums_of(b, s, inverse, zero);
+    const v16f w = b->sum_w, z = b->sum_wz, l1 = sums.l, l2 = sums.ll, lz = sums.lz;
     const v16f determinant = w * l2 - l1 * l1;
     const v16f one_over = determinant > 0.0f ? 1.0f / determinant : (v16f)0.0f;
-    v16f s = (w * lx - x * l1) * one_over, o = (l2 * x - l1 * lx) * one_over;
-    const v16f alone = l2 > 0.0f ? lx / l2 : (v16f)0.0f;
-    s = o > 0.0f ? alone : s;
-    o = o > 0.0f ? (v16f)0.0f : o;
-    const v16f gain = s * (2.0f * lx - s * l2) + o * (2.0f * x - o * w) - 2.0f * s * o * l1;
-    const v16i better = (gain > best->gain) & (s > 0.0f);
-    best->scale = better ? s : best->scale;
-    best->offset = better ? o : best->offset;
+    v16f scale = (w * lz - z * l1) * one_over, offset = (l2 * z - l1 * lz) * one_over;
+    const v16i too_high = offset > top;
+    if (__builtin_reduce_or(too_high)) {
+        const v16f alone = l2 > 0.0f ? (lz - top * l1) / l2 : (v16f)0.0f;
+        scale = too_high ? alone : scale;
+        offset = too_high ? top : offset;
+    }
+    const v16f gain = scale * (2.0f * lz - scale * l2) + offset * (2.0f * z - offset * w) - 2.0f * scale * offset * l1;
+    const v16i better = (gain > best->gain) & (scale > 0.0f);
+    best->scale = better ? scale : best->scale;
+    best->offset = better ? offset : best->offset;
     best->gain = better ? gain : best->gain;
 }
 
@@ -90,70 +190,60 @@ INLINE void join_affine(affine *a) {
     a->gain = other ? gain : a->gain;
 }
 
-/* Candidates: the range of the weights spread over levels + t steps, t = first, first + step ... */
-INLINE affine search_affine(const sub_blocks *b, int weighted, int n, float levels, float first, float step, int steps) {
-    v16f low = 0.0f, high = b->x[0];
-    for (int e = 0; e < n; e++) {
-        low = min16(low, b->x[e]);
-        high = max16(high, b->x[e]);
-    }
+/* Candidates: the range of the weights spread over most + t steps, t = first, first + step ...; twice as many with importance, where
+ * the error has more valleys. */
+INLINE affine search_affine(const sub_blocks *b, search s, float first, float step, int steps) {
+    const v16f top = -b->low * b->inverse_unit;
     /* All weights alike or below zero: the offset alone, which may be their mean. */
-    const v16f mean = b->sum_w > 0.0f ? b->sum_wx / b->sum_w : (v16f)0.0f, below = min16(mean, (v16f)0.0f);
-    affine best = {.scale = 0.0f, .offset = below, .gain = below * (2.0f * b->sum_wx - below * b->sum_w)};
-    const v16f one_over = inverse_or_zero(high - low);
+    const v16f mean = b->sum_w > 0.0f ? b->sum_wz / b->sum_w : (v16f)0.0f, below = min16(mean, top);
+    affine best = {.scale = 0.0f, .offset = below, .gain = below * (2.0f * b->sum_wz - below * b->sum_w)};
     const v16f half = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
-    const int twice = n == 32, passes = twice ? (steps + 1) / 2 : steps;
+    if (s.weighted) step *= 0.5f, steps *= 2;
+    const int twice = s.n == 32, passes = twice ? (steps + 1) / 2 : steps;
     for (int k = 0; k < passes; k++) {
         const v16f t = twice ? first + step * (2.0f * (float)k + half) : (v16f)(first + step * (float)k);
-        improve_affine(b, weighted, n, levels, (levels + t) * one_over, low, &best);
+        improve_affine(b, s, (s.most + t) * (1.0f / Z_MOST), (v16f)0.0f, top, &best);
     }
-    for (int k = 0; k < 2; k++) improve_affine(b, weighted, n, levels, inverse_or_zero(best.scale), best.offset, &best);
+    for (int k = 0; k < 2; k++) {
+        const v16f inverse = inverse_or_zero(best.scale);
+        improve_affine(b, s, inverse, best.offset * inverse, top, &best);
+    }
     if (twice) join_affine(&best);
     return best;
 }
 
-/* ---- x = s * q, q = low ... high, s of either sign ---- */
+/* ---- z = s * q, q = least ... most, s of either sign ---- */
 
-INLINE void improve_symmetric(const sub_blocks *b, int weighted, float low, float high, v16f inverse, v16f *scale, v16f *gain) {
-    v16f l2 = 0.0f, lx = 0.0f;
-    for (int e = 0; e < 16; e++) {
-        const v16f l = level(b->x[e] * inverse, low, high), wl = weigh(b, weighted, e, l);
-        l2 += wl * l;
-        lx += wl * b->x[e];
-    }
-    const v16f s = l2 > 0.0f ? lx / l2 : (v16f)0.0f, found = s * lx;
-    const v16i better = found > *gain;
-    *scale = better ? s : *scale;
-    *gain = better ? found : *gain;
+INLINE void improve_symmetric(const sub_blocks *b, search s, v16f inverse, v16f *scale, v16f *gain) {
+    const level_sums sums = sums_of(b, s, inverse, (v16f)0.0f);
+    const v16f found = sums.ll > 0.0f ? sums.lz / sums.ll : (v16f)0.0f, better_gain = found * sums.lz;
+    const v16i better = better_gain > *gain;
+    *scale = better ? found : *scale;
+    *gain = better ? better_gain : *gain;
 }
 
-/* The greatest weight at level low - t or high + t, t = first, first + step ... */
-INLINE v16f search_symmetric(const sub_blocks *b, int weighted, float low, float high, float first, float step, int steps) {
-    v16f least = 0.0f, most = 0.0f;
-    for (int e = 0; e < 16; e++) {
-        least = min16(least, b->x[e]);
-        most = max16(most, b->x[e]);
-    }
-    const v16f one_over = inverse_or_zero(most > -least ? most : least);
+/* The greatest weight at level least - t or most + t, t = first, first + step ... */
+INLINE v16f search_symmetric(const sub_blocks *b, search s, float first, float step, int steps) {
+    const v16f one_over = b->greatest * (1.0f / Z_MOST);
     v16f scale = 0.0f, gain = 0.0f;
+    if (s.weighted) step *= 0.5f, steps *= 2;
     for (int k = 0; k < steps; k++) {
         const float t = first + step * (float)k;
-        improve_symmetric(b, weighted, low, high, (low - t) * one_over, &scale, &gain);
-        improve_symmetric(b, weighted, low, high, (high + t) * one_over, &scale, &gain);
+        improve_symmetric(b, s, (s.least - t) * one_over, &scale, &gain);
+        improve_symmetric(b, s, (s.most + t) * one_over, &scale, &gain);
     }
-    for (int k = 0; k < 2; k++) improve_symmetric(b, weighted, low, high, inverse_or_zero(scale), &scale, &gain);
+    for (int k = 0; k < 2; k++) improve_symmetric(b, s, inverse_or_zero(scale), &scale, &gain);
     return scale;
 }
 
-/* Sum of w * (weight - decoded)^2 of each lane, as it will be. */
-INLINE v16f error_of(const sub_blocks *b, int weighted, int n, float low, float high, v16f scale, v16f offset) {
-    const v16f inverse = inverse_or_zero(scale);
-    v16f sum = 0.0f;
-    for (int e = 0; e < n; e++) {
-        const v16f lost = scale * level((b->x[e] - offset) * inverse, low, high) + offset - b->x[e];
-        sum += weigh(b, weighted, e, lost * lost);
-    }
-    return sum;
+/* Sum of w * (weight - decoded)^2 of each lane, as it will be; the scale (and one over it, or 0) and offset are those of z. `sums` are
+ * those of the levels. */
+INLINE v16f error_of(const sub_blocks *b, search s, v16f scale, v16f inverse, v16f offset, level_sums *sums) {
+    *sums = sums_of(b, s, inverse, offset * inverse);
+    const v16f error = b->sum_wzz - scale * (2.0f * sums->lz - scale * sums->ll) - offset * (2.0f * b->sum_wz - offset * b->sum_w)
+        + 2.0f * scale * offset * sums->l;
+    return error * b->unit * b->unit;
 }
 
+#undef UNROLL
 #endif

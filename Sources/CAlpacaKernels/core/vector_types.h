@@ -1,11 +1,13 @@
 /* The vector types that core/vector_*.h is written in, and the operations that need no instruction of their own.
  *
  * A v16f is one zmm register, two ymm or four NEON registers: the compiler splits it, and because every operation is lane by lane
- * (or one of the two fixed trees below), the bits do not depend on how. An isa/vector_*.c file includes this, defines the three
+ * (or one of the two fixed trees below), the bits do not depend on how. An isa/vector_*.c file includes this, defines the five
  * primitives that differ between CPUs, and then includes the rest:
  *   v16f fma16(v16f a, v16f b, v16f c)      a * b + c, rounded once
  *   v16f load_f16(const uint16_t *p)        16 binary16 numbers to floats
- *   void store_f16(uint16_t *p, v16f x)     rounded to nearest even, overflow to infinity */
+ *   void store_f16(uint16_t *p, v16f x)     rounded to nearest even, overflow to infinity
+ *   v32h high_products(v32h a, v32h b)      the upper 16 bits of each product
+ *   v16i add_pair_products(v16i c, v32h a, v32h b)   c[i] + a[2i] b[2i] + a[2i + 1] b[2i + 1] */
 #ifndef ALPACA_VECTOR_TYPES_H
 #define ALPACA_VECTOR_TYPES_H
 #include "alpaca_kernels.h"
@@ -22,7 +24,12 @@ typedef int32_t v16i __attribute__((ext_vector_type(16)));
 typedef uint32_t v16u __attribute__((ext_vector_type(16)));
 typedef uint16_t v16s __attribute__((ext_vector_type(16)));
 typedef int8_t v16c __attribute__((ext_vector_type(16)));
+typedef int32_t v8i __attribute__((ext_vector_type(8)));
+typedef int16_t v16h __attribute__((ext_vector_type(16)));
+typedef int16_t v32h __attribute__((ext_vector_type(32)));
+typedef int32_t v32i __attribute__((ext_vector_type(32)));
 typedef v16f v16f_unaligned __attribute__((aligned(4)));
+typedef v8f v8f_unaligned __attribute__((aligned(4)));
 typedef v16s v16s_unaligned __attribute__((aligned(2)));
 typedef v16c v16c_unaligned __attribute__((aligned(1)));
 

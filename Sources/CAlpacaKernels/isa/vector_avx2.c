@@ -18,6 +18,20 @@ INLINE void store_f16(uint16_t *p, v16f x) {
     _mm_storeu_si128((__m128i *)(p + 8), _mm256_cvtps_ph((__m256)x.hi, _MM_FROUND_TO_NEAREST_INT));
 }
 
+INLINE v32h high_products(v32h a, v32h b) {
+    v32h x;
+    x.lo = (v16h)_mm256_mulhi_epi16((__m256i)a.lo, (__m256i)b.lo);
+    x.hi = (v16h)_mm256_mulhi_epi16((__m256i)a.hi, (__m256i)b.hi);
+    return x;
+}
+
+INLINE v16i add_pair_products(v16i c, v32h a, v32h b) {
+    v16i x;
+    x.lo = (v8i)_mm256_madd_epi16((__m256i)a.lo, (__m256i)b.lo);
+    x.hi = (v8i)_mm256_madd_epi16((__m256i)a.hi, (__m256i)b.hi);
+    return c + x;
+}
+
 enum { TILE_ROWS = 6, TILE_VECTORS = 1, ACCUMULATORS = 4, STREAM_ROWS = 1 };
 
 #define VECTOR_TABLE_NAME kern_vector_avx2

@@ -30,6 +30,15 @@ INLINE v16f fma16(v16f a, v16f b, v16f c) {
 }
 #endif
 
+INLINE v32h high_products(v32h a, v32h b) {
+    return __builtin_convertvector(__builtin_convertvector(a, v32i) * __builtin_convertvector(b, v32i) >> 16, v32h);
+}
+
+INLINE v16i add_pair_products(v16i c, v32h a, v32h b) {
+    const v32i products = __builtin_convertvector(a, v32i) * __builtin_convertvector(b, v32i);
+    return c + products.even + products.odd;
+}
+
 enum { TILE_ROWS = 4, TILE_VECTORS = 1, ACCUMULATORS = 4, STREAM_ROWS = 1 };
 
 #define VECTOR_TABLE_NAME kern_vector_generic

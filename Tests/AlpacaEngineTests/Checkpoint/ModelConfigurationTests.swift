@@ -25,14 +25,17 @@ import Testing
 
     /// The configuration of a file with that metadata and tensors of these names.
     static func open(_ metadata: GGUFMetadata, tensors: [String] = ["output.weight"]) throws -> ModelConfiguration {
+        try Fixtures.withFile(file(metadata, tensors: tensors), named: "m.gguf") { try ModelConfiguration(GGUFReader(InputFile(path: $0))) }
+    }
+
+    static func file(_ metadata: GGUFMetadata, tensors: [String] = ["output.weight"]) throws -> [UInt8] {
         var bytes = GGUFBytes.header(tensors: tensors.count, keys: metadata.count)
         for key in metadata.keys {
             let value = try #require(metadata[key])
             bytes += GGUFBytes.key(key, value.type.rawValue, encode(value))
         }
         for (i, name) in tensors.enumerated() { bytes += GGUFBytes.tensor(name, dims: [8], offset: UInt64(32 * i)) }
-        bytes = GGUFBytes.padded(bytes) + [UInt8](repeating: 0, count: 32 * tensors.count)
-        return try Fixtures.withFile(bytes, named: "m.gguf") { try ModelConfiguration(GGUFReader(InputFile(path: $0))) }
+        return GGUFBytes.padded(bytes) + [UInt8](repeating: 0, count: 32 * tensors.count)
     }
 
     static func encode(_ value: GGUFValue) -> [UInt8] {

@@ -68,6 +68,22 @@ import Testing
                 """)
     }
 
+    @Test func modelsWithYaRNAreDescribedButNotRun() throws {
+        var metadata = ModelConfigurationTests.metadata()
+        metadata["llama.rope.scaling.type"] = .string("yarn")
+        metadata["llama.rope.scaling.factor"] = .float32(16)
+        metadata["llama.rope.scaling.original_context_length"] = .uint32(32)
+        try Fixtures.withFile(ModelConfigurationTests.file(metadata), named: "m.gguf") { path in
+            let description = try ModelDescription(path: path)
+            #expect(description.configuration?.layerCount == 2)
+            let problem = try #require(description.problem)
+            #expect(problem.hasPrefix("metadata key \"llama.rope.scaling.type\": found \"yarn\", supported are"))
+            #expect(description.description.contains("theta 500000, 64 components, YaRN by 16 from 32 tokens on\n"))
+            #expect(description.json().contains("\"rope_original_ctx\": 32"))
+            #expect(alpacaError { _ = try Model(path: path) } == AlpacaError(.unsupported, "\(path): \(problem)"))
+        }
+    }
+
     @Test func json() throws {
         let text = try Self.describe { $0["x.long"] = .array(.int32([1, 2, 3, 4, 5, 6, 7, 8, 9])) }.json()
         let json = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])

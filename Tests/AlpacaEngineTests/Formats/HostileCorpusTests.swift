@@ -84,6 +84,26 @@ import Testing
         }
     }
 
+    @Test(
+        .enabled(
+            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
+    func torchFilesAreJudgedAsTheManifestSays() throws {
+        try Self.withCorpus { folder, cases in
+            var count = 0
+            for hostile in cases where hostile.kind == "torch" {
+                count += 1
+                Self.judge(
+                    hostile,
+                    alpacaError {
+                        // What looks well has to be readable too.
+                        let source = try CheckpointReader.open(folder + "/" + hostile.path)
+                        for i in source.tensors.indices { try source.withTensor(i) { _ in } }
+                    })
+            }
+            #expect(count > 400)
+        }
+    }
+
     static func judge(_ hostile: Case, _ error: AlpacaError?) {
         let what: Comment = "\(hostile.path.suffix(80)): \(hostile.wrong)"
         guard let error else {

@@ -5,10 +5,13 @@ import Testing
 
 @Suite struct ImportanceMatrixTests {
     /// A file of one matrix in the layout of llama-imatrix.
-    static func write(_ path: String, sums: [Float], count: Float, name: String = "blk.0.ffn_up.weight.in_sum2") throws -> GGUFReader {
+    static func write(
+        _ path: String, sums: [Float], count: Float, name: String = "blk.0.ffn_up.weight.in_sum2",
+        counts: String = "blk.0.ffn_up.weight.counts"
+    ) throws -> GGUFReader {
         let tensors = [
             try TensorInfo(name: name, type: .f32, shape: [1, sums.count]),
-            try TensorInfo(name: "blk.0.ffn_up.weight.counts", type: .f32, shape: [1, 1]),
+            try TensorInfo(name: counts, type: .f32, shape: [1, 1]),
         ]
         let data = [sums, [count]].map { $0.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) } } }
         try LayoutFile.write(try GGUFLayout.make(GGUFMetadata(), tensors), data, to: path)

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 @testable import AlpacaEngine
 
@@ -8,6 +9,11 @@ enum MiniFamily {
     static let f16 = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-f16.gguf").path
     static let q8_0 = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-q8_0.gguf").path
     static let goldens = repository.appendingPathComponent("Tests/Goldens/mini")
+
+    /// The family's other members: base, shards, adapters.
+    static func shared(_ name: String) -> String { Fixtures.sharedPath("fixtures/mini/\(name)") }
+    static let isShared = Fixtures.isShared("fixtures/mini/mini-llama/config.json")
+    static let missing: Comment = "the mini family is not in ALPACA_SHARED"
 
     /// What transformers computed, in F32 on the F16 weights.
     struct Generation: Decodable {

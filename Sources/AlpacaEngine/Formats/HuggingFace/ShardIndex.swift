@@ -14,11 +14,7 @@ package struct ShardIndex: Sendable {
     private static let weightMap = "weight_map"
 
     package init(_ region: FileRegion) throws(AlpacaError) {
-        let limits = JSONDocument.Limits()
-        guard region.count <= limits.bytes else {
-            throw AlpacaError(.badFormat, "\(region.name): found \(region.count) bytes of JSON, expected at most \(limits.bytes)")
-        }
-        try self.init(JSONDocument(region.bytes(at: 0, count: region.count), name: region.name, limits: limits), name: region.name)
+        try self.init(JSONDocument(region), name: region.name)
     }
 
     package init(_ document: JSONDocument, name: String) throws(AlpacaError) {

@@ -80,12 +80,12 @@ package final class ShardedSource: TensorSource {
     ) throws(AlpacaError) {
         guard let expected = index.shardByTensor[tensor] else {
             throw AlpacaError(
-                .shapeMismatch,
+                .badFormat,
                 "\(shard.quoted()) has the tensor \(tensor.quoted()), of which the index knows nothing: it is a shard of another model")
         }
         guard expected == shard else {
             throw AlpacaError(
-                .shapeMismatch,
+                .badFormat,
                 "\(shard.quoted()) has the tensor \(tensor.quoted()), which should be in \(expected.quoted()): "
                     + "it is a shard of another model")
         }

@@ -36,11 +36,13 @@ package struct JSONDocument: Sendable {
         }
     }
 
-    package init(_ file: InputFile, limits: Limits = Limits()) throws(AlpacaError) {
-        guard file.size <= limits.bytes else {
-            throw AlpacaError(.badFormat, "\(file.path): found \(file.size) bytes of JSON, expected at most \(limits.bytes)")
+    package init(_ file: InputFile, limits: Limits = Limits()) throws(AlpacaError) { try self.init(FileRegion(file), limits: limits) }
+
+    package init(_ region: FileRegion, limits: Limits = Limits()) throws(AlpacaError) {
+        guard region.count <= limits.bytes else {
+            throw AlpacaError(.badFormat, "\(region.name): found \(region.count) bytes of JSON, expected at most \(limits.bytes)")
         }
-        try self.init(try file.bytes(at: 0, count: file.size), name: file.path, limits: limits)
+        try self.init(try region.bytes(at: 0, count: region.count), name: region.name, limits: limits)
     }
 }
 

@@ -145,6 +145,9 @@ package struct JSONValue: Sendable {
 
     // MARK: Messages
 
+    /// What messages call the text that this value is from.
+    package var documentName: String { storage.name }
+
     /// What is wrong with this value, for callers with rules of their own.
     package func wrong(_ expected: String) -> AlpacaError {
         let place = index == 0 ? "" : "\(path): "

@@ -1,4 +1,5 @@
-/// Where everything goes in a new safetensors file. The bytes are those that the library itself (version 0.8) writes for the same tensors.
+/// Where everything goes in a new safetensors file. The bytes are those that the library itself (version 0.8) writes for the same tensors;
+/// it puts the texts of `__metadata__` in an order of chance, though, where there are several: here they are sorted.
 package enum SafetensorsLayout {
     /// - Parameters:
     ///   - tensors: in any order. The file has them as the library does, larger elements first (so that all are aligned), then by name;

@@ -31,15 +31,17 @@ package struct SentencePieceModel: Sendable {
     /// The largest file that is taken for a tokenizer; published ones have at most 5 MB.
     package static let mostBytes = 64 << 20
 
-    package init(_ file: InputFile) throws(AlpacaError) {
-        guard file.size <= SentencePieceModel.mostBytes else {
+    package init(_ file: InputFile) throws(AlpacaError) { try self.init(FileRegion(file)) }
+
+    package init(_ region: FileRegion) throws(AlpacaError) {
+        guard region.count <= SentencePieceModel.mostBytes else {
             throw AlpacaError(
-                .badFormat, "\(file.path): found \(file.size) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
+                .badFormat, "\(region.name): found \(region.count) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
         }
         do {
-            try self.init(try file.bytes(at: 0, count: file.size))
+            try self.init(try region.bytes(at: 0, count: region.count))
         } catch {
-            throw error.inFile(file.path)
+            throw error.inFile(region.name)
         }
     }
 

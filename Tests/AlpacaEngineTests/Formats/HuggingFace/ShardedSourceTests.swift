@@ -56,11 +56,11 @@ import Testing
             "index: tensor \"d\" is not in \"2\", where the index says it is, nor 1 more that should be there"
         ),
         (
-            [("a", "1"), ("c", "2")], .shapeMismatch,
+            [("a", "1"), ("c", "2")], .badFormat,
             "index: \"1\" has the tensor \"b\", of which the index knows nothing: it is a shard of another model"
         ),
         (
-            [("a", "1"), ("b", "2"), ("c", "2")], .shapeMismatch,
+            [("a", "1"), ("b", "2"), ("c", "2")], .badFormat,
             "index: \"1\" has the tensor \"b\", which should be in \"2\": it is a shard of another model"
         ),
         (

@@ -31,6 +31,20 @@ import Testing
         #expect(sha256(try TorchLayout.pickle(tensors)) == "6bc3cae2ebdb98edb64682f16233190e1297c0f06fea6843f3b4eb8f6bb36f04")
     }
 
+    @Test func `each byte of the file has one writer`() throws {
+        let tensors = try TorchLayoutTests.tensors(12)
+        let layout = try TorchLayout.layOut(stem: "a", tensors: tensors)
+        let closing = try #require(layout.closing)
+        // Too few checksums are no reason to trap.
+        let patches = layout.fixed + closing([1, 2])
+        var ranges = patches.map { $0.offset..<$0.offset + $0.bytes.count }
+        ranges += zip(tensors, layout.dataOffsets).map { $1..<$1 + $0.byteCount }
+        ranges.sort { $0.lowerBound < $1.lowerBound }
+        #expect(ranges.first?.lowerBound == 0)
+        #expect(ranges.last?.upperBound == layout.byteCount)
+        for (before, after) in zip(ranges, ranges.dropFirst()) { #expect(before.upperBound == after.lowerBound) }
+    }
+
     @Test func `what such a file can't hold`() throws {
         func message(_ tensors: [TensorInfo]) -> String? {
             alpacaError { _ = try TorchLayout.layOut(stem: "a", tensors: tensors) }?.message

@@ -3,34 +3,6 @@ import Testing
 
 @testable import AlpacaEngine
 
-extension FileLayout {
-    /// The file whose tensors have these data, put together in memory; nothing may be written twice.
-    func assembled(_ data: [[UInt8]]) throws -> [UInt8] {
-        try #require(data.count == dataOffsets.count)
-        var file = [UInt8](repeating: 0, count: byteCount)
-        var written = 0
-        func put(_ bytes: [UInt8], at offset: Int) throws {
-            try #require(offset >= 0 && offset + bytes.count <= byteCount)
-            file.replaceSubrange(offset..<offset + bytes.count, with: bytes)
-            written += bytes.count
-        }
-        for patch in fixed { try put(patch.bytes, at: patch.offset) }
-        for (bytes, offset) in zip(data, dataOffsets) { try put(bytes, at: offset) }
-        if let closing {
-            for patch in closing(data.map(checksum)) { try put(patch.bytes, at: patch.offset) }
-            // A zip archive has no holes.
-            #expect(written == byteCount)
-        }
-        return file
-    }
-}
-
-private func checksum(_ bytes: [UInt8]) -> UInt32 {
-    var crc = CRC32()
-    bytes.withUnsafeBytes { crc.update($0) }
-    return crc.value
-}
-
 func sha256(_ bytes: some Sequence<UInt8>) -> String {
     var sha = SHA256()
     sha.update(Array(bytes))

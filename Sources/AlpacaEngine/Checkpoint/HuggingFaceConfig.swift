@@ -1,0 +1,95 @@
+/// Writes `config.json` and `generation_config.json` so that transformers reads the same from them in all its versions from 4.28 to 5: with
+/// the names that 4 used, which 5 still knows.
+package struct HuggingFaceConfig: Sendable {
+    package let model: ModelConfiguration
+    /// What the weights are stored in: F16, BF16 or F32.
+    package let type: TensorType
+    package let bos: TokenID?
+    package let eos: TokenID?
+    package let pad: TokenID?
+
+    package init(_ model: ModelConfiguration, type: TensorType, bos: TokenID?, eos: TokenID?, pad: TokenID?) {
+        self.model = model
+        self.type = type
+        self.bos = bos
+        self.eos = eos
+        self.pad = pad
+    }
+
+    /// The bytes of `config.json`.
+    package func config() throws(AlpacaError) -> [UInt8] {
+        guard model.ropeDimension == model.headDimension, !model.hasRopeFactors else {
+            throw AlpacaError(
+                .unsupported,
+                model.hasRopeFactors
+                    ? "rotary factors of single frequencies can't be told in a config.json"
+                    : "rotation of \(model.ropeDimension) of \(model.headDimension) components can't be told in a config.json")
+        }
+        var json = JSONWriter()
+        json.beginObject()
+        json.beginArray("architectures")
+        json.value("LlamaForCausalLM")
+        json.end()
+        if let bos { json.member("bos_token_id", bos) }
+        if let eos { json.member("eos_token_id", eos) }
+        // Versions that don't know it take the quotient of the two.
+        if model.queryLength != model.embeddingLength { json.member("head_dim", model.headDimension) }
+        json.member("hidden_act", "silu")
+        json.member("hidden_size", model.embeddingLength)
+        json.member("initializer_range", 0.02)
+        json.member("intermediate_size", model.feedForwardLength)
+        json.member("max_position_embeddings", model.contextLength)
+        json.member("model_type", "llama")
+        json.member("num_attention_heads", model.headCount)
+        json.member("num_hidden_layers", model.layerCount)
+        json.member("num_key_value_heads", model.keyValueHeadCount)
+        if let pad { json.member("pad_token_id", pad) }
+        json.member("rms_norm_eps", model.normEpsilon)
+        writeScaling(&json)
+        json.member("rope_theta", model.ropeTheta)
+        json.member("tie_word_embeddings", model.isOutputTied)
+        json.member("torch_dtype", try typeName())
+        json.member("use_cache", true)
+        json.member("vocab_size", model.vocabularySize)
+        json.end()
+        return Array(json.text.utf8) + [0x0a]
+    }
+
+    /// The bytes of `generation_config.json`.
+    package func generationConfig() -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("_from_model_config", true)
+        if let bos { json.member("bos_token_id", bos) }
+        if let eos { json.member("eos_token_id", eos) }
+        if let pad { json.member("pad_token_id", pad) }
+        json.end()
+        return Array(json.text.utf8) + [0x0a]
+    }
+
+    /// Versions of 2023 refuse a linear scaling with any other field.
+    private func writeScaling(_ json: inout JSONWriter) {
+        switch model.ropeScaling {
+        case .none: return
+        case .linear(let factor):
+            json.beginObject("rope_scaling")
+            json.member("factor", factor)
+            json.member("type", "linear")
+        case .yarn(let factor, let original):
+            json.beginObject("rope_scaling")
+            json.member("factor", factor)
+            json.member("original_max_position_embeddings", original)
+            json.member("type", "yarn")
+        }
+        json.end()
+    }
+
+    private func typeName() throws(AlpacaError) -> String {
+        switch type {
+        case .f16: "float16"
+        case .bf16: "bfloat16"
+        case .f32: "float32"
+        default: throw AlpacaError(.unsupported, "weights of type \(type) can't be stored in a Hugging Face folder")
+        }
+    }
+}

@@ -1,0 +1,167 @@
+// config.json, as transformers wrote it from 4.28 (2023) to 5. Tokens' ids are not read from it: those of the first LLaMA uploads are wrong
+// there, and the tokenizer knows them.
+
+extension ModelConfiguration {
+    /// Reads the configuration from a `config.json`.
+    ///
+    /// - Parameter shape: the shape of the checkpoint's tensor of that name (Hugging Face's), nil where there is none.
+    /// - Returns: with what should be told to the user, such as a vocabulary that is not what the file says.
+    package static func huggingFace(
+        _ document: JSONDocument, shape: (String) -> [Int]?
+    ) throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
+        do {
+            return try huggingFace(document.root, shape)
+        } catch {
+            throw error.inFile(document.root.documentName)
+        }
+    }
+
+    private static func huggingFace(
+        _ config: JSONValue, _ shape: (String) -> [Int]?
+    ) throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
+        try refuseOthers(config)
+        let embeddingLength = try config.int("hidden_size", in: Limits.embeddingLength)
+        let headCount = try config.int("num_attention_heads", in: Limits.headCount)
+        let headDimension: Int
+        if let stated = try config.intIfPresent("head_dim", in: Limits.headDimension) {
+            headDimension = stated
+        } else {
+            headDimension = try Self.headDimension(embeddingLength: embeddingLength, headCount: headCount)
+        }
+        var warnings: [String] = []
+        let vocabularySize = try vocabularySize(
+            config.intIfPresent("vocab_size", in: Limits.vocabularySize), "vocab_size", rows: rows(.tokenEmbedding, .huggingFace, shape),
+            &warnings)
+        // The first configurations had the old name.
+        var contextLength = try config.intIfPresent("max_position_embeddings", in: Limits.contextLength)
+        if contextLength == nil { contextLength = try config.intIfPresent("max_sequence_length", in: Limits.contextLength) }
+        // What transformers assumes.
+        let context = contextLength ?? 2_048
+        let rope = try HuggingFaceRope(config, contextLength: context)
+        let model = try ModelConfiguration(
+            vocabularySize: vocabularySize, contextLength: context, embeddingLength: embeddingLength,
+            layerCount: config.int("num_hidden_layers", in: Limits.layerCount), headCount: headCount,
+            keyValueHeadCount: config.intIfPresent("num_key_value_heads", in: 1...headCount) ?? headCount, headDimension: headDimension,
+            feedForwardLength: config.int("intermediate_size", in: Limits.feedForwardLength),
+            normEpsilon: config.doubleIfPresent("rms_norm_eps", in: Limits.normEpsilon) ?? 1e-6, ropeTheta: rope.theta,
+            ropeDimension: headDimension, ropeScaling: rope.scaling, isOutputTied: isTied(config, shape, &warnings))
+        return (model, warnings)
+    }
+
+    /// The matrix's own rows decide: configurations of merged models often still have the base's vocabulary.
+    static func vocabularySize(_ stated: Int?, _ key: String, rows: Int?, _ warnings: inout [String]) throws(AlpacaError) -> Int {
+        guard let rows else {
+            guard let stated else {
+                throw AlpacaError(.missing, "\"\(key)\" is missing, and so are the embeddings: how large is the vocabulary?")
+            }
+            return stated
+        }
+        if let stated, stated != rows {
+            warnings.append("\"\(key)\" is \(stated), but the embeddings have \(rows) rows: \(rows) is taken")
+        }
+        return rows
+    }
+
+    static func rows(_ role: TensorRole, _ naming: TensorNaming, _ shape: (String) -> [Int]?) -> Int? {
+        guard let found = role.name(in: naming).flatMap(shape), found.count == 2 else { return nil }
+        return found[0]
+    }
+
+    /// A model whose file has an output matrix uses it.
+    private static func isTied(_ config: JSONValue, _ shape: (String) -> [Int]?, _ warnings: inout [String]) throws(AlpacaError) -> Bool {
+        guard try config.boolIfPresent("tie_word_embeddings") ?? false else { return false }
+        guard let name = TensorRole.output.name(in: .huggingFace), shape(name) != nil else { return true }
+        warnings.append("\"tie_word_embeddings\" is true, but there is a tensor \(name.quoted()): it is taken as the output matrix")
+        return false
+    }
+
+    // MARK: What is another architecture
+
+    private static let architectures = ["LlamaForCausalLM", "LLaMAForCausalLM", "LlamaModel", "LLaMAModel"]
+
+    private static func refuseOthers(_ config: JSONValue) throws(AlpacaError) {
+        let type = try config.stringIfPresent("model_type")
+        let architectures = try config.memberIfPresent("architectures")
+        guard type != nil || architectures != nil else {
+            _ = try config.object()
+            throw config.wrong("a model's configuration, with \"model_type\"")
+        }
+        if let type, type.lowercased() != "llama" { throw refusal(config, "model_type", type.quoted(), "\"llama\"") }
+        if let architectures {
+            for name in try architectures.array() {
+                let architecture = try name.string()
+                guard Self.architectures.contains(architecture) else {
+                    throw refusal(config, "architectures", architecture.quoted(), "\"LlamaForCausalLM\"")
+                }
+            }
+        }
+        if let quantization = try config.memberIfPresent("quantization_config") {
+            let method = (try? quantization.stringIfPresent("quant_method")) ?? nil
+            throw refusal(
+                config, "quantization_config", method.map { "weights quantized by \($0.quoted(limit: 40))" } ?? "quantized weights",
+                "F16, BF16 and F32: take the model from which it was quantized")
+        }
+        for key in ["attention_bias", "mlp_bias"] where try config.boolIfPresent(key) ?? false {
+            throw refusal(config, key, "true", "false")
+        }
+        if let activation = try config.stringIfPresent("hidden_act"), activation != "silu", activation != "swish" {
+            throw refusal(config, "hidden_act", activation.quoted(), "\"silu\"")
+        }
+        if let factor = try config.doubleIfPresent("partial_rotary_factor"), factor != 1 {
+            throw refusal(config, "partial_rotary_factor", "\(factor)", "1")
+        }
+    }
+
+    static func refusal(_ value: JSONValue, _ key: String, _ found: String, _ supported: String) -> AlpacaError {
+        AlpacaError(.unsupported, "\(value.documentName): \"\(key)\": found \(found), supported is \(supported)")
+    }
+}
+
+/// The angles' part of a `config.json`: `rope_theta` and `rope_scaling` up to transformers 4, `rope_parameters` with both from 5 on.
+private struct HuggingFaceRope {
+    let theta: Double
+    let scaling: ModelConfiguration.RopeScaling
+
+    /// Settings of YaRN that GGUF files have no place for, with the values that they stand for where they are left out.
+    private static let fixed: [(key: String, value: Double)] = [("beta_fast", 32), ("beta_slow", 1)]
+    private static let unknown = ["attention_factor", "mscale", "mscale_all_dim"]
+
+    init(_ config: JSONValue, contextLength: Int) throws(AlpacaError) {
+        let limits = ModelConfiguration.Limits.ropeTheta
+        var key = "rope_parameters"
+        var settings = try config.memberIfPresent(key)
+        var theta = try settings?.doubleIfPresent("rope_theta", in: limits)
+        if settings == nil {
+            key = "rope_scaling"
+            settings = try config.memberIfPresent(key)
+        }
+        if theta == nil { theta = try config.doubleIfPresent("rope_theta", in: limits) }
+        self.theta = theta ?? 10_000
+        guard let settings else {
+            scaling = .none
+            return
+        }
+        var type = try settings.stringIfPresent("rope_type")
+        if type == nil { type = try settings.stringIfPresent("type") }
+        switch type {
+        case nil where settings["factor"] == nil, "default"?: scaling = .none
+        case "linear"?:
+            let factor = try settings.double("factor", in: ModelConfiguration.Limits.ropeScalingFactor)
+            scaling = factor == 1 ? .none : .linear(factor: factor)
+        case "yarn"?:
+            for (name, value) in Self.fixed {
+                guard let found = try settings.doubleIfPresent(name), found != value else { continue }
+                throw ModelConfiguration.refusal(config, "\(key).\(name)", "\(found)", "\(value)")
+            }
+            for name in Self.unknown where try settings.memberIfPresent(name) != nil {
+                throw ModelConfiguration.refusal(config, "\(key).\(name)", "a value", "none")
+            }
+            let factor = try settings.double("factor", in: ModelConfiguration.Limits.ropeScalingFactor)
+            let original = try settings.intIfPresent("original_max_position_embeddings", in: ModelConfiguration.Limits.contextLength)
+            scaling = factor == 1 ? .none : .yarn(factor: factor, originalContextLength: original ?? contextLength)
+        case let type:
+            throw ModelConfiguration.refusal(
+                config, "\(key).rope_type", type.map { $0.quoted(limit: 40) } ?? "nothing", "\"linear\" and \"yarn\"")
+        }
+    }
+}

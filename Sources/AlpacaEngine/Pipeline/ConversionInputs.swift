@@ -1,0 +1,165 @@
+/// What a conversion reads, opened: the base, the adapters in their order, the tokenizer.
+struct ConversionInputs {
+    let options: ConversionOptions
+    let base: ModelSource
+    let adapters: [(adapter: LoRAAdapter, scale: Double)]
+    private let givenTokenizer: ChosenTokenizer?
+
+    init(_ options: ConversionOptions) throws(AlpacaError) {
+        self.options = options
+        base = try ModelSource(path: options.base)
+        do throws(AlpacaError) {
+            _ = try base.configuration()
+            try base.checkTensors()
+        } catch {
+            throw error.message.contains(base.path) ? error : error.inFile(base.path)
+        }
+        var adapters: [(adapter: LoRAAdapter, scale: Double)] = []
+        for reference in options.adapters {
+            guard reference.scale.isFinite else {
+                throw AlpacaError(.invalidArgument, "adapter \(reference.path.quoted()): found the scale \(reference.scale), expected a number")
+            }
+            adapters.append((try LoRAAdapter(path: reference.path), reference.scale))
+        }
+        self.adapters = adapters
+        givenTokenizer = try options.tokenizer.map { (path) throws(AlpacaError) in
+            ChosenTokenizer(path: path, model: try SentencePieceModel(InputFile(path: path)))
+        }
+    }
+
+    /// All files that are read, each once.
+    var files: [InputFile] {
+        var files: [InputFile] = []
+        for file in base.inputs + adapters.flatMap({ $0.adapter.inputs }) where !files.contains(where: { $0 === file }) { files.append(file) }
+        return files
+    }
+
+    // MARK: Rules
+
+    /// Throws when the parts do not belong together; gives what is merely unusual.
+    func check(_ hashes: [String: String]) throws(AlpacaError) -> [String] {
+        guard !adapters.isEmpty else { return [] }
+        var pieces = base.tokenizer?.pieces.count
+        if pieces == nil { pieces = (try? base.metadata.stringsIfPresent(GGUFKey.tokens))?.count }
+        return try FamilyRules.check(
+            base: try base.configuration(), basePieces: pieces,
+            adapters: adapters.map { adapter, _ in
+                FamilyRules.Entry(
+                    adapter: adapter, name: Self.name(adapter.path), sha256: adapter.inputs.first.flatMap { hashes[$0.path] })
+            },
+            tokenizerPieces: givenTokenizer?.model.pieces.count, checksFamily: options.checksFamily)
+    }
+
+    // MARK: The result
+
+    /// The base's sizes with the vocabulary of the last adapter that has one.
+    func resultConfiguration() throws(AlpacaError) -> ModelConfiguration {
+        let model = try base.configuration()
+        var rows = model.vocabularySize
+        var isTied = model.isOutputTied
+        for (adapter, _) in adapters {
+            rows = adapter.vocabularySize ?? rows
+            if adapter.changes[.output] != nil { isTied = false }
+        }
+        return try model.resized(vocabularySize: rows, isOutputTied: isTied)
+    }
+
+    /// The result's tensors under GGUF's names, in the base's order.
+    func mergedTensors(_ model: ModelConfiguration) throws(AlpacaError) -> [MergedTensor] {
+        var result: [MergedTensor] = []
+        for (i, info) in base.tensors.enumerated() {
+            guard let role = TensorRole(info.name, in: .gguf) else { continue }
+            result.append(try mergedTensor(role, model, MergedTensor.Part(source: base, index: i)))
+        }
+        if !model.isOutputTied, base.index(of: .output) == nil, let tied = base.index(of: .tokenEmbedding) {
+            // The base uses its embeddings as the output too; an adapter parts them.
+            result.append(try mergedTensor(.output, model, MergedTensor.Part(source: base, index: tied)))
+        }
+        return result
+    }
+
+    private func mergedTensor(
+        _ role: TensorRole, _ model: ModelConfiguration, _ base: MergedTensor.Part
+    ) throws(AlpacaError) -> MergedTensor {
+        var origin = base
+        var updates: [LowRankUpdate] = []
+        for (adapter, userScale) in adapters {
+            guard let change = adapter.changes[role] else { continue }
+            func part(_ index: Int) -> MergedTensor.Part { MergedTensor.Part(source: adapter.weights, index: index) }
+            switch change {
+            case .replacement(let index):
+                // What adapters before have added to the old tensor goes with it.
+                origin = part(index)
+                updates = []
+            case .lowRank(let update):
+                if let base = update.base {
+                    origin = part(base)
+                    updates = []
+                }
+                updates.append(
+                    LowRankUpdate(
+                        left: .init(part: part(update.left), isTransposed: update.isTransposed),
+                        right: .init(part: part(update.right), isTransposed: update.isTransposed), rank: update.rank,
+                        scale: Float(update.scale * userScale), magnitude: update.magnitude.map(part),
+                        headDimension: role.hasHeadOrder ? model.headDimension : nil))
+            }
+        }
+        let expected = role.shape(model)
+        guard origin.info.shape == expected else {
+            throw AlpacaError(
+                .shapeMismatch,
+                "\(origin.source.inputs.first?.path ?? ""): tensor \(origin.info.name.quoted()): found shape \(origin.info.shapeText), "
+                    + "expected \(TensorInfo.text(expected))")
+        }
+        return MergedTensor(
+            origin: origin,
+            info: try TensorInfo(name: role.name(in: .gguf) ?? base.info.name, type: base.info.type, shape: expected), updates: updates)
+    }
+
+    /// The tokenizer that was asked for, else that of the last adapter that has one, else the base's.
+    func tokenizer(_ model: ModelConfiguration) throws(AlpacaError) -> ChosenTokenizer? {
+        var chosen = givenTokenizer
+        if chosen == nil {
+            for (adapter, _) in adapters {
+                guard let tokenizer = adapter.tokenizer else { continue }
+                chosen = ChosenTokenizer(path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer)
+            }
+        }
+        if chosen == nil, let tokenizer = base.tokenizer, let file = base.tokenizerFile {
+            chosen = ChosenTokenizer(path: file.name, model: tokenizer)
+        }
+        guard let chosen else {
+            if options.format.isFolder, base.metadata[GGUFKey.tokens] != nil {
+                return ChosenTokenizer(path: base.path, model: try SentencePieceModel(base.metadata))
+            }
+            return nil
+        }
+        guard chosen.model.pieces.count == model.vocabularySize else {
+            throw AlpacaError(
+                .shapeMismatch,
+                "\(chosen.path): the tokenizer has \(chosen.model.pieces.count) pieces, the result's embeddings have \(model.vocabularySize) "
+                    + "rows: name the tokenizer.model that belongs to the last adapter")
+        }
+        return chosen
+    }
+
+    // MARK: Provenance
+
+    func provenance(_ hashes: [String: String]) -> Provenance {
+        func known(_ files: [InputFile]) -> [(file: String, sha256: String)] {
+            files.compactMap { file in hashes[file.path].map { (Self.name(file.path, parts: 1), $0) } }
+        }
+        return Provenance(
+            base: .init(name: Self.name(base.path), hashes: known(base.inputs)),
+            adapters: adapters.map {
+                .init(name: Self.name($0.adapter.path), scale: $0.scale, hashes: known($0.adapter.inputs))
+            },
+            rounding: adapters.isEmpty ? nil : options.rounding)
+    }
+
+    /// The last part of a path that says something.
+    static func name(_ path: String, parts: Int = 1) -> String {
+        let all = path.split(separator: "/").filter { $0 != "." && $0 != ".." }
+        return all.suffix(parts).joined(separator: "/")
+    }
+}

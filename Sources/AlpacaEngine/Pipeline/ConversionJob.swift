@@ -1,0 +1,123 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A conversion whose inputs are open and checked, and whose output is laid out to the last byte.
+struct ConversionJob {
+    let options: ConversionOptions
+    let plan: ConversionPlan
+    let source: MergedSource
+    let output: Output
+    let inputs: [InputFile]
+
+    var threadCount: Int { ConversionJob.threadCount(options) }
+
+    static func threadCount(_ options: ConversionOptions) -> Int {
+        options.threadCount > 0 ? min(options.threadCount, WorkerPool.mostThreads) : ProcessorCount.usable()
+    }
+
+    /// - Parameter hashes: SHA-256 by path, of the inputs that were hashed.
+    init(_ options: ConversionOptions, hashes: [String: String] = [:]) throws(AlpacaError) {
+        self.options = options
+        guard !options.output.isEmpty else { throw AlpacaError(.invalidArgument, "the output has no name") }
+        let inputs = try ConversionInputs(options)
+        let base = inputs.base
+        var warnings = base.warnings
+        warnings += try inputs.check(hashes)
+        let configuration = try inputs.resultConfiguration()
+        let merged = try inputs.mergedTensors(configuration)
+        source = try MergedSource(
+            merged, inputs: inputs.files, rounding: options.rounding ?? ConversionJob.defaultRounding(options.format),
+            precision: options.precision)
+        self.inputs = inputs.files
+        let request = OutputRequest(
+            options: options, base: base, source: source, configuration: configuration, tokenizer: try inputs.tokenizer(configuration),
+            provenance: inputs.provenance(hashes))
+        output = try Output.make(request)
+        warnings += output.warnings
+        let changed = merged.count { !$0.updates.isEmpty || !($0.origin.source is ModelSource) }
+        plan = ConversionPlan(
+            base: .init(path: base.path, format: base.format, byteCount: base.byteCount),
+            adapters: inputs.adapters.map { .init(path: $0.adapter.path, format: $0.adapter.summary, byteCount: $0.adapter.byteCount) },
+            tokenizer: request.tokenizer.map { ($0.path, $0.model.pieces.count) }, configuration: configuration, output: options.output,
+            format: options.format, quantization: output.quantization, files: ConversionJob.files(output, options.output),
+            types: ModelDescription.summarize(output.tensors.map(\.info)), mergedTensorCount: changed,
+            parameterCount: source.tensors.reduce(0) { $0 &+ $1.elementCount },
+            memoryByteCount: ConversionJob.memory(source, merged, ConversionJob.threadCount(options)),
+            freeByteCount: ConversionJob.freeBytes(options.output), warnings: warnings)
+    }
+
+    private static func defaultRounding(_ format: OutputFormat) -> MergeRounding {
+        // Files with published hashes were made by the script that rounds once.
+        format == .meta || format == .huggingFaceBin ? .once : .each
+    }
+
+    private static func files(_ output: Output, _ path: String) -> [(name: String, byteCount: Int)] {
+        output.files.map { ($0.name.isEmpty ? path : $0.name, $0.layout.byteCount) } + output.extras.map { ($0.name, $0.bytes.count) }
+    }
+
+    /// Buffers of the threads (a chunk as it is read, as floats, as it is written) and the small matrices that are kept ready.
+    private static func memory(_ source: MergedSource, _ merged: [MergedTensor], _ threads: Int) -> Int {
+        let columns = source.tensors.map(\.columns).max() ?? 0
+        let chunk = max(TensorPipeline.weightsPerChunk, 64 * columns) * 12
+        let small = merged.map { $0.updates.reduce(0) { $0 + ($1.rank * 4) } * $0.info.columns }.max() ?? 0
+        return threads * chunk + 4 * small + 32 << 20
+    }
+
+    /// Bytes free where `path` will lie.
+    private static func freeBytes(_ path: String) -> Int? {
+        var disk = statvfs()
+        guard unsafe statvfs(WriteTarget(path).folder, &disk) == 0, disk.f_blocks > 0 else { return nil }
+        let (free, overflow) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+        return overflow ? nil : Int(clamping: free)
+    }
+
+    // MARK: Work
+
+    /// Writes everything. Nothing shows under the output's name before all of it is on the disk.
+    func run(progress: ProgressHandler) throws(AlpacaError) {
+        let cancelled = AlpacaError(.cancelled, "\(options.output): conversion was cancelled")
+        if options.format.isFolder {
+            let folder = try AtomicFolderWriter(path: options.output, overwrite: options.overwrites, inputs: inputs)
+            try checkRoom()
+            var files: [(file: OutputFile, layout: FileLayout)] = []
+            for planned in output.files {
+                let file = try folder.create(planned.name)
+                try file.reserve(planned.layout.byteCount)
+                files.append((file, planned.layout))
+            }
+            try write(files, progress, cancelled)
+            for extra in output.extras { try folder.create(extra.name).write(extra.bytes, at: 0) }
+            guard progress(flushing) else { throw cancelled }
+            try folder.finish()
+        } else {
+            guard let planned = output.files.first else { throw AlpacaError(.internalError, "\(options.output): nothing to write") }
+            let writer = try AtomicFileWriter(
+                path: options.output, size: planned.layout.byteCount, overwrite: options.overwrites, inputs: inputs)
+            try write([(writer.file, planned.layout)], progress, cancelled)
+            guard progress(flushing) else { throw cancelled }
+            try writer.finish()
+        }
+    }
+
+    /// What remains to be done when all is written: waiting for the disk.
+    private var flushing: Progress {
+        Progress(stage: "flush", item: options.output, done: UInt64(plan.byteCount), total: UInt64(plan.byteCount))
+    }
+
+    /// The room for all files together; each alone is checked when it is reserved.
+    private func checkRoom() throws(AlpacaError) {
+        guard let free = plan.freeByteCount, plan.byteCount > free else { return }
+        throw AlpacaError(.io, "\(options.output): \(plan.byteCount) bytes are needed, \(free) are free: No space left on device")
+    }
+
+    private func write(
+        _ files: [(file: OutputFile, layout: FileLayout)], _ progress: ProgressHandler, _ cancelled: AlpacaError
+    ) throws(AlpacaError) {
+        let pipeline = try TensorPipeline(
+            source: source, outputs: output.tensors, constants: output.constants, files: files, threadCount: threadCount)
+        try pipeline.run(progress: progress, cancelled: cancelled)
+    }
+}

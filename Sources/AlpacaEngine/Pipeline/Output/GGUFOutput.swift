@@ -1,0 +1,92 @@
+/// One GGUF file.
+enum GGUFOutput {
+    static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
+        let options = request.options
+        var output = Output()
+        let source = request.source
+        var importance: [String: [Float]] = [:]
+        if let path = options.importanceMatrix {
+            importance = try ImportanceMatrix(GGUFReader(InputFile(path: path))).columns
+        }
+        let (choices, fileType) = try choose(request)
+        let targets = choices.map(\.info)
+        var metadata = try metadata(request)
+        metadata[GGUFKey.fileType] = .uint32(fileType.rawValue)
+        // Version 2 of the K types' layouts: what ggml has written since 2023-05-19.
+        if targets.contains(where: \.type.isQuantized) { metadata[GGUFKey.quantizationVersion] = .uint32(2) }
+        let layout: FileLayout
+        do throws(AlpacaError) { layout = try GGUFLayout.make(metadata, targets) } catch { throw error.inFile(options.output) }
+        output.files = [Output.File(name: "", layout: layout)]
+        for (i, target) in targets.enumerated() {
+            let weights = importance[target.name]
+            try check(weights, target)
+            output.tensors.append(
+                OutputTensor(
+                    source: i, info: target, importance: weights,
+                    pieces: [.init(file: 0, part: i, rows: 0..<target.rows, columns: 0..<target.columns)]))
+        }
+        let unused = importance.keys.filter { source.index(of: $0) == nil }.sorted()
+        if let first = unused.first {
+            output.warnings.append(
+                "the importance matrix has \(unused.count) tensors that the model lacks, such as \(first.quoted()): was it made for it?")
+        }
+        output.quantization = fileType.description
+        output.warnings += choices.compactMap(\.warning)
+        return output
+    }
+
+    /// What each tensor becomes, and the name of it all.
+    private static func choose(_ request: OutputRequest) throws(AlpacaError) -> ([QuantizationMix.Choice], GGUFFileType) {
+        let options = request.options, source = request.source
+        var overrides: [(pattern: String, type: TensorType)] = []
+        for (pattern, name) in options.overrides {
+            guard let type = TensorType.allCases.first(where: { $0.description == name.uppercased() }) else {
+                let known = TensorType.allCases.map(\.description).joined(separator: ", ")
+                throw AlpacaError(.invalidArgument, "override \(pattern.quoted()): found the type \(name.quoted()), expected one of \(known)")
+            }
+            overrides.append((pattern, type))
+        }
+        if let name = options.quantization {
+            var mix = try QuantizationMix(named: name, pure: options.isPure)
+            mix.overrides = overrides
+            return (try mix.choices(for: source.tensors), mix.fileType)
+        }
+        // Nothing asked for: what the base has. A merged tensor of a quantized base goes back to the base's type.
+        let before = try source.tensors.map { (info) throws(AlpacaError) in
+            let type = request.base.index(of: info.name).map { request.base.tensors[$0].type } ?? info.type
+            return try TensorInfo(name: info.name, type: type, shape: info.shape)
+        }
+        let declared = request.base.metadata[GGUFKey.fileType]?.integer.flatMap { UInt32(exactly: $0) }.flatMap { GGUFFileType(rawValue: $0) }
+        let fileType = declared ?? .f16
+        var mix = QuantizationMix(fileType)
+        mix.overrides = overrides
+        return (try mix.choices(keeping: before), fileType)
+    }
+
+    private static func check(_ importance: [Float]?, _ info: TensorInfo) throws(AlpacaError) {
+        guard let importance else { return }
+        guard importance.count == info.columns, importance.allSatisfy({ $0 >= 0 && $0 < .infinity }) else {
+            throw AlpacaError(
+                .shapeMismatch,
+                "importance of tensor \(info.name.quoted()): found \(importance.count) numbers, expected \(info.columns), all finite, 0 or more "
+                    + "(was it made for another model?)")
+        }
+    }
+
+    private static func metadata(_ request: OutputRequest) throws(AlpacaError) -> GGUFMetadata {
+        var metadata = request.base.metadata
+        let model = request.configuration
+        if let name = request.options.modelName ?? request.provenance.resultName { metadata[GGUFKey.name] = .string(name) }
+        metadata[GGUFKey.vocabularySize(model.architecture)] = .uint32(UInt32(clamping: model.vocabularySize))
+        if let tokenizer = request.tokenizer {
+            // A tokenizer of our own making: what the base said of another one is no longer true.
+            for key in [GGUFKey.merges, GGUFKey.eotToken, GGUFKey.chatTemplate, GGUFKey.addSpacePrefix] { metadata[key] = nil }
+            try metadata.setTokenizer(tokenizer.model, vocabularySize: model.vocabularySize)
+        } else if metadata[GGUFKey.tokens] == nil {
+            throw request.base.tokenizerProblem
+                ?? AlpacaError(.missing, "\(request.base.path): there is no tokenizer.model, which a GGUF file needs: name one")
+        }
+        request.provenance.add(to: &metadata)
+        return metadata
+    }
+}

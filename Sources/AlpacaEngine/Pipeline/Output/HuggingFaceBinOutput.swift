@@ -1,0 +1,86 @@
+/// A Hugging Face folder with PyTorch files, as the official merge script writes it.
+enum HuggingFaceBinOutput {
+    /// The files of a base of `.bin` files, with the names in their dicts; nil for other bases.
+    static func files(of base: ModelSource) -> [(file: String, names: [String])]? {
+        guard let folder = base.folder, folder.naming == .huggingFace, folder.weightFiles.allSatisfy({ $0.hasSuffix(".bin") }) else {
+            return nil
+        }
+        return folder.tensorNames
+    }
+
+    static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
+        let type = try request.floatType()
+        let model = request.configuration
+        var output = Output()
+        let layout = try layout(request, type)
+        for (file, shard) in layout.shards.enumerated() {
+            output.files.append(Output.File(name: shard.fileName, layout: shard.file))
+            for (part, info) in shard.tensors.enumerated() {
+                guard let role = TensorRole(info.name, in: .huggingFace) else {
+                    output.constants.append(.init(file: file, part: part, bytes: try buffer(info, request)))
+                    continue
+                }
+                output.tensors.append(
+                    OutputTensor(
+                        source: try request.index(of: role), info: info,
+                        order: role.hasHeadOrder ? (.halves, model.headDimension) : nil,
+                        pieces: [.init(file: file, part: part, rows: 0..<info.rows, columns: 0..<info.columns)]))
+            }
+        }
+        let folder = files(of: request.base) == nil ? nil : request.base.folder
+        if let index = layout.index(base: folder?.index) {
+            output.extras.append(("pytorch_model.bin.index.json", index))
+        }
+        if let base = folder?.configuration {
+            output.extras.append(
+                ("config.json", HuggingFaceBinLayout.configuration(base: base, vocabularySize: model.vocabularySize)))
+        } else {
+            output.extras.append(("config.json", HuggingFaceBinLayout.configuration(of: model, type: type)))
+        }
+        output.extras.append(
+            (
+                "generation_config.json",
+                folder?.generationConfiguration.map { HuggingFaceBinLayout.generationConfiguration(base: $0) }
+                    ?? HuggingFaceBinLayout.generationConfiguration()
+            ))
+        output.extras += TokenizerFiles.make(request)
+        output.extras.append(("alpaca.json", request.provenance.json()))
+        output.quantization = type.description
+        return output
+    }
+
+    private static func layout(_ request: OutputRequest, _ type: TensorType) throws(AlpacaError) -> HuggingFaceBinLayout {
+        let model = request.configuration
+        if let files = files(of: request.base), let folder = request.base.folder {
+            return try HuggingFaceBinLayout(
+                files: try files.map { (file) throws(AlpacaError) in
+                    var infos: [TensorInfo] = []
+                    for name in file.names {
+                        if let role = TensorRole(name, in: .huggingFace) {
+                            infos.append(try TensorInfo(name: name, type: type, shape: role.shape(model)))
+                        } else if let index = folder.weights.index(of: name) {
+                            infos.append(folder.weights.tensors[index])
+                        }
+                    }
+                    return (file.file, infos)
+                })
+        }
+        let tensors = try HuggingFaceBinLayout.tensors(of: model, type: type)
+        // The official script's base was divided into files before its vocabulary grew.
+        let before = try model.resized(vocabularySize: try request.base.configuration().vocabularySize)
+        let sizes = try HuggingFaceBinLayout.tensors(of: before, type: type).map(\.byteCount)
+        let size = request.options.maximumShardByteCount ?? HuggingFaceBinLayout.defaultShardSize
+        return try HuggingFaceBinLayout(tensors, baseByteCounts: sizes.count == tensors.count ? sizes : nil, shardSize: size)
+    }
+
+    /// Rotary frequencies, which such files repeat in each layer: the base's own bytes where it has them.
+    private static func buffer(_ info: TensorInfo, _ request: OutputRequest) throws(AlpacaError) -> [UInt8] {
+        if let folder = request.base.folder, let index = folder.weights.index(of: info.name), folder.weights.tensors[index].type == info.type {
+            return try folder.weights.withTensor(index) { (bytes: RawSpan) throws(AlpacaError) in
+                // Bound: the span's own bytes.
+                unsafe bytes.withUnsafeBytes { unsafe Array($0) }
+            }
+        }
+        return RotaryBuffer.bytes(request.configuration, type: info.type)
+    }
+}

@@ -1,0 +1,53 @@
+/// A Meta folder, as the official merge script writes it.
+enum MetaOutput {
+    static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
+        let type = try request.floatType()
+        let model = request.configuration
+        var output = Output()
+        let layout = try MetaFolderLayout(try tensors(request, type), of: model, shardCount: request.options.shardCount)
+        var places: [TensorRole: [OutputTensor.Piece]] = [:]
+        var order: [TensorRole] = []
+        for (file, shard) in layout.shards.enumerated() {
+            output.files.append(Output.File(name: shard.fileName, layout: shard.file))
+            for (part, piece) in shard.pieces.enumerated() {
+                if places[piece.role] == nil { order.append(piece.role) }
+                places[piece.role, default: []].append(.init(file: file, part: part, rows: piece.rows, columns: piece.columns))
+            }
+        }
+        for role in order {
+            guard let name = role.name(in: .meta) else { continue }
+            // Where output and embeddings are one matrix, Meta's readers want it twice.
+            let source = role == .output && model.isOutputTied ? TensorRole.tokenEmbedding : role
+            output.tensors.append(
+                OutputTensor(
+                    source: try request.index(of: source), info: try TensorInfo(name: name, type: type, shape: role.shape(model)),
+                    pieces: places[role] ?? []))
+        }
+        output.extras.append(("params.json", layout.parameters))
+        output.extras += TokenizerFiles.make(request)
+        output.extras.append(("alpaca.json", request.provenance.json()))
+        output.quantization = type.description
+        if model.ropeScaling != .none {
+            output.warnings.append("params.json has no place for scaled positions: readers of Meta folders will not know of them")
+        }
+        return output
+    }
+
+    /// In the order of a base of `.bin` files, which the official script keeps; else in that of its usual base.
+    private static func tensors(_ request: OutputRequest, _ type: TensorType) throws(AlpacaError) -> [TensorInfo] {
+        let model = request.configuration
+        var result: [TensorInfo] = []
+        if let files = HuggingFaceBinOutput.files(of: request.base) {
+            for name in files.flatMap(\.names) {
+                guard let role = TensorRole(name, in: .huggingFace), let meta = role.name(in: .meta) else { continue }
+                result.append(try TensorInfo(name: meta, type: type, shape: role.shape(model)))
+            }
+        } else {
+            result = try MetaFolderLayout.tensors(of: model, type: type)
+        }
+        if let name = TensorRole.output.name(in: .meta), !result.contains(where: { $0.name == name }) {
+            result.append(try TensorInfo(name: name, type: type, shape: TensorRole.output.shape(model)))
+        }
+        return result
+    }
+}
