@@ -156,7 +156,7 @@ import Testing
             let json = try run("verify", CommandTests.model, "--json", "--progress", "json")
             let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
             #expect(json.status == 0 && report["ok"] as? Bool == true)
-            let line = Data(json.error.split(separator: "\n")[0].utf8)
+            let line = Data(try #require(json.error.split(separator: "\n").last).utf8)
             let step = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
             #expect(step["stage"] as? String == "hash" && step["total"] as? Int == step["done"] as? Int)
             #expect(try run("verify", CommandTests.model, "--progress", "bar").error.contains("hash [########################] 100% of "))
@@ -284,6 +284,19 @@ import Testing
                 "-a", mini + "/mini-chinese-alpaca-lora@1.0", "--type", "f16", "-o", out)
             #expect(told.status == 0 && told.text.contains(" tensors merged, "), "\(told.error)")
             #expect(try run("generate", out, prompt, "--temperature", "0").text == poem)
+            // The same by names of the hub.
+            for name in ["mini-llama", "mini-chinese-llama-lora", "mini-chinese-alpaca-lora"] {
+                let snapshots = "\(folder)/hub/models--owner--\(name)/snapshots"
+                try FileManager.default.createDirectory(atPath: snapshots, withIntermediateDirectories: true)
+                try FileManager.default.createSymbolicLink(atPath: snapshots + "/0123abcd", withDestinationPath: "\(mini)/\(name)")
+            }
+            let named = try run(
+                "convert", "owner/mini-llama", "-a", "owner/mini-chinese-llama-lora", "-a", "owner/mini-chinese-alpaca-lora",
+                "--type", "f16", "-o", folder + "/named.gguf", environment: ["HF_HOME": folder])
+            #expect(named.status == 0, "\(named.error)")
+            #expect(FileManager.default.contentsEqual(atPath: folder + "/named.gguf", andPath: out))
+            let missing = try run("convert", "owner/none", "-o", out, "--plan", environment: ["HF_HOME": folder])
+            #expect(missing.status == 1 && missing.error.contains("`hf download owner/none`"))
             // Half of the change is another model.
             let half = try run(
                 "convert", mini + "/mini-llama", "-a", mini + "/mini-chinese-llama-lora@0.5", "-a", mini + "/mini-chinese-alpaca-lora@0.5",
