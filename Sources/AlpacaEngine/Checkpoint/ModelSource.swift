@@ -164,15 +164,16 @@ package final class ModelSource: TensorSource {
     /// Throws unless the tensors are those of the configuration, no more and no fewer, each of its shape.
     package func checkTensors() throws(AlpacaError) {
         let configuration = try configuration()
-        for info in tensors where !TensorRole.isIgnored(info.name) {
+        for (i, info) in tensors.enumerated() where !TensorRole.isIgnored(info.name) {
+            let name = fileName(of: i).quoted()
             guard let role = TensorRole(info.name, in: .gguf) else {
                 throw AlpacaError(
-                    .unsupported, "tensor \(info.name.quoted()) has no place in the Llama architecture as this version runs it")
+                    .unsupported, "tensor \(name) has no place in the Llama architecture as this version runs it")
             }
             guard (role.layer ?? 0) < configuration.layerCount else {
                 throw AlpacaError(
                     .shapeMismatch,
-                    "tensor \(info.name.quoted()): found a layer beyond those that the header tells, \(configuration.layerCount)")
+                    "tensor \(name): found a layer beyond those that the header tells, \(configuration.layerCount)")
             }
         }
     }
