@@ -67,8 +67,9 @@ package enum CheckpointKind: Sendable, Equatable, CaseIterable, CustomStringConv
         // Numbers in the file, hence backwards.
         if ["lmgg", "fmgg", "tjgg"].contains(where: { bytes.starts(with: $0.utf8) }) { return .legacyGGML }
         if bytes.starts(with: [0x50, 0x4b, 3, 4]) { return .torchZip }
-        if bytes.count > 1, bytes[0] == 0x80, (2...5).contains(bytes[1]) { return .torchPickle }
+        // Before pickles: a header of 640 bytes has the length 80 02 00 ..., as a pickle begins.
         if isSafetensors(bytes) { return .safetensors }
+        if bytes.count > 1, bytes[0] == 0x80, (2...5).contains(bytes[1]) { return .torchPickle }
         if isSentencePiece(bytes) { return .sentencePiece }
         return nil
     }

@@ -11,6 +11,8 @@ struct AdapterIdentity: Sendable, Equatable {
     var generation = 1
     /// Known by its hash; a name can be anything.
     var isCertain = false
+    /// Known by hash or name: "Plus" would be there.
+    var isNamed = false
 
     /// Rows of the embeddings: of Chinese-LLaMA, of Chinese-Alpaca, which has `[PAD]` besides, of both in their second generation.
     static let llamaRows = 49953, alpacaRows = 49954, secondRows = 55296
@@ -21,13 +23,14 @@ struct AdapterIdentity: Sendable, Equatable {
         if let sha256, let file = PublishedFile.byHash[sha256.lowercased()] {
             readWords(of: file.model)
             isCertain = true
+            isNamed = true
             return
         }
-        // The nearest folder that says something: hub snapshots lie a few levels below the model's name.
-        for component in name.split(separator: "/").suffix(4).reversed() {
-            readWords(of: component)
-            if family != nil { break }
-        }
+        let folders = name.split(separator: "/")
+        // In the cache of the hub: models--owner--name/snapshots/revision.
+        let isSnapshot = folders.dropLast().last == "snapshots"
+        if let folder = isSnapshot ? folders.dropLast(2).last : folders.last { readWords(of: folder) }
+        isNamed = family != nil
         switch adapter.vocabularySize {
         case AdapterIdentity.llamaRows: family = .llama
         case AdapterIdentity.alpacaRows: family = .alpaca

@@ -147,13 +147,15 @@ struct ConversionInputs {
     // MARK: Provenance
 
     func provenance(_ hashes: [String: String]) -> Provenance {
-        func known(_ files: [InputFile]) -> [(file: String, sha256: String)] {
-            files.compactMap { file in hashes[file.path].map { (Self.name(file.path, parts: 1), $0) } }
+        // A plan has no hashes yet, but the room that they will take.
+        let none = String(repeating: "0", count: 64)
+        func hashed(_ files: [InputFile]) -> [(file: String, sha256: String)] {
+            files.map { (Self.name($0.path), hashes[$0.path] ?? none) }
         }
         return Provenance(
-            base: .init(name: Self.modelName(base.path), hashes: known(base.inputs)),
+            base: .init(name: Self.modelName(base.path), hashes: options.verifiesBase ? hashed(base.inputs) : []),
             adapters: adapters.map {
-                .init(name: Self.modelName($0.adapter.path), scale: $0.scale, hashes: known($0.adapter.inputs))
+                .init(name: Self.modelName($0.adapter.path), scale: $0.scale, hashes: hashed($0.adapter.inputs))
             },
             rounding: adapters.isEmpty ? nil : options.rounding)
     }
@@ -163,8 +165,7 @@ struct ConversionInputs {
     private static func modelName(_ path: String) -> String { name(HubCache.modelName(of: path) ?? path) }
 
     /// The last part of a path that says something.
-    static func name(_ path: String, parts: Int = 1) -> String {
-        let all = path.split(separator: "/").filter { $0 != "." && $0 != ".." }
-        return all.suffix(parts).joined(separator: "/")
+    static func name(_ path: String) -> String {
+        path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path
     }
 }

@@ -18,11 +18,11 @@ struct ConversionJob {
         options.threadCount > 0 ? min(options.threadCount, WorkerPool.mostThreads) : ProcessorCount.usable()
     }
 
-    /// - Parameter hashes: SHA-256 by path, of the inputs that were hashed.
-    init(_ options: ConversionOptions, hashes: [String: String] = [:]) throws(AlpacaError) {
+    /// - Parameter hashes: SHA-256 by path, of the inputs that were hashed; before that, none.
+    init(_ inputs: ConversionInputs, hashes: [String: String] = [:]) throws(AlpacaError) {
+        let options = inputs.options
         self.options = options
         guard !options.output.isEmpty else { throw AlpacaError(.invalidArgument, "the output has no name") }
-        let inputs = try ConversionInputs(options)
         let base = inputs.base
         var warnings = base.warnings
         warnings += try inputs.check(hashes)

@@ -5,7 +5,7 @@ public enum Converter {
     /// What ``convert(_:progress:)`` would do; writes nothing, and reads headers only.
     ///
     /// - Throws: ``AlpacaError`` for everything that can be known before: missing files, adapters that don't fit, rules of the family.
-    public static func plan(_ options: ConversionOptions) throws(AlpacaError) -> ConversionPlan { try ConversionJob(options).plan }
+    public static func plan(_ options: ConversionOptions) throws(AlpacaError) -> ConversionPlan { try ConversionJob(ConversionInputs(options)).plan }
 
     /// Merges, converts and quantizes. The output appears whole or not at all.
     ///
@@ -18,11 +18,12 @@ public enum Converter {
             memory.sample()
             return progress?(state) ?? true
         }
+        let inputs = try ConversionInputs(options)
         // Before anything is hashed: what is wrong is found at once.
-        var job = try ConversionJob(options)
+        var job = try ConversionJob(inputs)
         var warnings: [String] = []
-        let hashed = try verify(job, options, &warnings, report)
-        if !hashed.isEmpty { job = try ConversionJob(options, hashes: hashed) }
+        let hashed = try verify(inputs, &warnings, report)
+        if !hashed.isEmpty { job = try ConversionJob(inputs, hashes: hashed) }
         try job.run(progress: report)
         var files: [(path: String, sha256: String, published: String?)] = []
         if options.hashesOutput, options.output != "/dev/null" {
@@ -42,9 +43,9 @@ public enum Converter {
     ///
     /// - Returns: SHA-256 by path.
     private static func verify(
-        _ job: ConversionJob, _ options: ConversionOptions, _ warnings: inout [String], _ progress: @escaping ProgressHandler
+        _ inputs: ConversionInputs, _ warnings: inout [String], _ progress: @escaping ProgressHandler
     ) throws(AlpacaError) -> [String: String] {
-        let inputs = try ConversionInputs(options)
+        let options = inputs.options
         var paths = inputs.adapters.flatMap { $0.adapter.inputs.map(\.path) }
         if options.verifiesBase { paths += inputs.base.inputs.map(\.path) }
         guard !paths.isEmpty else { return [:] }

@@ -229,14 +229,9 @@ package struct FamilyRules {
                     + FamilyRules.hint)
         }
         let before = identities[number - 1]
-        guard before.family == .llama, !before.isPlus, before.isCertain || before.generation == 1, isNamed(all[number - 1].name) else {
-            return
-        }
+        guard before.family == .llama, !before.isPlus, before.isNamed else { return }
         throw AlpacaError(.invalidArgument, "\(need); \(all[number - 1].name) is Chinese-LLaMA without Plus" + FamilyRules.hint)
     }
-
-    /// Whether the name itself says something, so that the word "plus" would be there.
-    private func isNamed(_ name: String) -> Bool { name.lowercased().contains("llama") }
 
     /// For adapters that belong on the model as Meta released it.
     private mutating func checkOriginal(_ entry: Entry, _ identity: AdapterIdentity) {

@@ -89,7 +89,9 @@ final class MergedSource: TensorSource {
     func index(of name: String) -> Int? { indexByName[name] }
 
     func place(of index: Int) -> FileRegion? {
-        guard parts.indices.contains(index), parts[index].updates.isEmpty, parts[index].origin.info.type == tensors[index].type else { return nil }
+        guard parts.indices.contains(index), parts[index].updates.isEmpty, parts[index].origin.info.type == tensors[index].type else {
+            return nil
+        }
         return parts[index].origin.source.place(of: parts[index].origin.index)
     }
 
@@ -106,16 +108,27 @@ final class MergedSource: TensorSource {
         let ready = try prepare(index, scratch)
         for (number, update) in part.updates.enumerated() {
             try scratch.scope { () throws(AlpacaError) in
-                let left = try unsafe readLeft(update, ready.left[number], rows: rows, scratch: scratch)
+                let left = try unsafe readLeft(update, ready.left[number], rows: rows, rounding: factorType(index), scratch: scratch)
+                // PEFT rounds the update of embeddings in any case.
+                let delta = rounding == .each || update.left.isTransposed ? type : .f32
                 // Bounds: `left` has a row of `rank` floats for each of `rows`, the target as many rows of `columns` numbers.
-                unsafe ready.right[number].merge(
-                    rowCount: rows.count, b: left, scale: update.scale, rounding: rounding == .each ? type : .f32, weights: base, of: type,
-                    into: base, as: type)
-                if let magnitude = ready.magnitude[number] {
-                    try unsafe RowLengths.set(
-                        rows: rows, columns: tensors[index].columns, type: type, lengths: magnitude, headDimension: update.headDimension,
-                        in: base, scratch: scratch)
+                guard let magnitude = ready.magnitude[number] else {
+                    unsafe ready.right[number].merge(
+                        rowCount: rows.count, b: left, scale: update.scale, rounding: delta, weights: base, of: type, into: base, as: type)
+                    return
                 }
+                // Rows get their lengths before they are rounded for the last time.
+                let columns = tensors[index].columns
+                let sumType = rounding == .each ? type : .f32
+                let sum = try unsafe scratch.take(rows.count * columns * sumType.byteCount, for: "tensor \(part.info.name.quoted())")
+                guard let sums = sum.baseAddress else { return }
+                unsafe ready.right[number].merge(
+                    rowCount: rows.count, b: left, scale: update.scale, rounding: delta, weights: base, of: type, into: sums, as: sumType)
+                try unsafe RowLengths.set(
+                    rows: rows, columns: columns, type: sumType, lengths: magnitude, headDimension: update.headDimension, in: sums,
+                    scratch: scratch)
+                let encoder = try RowEncoder(from: sumType.tensorType, to: type.tensorType, columns: columns)
+                _ = try unsafe encoder.encode(rows: rows.count, from: sums, to: base, scratch: scratch)
             }
         }
     }
@@ -138,7 +151,7 @@ final class MergedSource: TensorSource {
 
     /// The rows of B for rows of the result: (rows.count, rank).
     @unsafe private func readLeft(
-        _ update: LowRankUpdate, _ whole: [Float]?, rows: Range<Int>, scratch: ScratchArena
+        _ update: LowRankUpdate, _ whole: [Float]?, rows: Range<Int>, rounding type: TensorType, scratch: ScratchArena
     ) throws(AlpacaError) -> UnsafePointer<Float> {
         let part = update.left.part
         let floats = try unsafe scratch.take(
@@ -162,9 +175,17 @@ final class MergedSource: TensorSource {
             let encoder = try RowEncoder(from: part.info.type, to: .f32, columns: update.rank)
             // Bound: rows.count rows of `rank` numbers, checked when the update was made.
             _ = try unsafe encoder.encode(rows: rows.count, from: from, to: result, scratch: scratch)
+            if part.info.type != type {
+                // Bound: as before.
+                try unsafe RowLengths.round(result, rows: rows.count, columns: update.rank, to: type, scratch: scratch)
+            }
         }
         return unsafe UnsafePointer(result)
     }
+
+    /// What an adapter's numbers are rounded to before they are used: PEFT keeps an adapter in the base's type
+    /// (`autocast_adapter_dtype=False`), also one that was saved in F32. Where the sum alone is rounded, it keeps them in F32.
+    private func factorType(_ index: Int) -> TensorType { rounding == .each ? tensors[index].type : .f32 }
 
     // MARK: Small matrices
 
@@ -174,7 +195,7 @@ final class MergedSource: TensorSource {
         let found = prepared.withLock { list -> Prepared? in
             if let ready = list.first(where: { $0.index == index }) { return ready }
             do throws(AlpacaError) {
-                let made = try make(index)
+                let made = try make(index, scratch)
                 list.append(made)
                 if list.count > MergedSource.mostPrepared { list.removeFirst() }
                 return made
@@ -188,28 +209,31 @@ final class MergedSource: TensorSource {
         return found
     }
 
-    private func make(_ index: Int) throws(AlpacaError) -> Prepared {
+    private func make(_ index: Int, _ scratch: ScratchArena) throws(AlpacaError) -> Prepared {
         var right: [LowRankFactor] = [], left: [[Float]?] = [], magnitude: [[Float]?] = []
         for update in parts[index].updates {
             let columns = tensors[index].columns
             let factor = try LowRankFactor(rank: update.rank, columns: columns, for: update.right.part.info.name)
-            let floats = try update.right.floats()
+            let floats = try update.right.floats(rounding: factorType(index), scratch)
             // Bound: (rank, columns) floats, checked when the update was made.
             unsafe floats.withUnsafeBufferPointer { floats in
                 guard let base = floats.baseAddress else { return }
                 for k in 0..<update.rank { unsafe factor.setRow(k, base + k * columns) }
             }
             right.append(factor)
-            left.append(update.left.isTransposed ? try update.left.floats() : nil)
-            magnitude.append(try update.magnitude.map { (part) throws(AlpacaError) in try LowRankUpdate.Factor(part: part).floats() })
+            left.append(update.left.isTransposed ? try update.left.floats(rounding: factorType(index), scratch) : nil)
+            magnitude.append(
+                try update.magnitude.map { (part) throws(AlpacaError) in
+                    try LowRankUpdate.Factor(part: part).floats(rounding: factorType(index), scratch)
+                })
         }
         return Prepared(index: index, right: right, left: left, magnitude: magnitude)
     }
 }
 
 extension LowRankUpdate.Factor {
-    /// The matrix in the way that its use asks for, as floats.
-    func floats() throws(AlpacaError) -> [Float] {
+    /// The matrix in the way that its use asks for, as floats, rounded to `type`.
+    func floats(rounding type: TensorType, _ scratch: ScratchArena) throws(AlpacaError) -> [Float] {
         let info = part.info
         var result = [Float](repeating: 0, count: info.elementCount)
         try part.source.withTensor(part.index) { (bytes: RawSpan) throws(AlpacaError) in
@@ -217,7 +241,13 @@ extension LowRankUpdate.Factor {
                 unsafe bytes.withUnsafeBytes { bytes in
                     guard let base = target.baseAddress else { return nil }
                     // Bound: the array has elementCount floats.
-                    do throws(AlpacaError) { try unsafe Kernels.decode(info, bytes, into: base) } catch { return error }
+                    do throws(AlpacaError) {
+                        try unsafe Kernels.decode(info, bytes, into: base)
+                        guard info.type != type else { return nil }
+                        try unsafe RowLengths.round(base, rows: info.rows, columns: info.columns, to: type, scratch: scratch)
+                    } catch {
+                        return error
+                    }
                     return nil
                 }
             }

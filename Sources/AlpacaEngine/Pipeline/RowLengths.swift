@@ -12,7 +12,7 @@ enum RowLengths {
         rows: Range<Int>, columns: Int, type: FloatType, lengths: [Float], headDimension: Int?, in base: UnsafeMutableRawPointer,
         scratch: ScratchArena
     ) throws(AlpacaError) {
-        let source: TensorType = type == .f32 ? .f32 : type == .f16 ? .f16 : .bf16
+        let source = type.tensorType
         let decoder = try RowEncoder(from: source, to: .f32, columns: columns)
         let encoder = try RowEncoder(from: .f32, to: source, columns: columns)
         try scratch.scope { () throws(AlpacaError) in
@@ -26,12 +26,32 @@ enum RowLengths {
                 var squares = 0.0
                 for column in 0..<columns { unsafe squares += Double(floats[column]) * Double(floats[column]) }
                 let length = lengths[adapterRow(rows.lowerBound + i, headDimension)]
-                let norm = squares.squareRoot()
-                guard norm > 0 else { continue }
-                let factor = Float(Double(length) / norm)
+                // PEFT has the norm and the factor as tensors of the sum's type.
+                var number = Float(squares.squareRoot())
+                try unsafe round(&number, rows: 1, columns: 1, to: source, scratch: scratch)
+                guard number > 0 else { continue }
+                number = length / number
+                try unsafe round(&number, rows: 1, columns: 1, to: source, scratch: scratch)
+                let factor = number
                 for column in 0..<columns { unsafe floats[column] *= factor }
                 _ = try unsafe encoder.encode(rows: 1, from: floats, to: place, scratch: scratch)
             }
+        }
+    }
+
+    /// Rounds (rows, columns) floats to `type`, in place.
+    @unsafe static func round(
+        _ floats: UnsafeMutablePointer<Float>, rows: Int, columns: Int, to type: TensorType, scratch: ScratchArena
+    ) throws(AlpacaError) {
+        guard type != .f32 else { return }
+        let there = try RowEncoder(from: .f32, to: type, columns: columns), back = try RowEncoder(from: type, to: .f32, columns: columns)
+        try scratch.scope { () throws(AlpacaError) in
+            let size = try CheckedMath.product(rows, try type.bytesPerRow(columns: columns), of: "rounded numbers")
+            let bytes = try unsafe scratch.take(size, for: "rounded numbers")
+            guard let base = bytes.baseAddress else { return }
+            // Bound: both hold `rows` rows of `columns` numbers.
+            _ = try unsafe there.encode(rows: rows, from: floats, to: base, scratch: scratch)
+            _ = try unsafe back.encode(rows: rows, from: base, to: floats, scratch: scratch)
         }
     }
 

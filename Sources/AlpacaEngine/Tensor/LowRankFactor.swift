@@ -69,13 +69,15 @@ package enum FloatType: Sendable {
         }
     }
 
-    var raw: Int32 {
+    package var tensorType: TensorType {
         switch self {
-        case .f32: Int32(bitPattern: TensorType.f32.rawValue)
-        case .f16: Int32(bitPattern: TensorType.f16.rawValue)
-        case .bf16: Int32(bitPattern: TensorType.bf16.rawValue)
+        case .f32: .f32
+        case .f16: .f16
+        case .bf16: .bf16
         }
     }
+
+    var raw: Int32 { Int32(bitPattern: tensorType.rawValue) }
 
     package var byteCount: Int { self == .f32 ? 4 : 2 }
 }

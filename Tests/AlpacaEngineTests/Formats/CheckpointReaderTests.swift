@@ -16,6 +16,7 @@ import Testing
         (.sentencePiece, [0x0a, 0x0e, 0x0a, 5] + Array("<unk>".utf8) + [0x15, 0, 0, 0, 0, 0x18, 2]),
         (.sentencePiece, [0x0a, 7, 0x0a, 5] + Array("<unk>".utf8) + [0x0a, 3]),
         (.json, Array("{}".utf8)), (.json, [0xef, 0xbb, 0xbf] + Array(" \n[1]".utf8)), (.json, Array("{\"abcde\"{".utf8)),
+        (.safetensors, [0x80, 2, 0, 0, 0, 0, 0, 0] + Array("{\"a\":{".utf8)),
     ]
 
     @Test(arguments: known.indices)
@@ -90,7 +91,9 @@ import Testing
             #expect(alpacaError { _ = try CheckpointReader.open(path) } == AlpacaError(.badFormat, message))
         }
         try Fixtures.withFile([0x80, 2, 0x8a, 10]) { path in
-            let message = "\(path): this is a PyTorch file (pickle, before version 1.6), which this version can't read yet"
+            let message =
+                "\(path): this is a pickle, but not one that `torch.save` writes: load it in PyTorch and save the tensors by "
+                + "`torch.save` again"
             #expect(alpacaError { _ = try CheckpointReader.open(path) } == AlpacaError(.unsupported, message))
         }
         try Fixtures.withFolder { path in

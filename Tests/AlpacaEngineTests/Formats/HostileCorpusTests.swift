@@ -14,6 +14,8 @@ import Testing
         let kind: String
         let wrong: String
         let expect: String
+        /// For adapters: what is expected together with the base.
+        let expectWithBase: String?
         let codes: [AlpacaError.Code]
         let says: [String]
 
@@ -22,6 +24,7 @@ import Testing
             kind = try value.string("kind")
             wrong = try value.string("wrong")
             expect = try value.string("expect")
+            expectWithBase = try value.stringIfPresent("expect_with_base")
             codes = try Self.strings(value, "class").compactMap { HostileCorpusTests.codes[$0] }
             says = try Self.strings(value, "says")
         }

@@ -151,7 +151,8 @@ struct PickleMachine {
         case UInt8(ascii: "h"): try recall(Int(try number() as UInt8))
         case UInt8(ascii: "j"): try recall(Int(try number() as UInt32))
         case UInt8(ascii: "i"), UInt8(ascii: "o"), 0x81, 0x92, 0x82...0x84:
-            throw AlpacaError(.unsafe, "the pickle makes an object of a class (operation 0x\(String(code, radix: 16))), which is not done here")
+            throw AlpacaError(
+                .unsafe, "the pickle makes an object of a class (operation 0x\(String(code, radix: 16))), which is not done here")
         default:
             throw AlpacaError(.badFormat, "found operation 0x\(String(code, radix: 16)), which files of tensors do not have")
         }

@@ -69,10 +69,13 @@ package final class TorchCheckpoint: TensorSource {
 
     /// Nil for tensors whose elements do not lie in order or not aligned, and for those in packed members.
     package func place(of index: Int) -> FileRegion? {
-        guard tensors.indices.contains(index), views[index].isContiguous, let storage = storages[views[index].storage].stored else { return nil }
-        let offset = views[index].offset * storages[views[index].storage].reference.element.byteCount
-        guard (storage.start + offset) % max(1, storages[views[index].storage].reference.element.byteCount) == 0 else { return nil }
-        return try? storage.region(at: tensors[index].byteCount == 0 ? 0 : offset, count: tensors[index].byteCount)
+        guard tensors.indices.contains(index), views[index].isContiguous else { return nil }
+        let storage = storages[views[index].storage]
+        let elementSize = storage.reference.element.byteCount
+        // A tensor without elements may say that it begins anywhere.
+        let offset = tensors[index].byteCount == 0 ? 0 : views[index].offset * elementSize
+        guard let stored = storage.stored, (stored.start + offset) % elementSize == 0 else { return nil }
+        return try? stored.region(at: offset, count: tensors[index].byteCount)
     }
 
     @unsafe package func read(

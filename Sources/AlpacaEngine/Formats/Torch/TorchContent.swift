@@ -57,10 +57,11 @@ struct TorchContent {
     private static func folder(_ archive: ZipArchive) throws(AlpacaError) -> String {
         let folders = archive.entries.filter { $0.name.hasSuffix("/data.pkl") }.map { String($0.name.dropLast("/data.pkl".count)) }
         guard let folder = folders.first else {
-            let names = archive.entries.prefix(3).map { $0.name.quoted(limit: 40) }.joined(separator: ", ")
+            var names = archive.entries.prefix(3).map { $0.name.quoted(limit: 40) }.joined(separator: ", ")
+            if archive.entries.count > 3 { names += ", ..." }
             throw AlpacaError(
                 .missing,
-                "this zip archive is no PyTorch file: it has no data.pkl (its members: \(names.isEmpty ? "none" : names)\(archive.entries.count > 3 ? ", ..." : ""))")
+                "this zip archive is no PyTorch file: it has no data.pkl (its members: \(names.isEmpty ? "none" : names))")
         }
         guard folders.count == 1 else { throw AlpacaError(.badFormat, "the archive has \(folders.count) files data.pkl, expected one") }
         if archive.entry("\(folder)/constants.pkl") != nil {
@@ -121,7 +122,9 @@ struct TorchContent {
                 "this is a pickle, but not one that `torch.save` writes: load it in PyTorch and save the tensors by `torch.save` again")
         }
         var machine = PickleMachine(start, from: oldMagic.count)
-        guard case .dictionary(let system) = try machine.run() else { throw AlpacaError(.badFormat, "the facts of the machine are missing") }
+        guard case .dictionary(let system) = try machine.run() else {
+            throw AlpacaError(.badFormat, "the facts of the machine are missing")
+        }
         for (key, value) in machine.dictionaries[system] {
             if case .text(let name) = key, machine.texts[name] == "little_endian", value != .bool(true) {
                 throw AlpacaError(.unsupported, "the file was written on a big-endian machine: save it again on a PC")

@@ -44,11 +44,14 @@ struct TorchTensorReference {
         _ arguments: [PickleValue], counts: ClosedRange<Int>, elements: (PickleValue) -> [PickleValue]?
     ) throws(AlpacaError) {
         guard counts.contains(arguments.count), case .storage(let storage) = arguments[0], case .int(let offset) = arguments[1],
-            let shape = TorchTensorReference.numbers(elements(arguments[2])), let strides = TorchTensorReference.numbers(elements(arguments[3]))
+            let shape = TorchTensorReference.numbers(elements(arguments[2])),
+            let strides = TorchTensorReference.numbers(elements(arguments[3]))
         else { throw AlpacaError(.badFormat, "a tensor is not described by (storage, offset, size, strides, ...)") }
         guard offset >= 0, shape.count == strides.count, !shape.contains(where: { $0 < 0 }), !strides.contains(where: { $0 < 0 }) else {
             throw AlpacaError(
-                .badFormat, "found a tensor of size \(TensorInfo.text(Array(shape.prefix(9)))), strides \(TensorInfo.text(Array(strides.prefix(9)))), offset \(offset)")
+                .badFormat,
+                "found a tensor of size \(TensorInfo.text(Array(shape.prefix(9)))), strides "
+                    + "\(TensorInfo.text(Array(strides.prefix(9)))), offset \(offset)")
         }
         guard shape.count <= Limits.dimensions else {
             throw AlpacaError(.unsupported, "found a tensor of \(shape.count) dimensions, at most \(Limits.dimensions) are read")
@@ -87,7 +90,8 @@ struct TorchTensorReference {
         guard elements <= storage.count else {
             throw AlpacaError(
                 .unsupported,
-                "size \(TensorInfo.text(shape)) repeats the \(storage.count) elements of storage \(storage.key.quoted()): save a copy of the tensor (`.clone()`)")
+                "size \(TensorInfo.text(shape)) repeats the \(storage.count) elements of storage \(storage.key.quoted()): save a copy of "
+                    + "the tensor (`.clone()`)")
         }
     }
 
