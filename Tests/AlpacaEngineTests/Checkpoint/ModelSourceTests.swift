@@ -62,7 +62,7 @@ import Testing
                 var parameters = GenerationParameters()
                 parameters.sampling.temperature = 0
                 parameters.sampling.repetitionPenalty = 1
-                parameters.maximumTokens = 16
+                parameters.maxNewTokens = 16
                 _ = try session.generate(tokens: prompt.prompt_ids, parameters) {
                     ids.append($0.id)
                     return true

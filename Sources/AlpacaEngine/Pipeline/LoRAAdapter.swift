@@ -1,0 +1,105 @@
+// A LoRA adapter as PEFT saves it: what it changes in a model, tensor by tensor. Everything in the files is understood or refused by name: a
+// part of an adapter that is passed over in silence gives a model that almost works.
+
+/// An adapter, opened: a folder or an archive with adapter_config.json and adapter_model.safetensors or .bin.
+package final class LoRAAdapter: Sendable {
+    /// The folder or archive.
+    package let path: String
+    package let configuration: AdapterConfiguration
+    package let weights: any TensorSource
+    /// The weights' file.
+    package let weightsFile: FileRegion
+    package let changes: [TensorRole: Change]
+    package let tokenizer: SentencePieceModel?
+    /// tokenizer.model, where there is one.
+    package let tokenizerFile: FileRegion?
+    package let warnings: [String]
+
+    package enum Change: Sendable, Equatable {
+        case lowRank(LowRank)
+        /// The tensor of that number takes the base's place.
+        case replacement(Int)
+    }
+
+    /// `scale * left * right` is added. Tensors are numbers in ``weights``.
+    package struct LowRank: Sendable, Equatable {
+        /// (rows, rank), or its transpose.
+        package var left: Int
+        /// (rank, columns), or its transpose.
+        package var right: Int
+        /// Of embeddings, whose update is (B A)^T.
+        package var isTransposed: Bool
+        package var rank: Int
+        package var scale: Double
+        /// The lengths of the rows (DoRA): a number each.
+        package var magnitude: Int?
+        /// What it is added to in place of the base's: PEFT stores embeddings with their update.
+        package var base: Int?
+        /// Of the tensor that is changed.
+        package var rows: Int
+        package var columns: Int
+    }
+
+    private static let weightNames = ["adapter_model.safetensors", "adapter_model.bin", "pytorch_model.bin"]
+    private static let configurationName = "adapter_config.json"
+
+    package init(_ files: some FileCollection) throws(AlpacaError) {
+        path = files.path
+        guard let region = try files.open(LoRAAdapter.configurationName) else { throw LoRAAdapter.missing(files) }
+        configuration = try AdapterConfiguration(region)
+        let found = LoRAAdapter.weightNames.filter { files.names.contains($0) }
+        guard let name = found.first, let file = try files.open(name) else {
+            throw AlpacaError(
+                .missing, "\(files.path): the adapter's weights are missing: adapter_model.safetensors or adapter_model.bin")
+        }
+        weightsFile = file
+        weights = try CheckpointReader.open(file)
+        do throws(AlpacaError) {
+            if let other = weights.others.first { throw other.refusal }
+            guard !weights.tensors.isEmpty else {
+                throw AlpacaError(
+                    .missing,
+                    "the adapter is empty: \(file.count) bytes without a tensor (known from training scripts that saved the wrong state; a "
+                        + "real one has megabytes)")
+            }
+            changes = try AdapterChanges(weights, configuration).changes()
+        } catch {
+            throw error.inFile(file.name)
+        }
+        tokenizerFile = try files.open("tokenizer.model")
+        tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
+        var warnings = configuration.warnings
+        if found.count > 1, found[1] != "pytorch_model.bin" {
+            warnings.append("\(files.path): there are \(found[0]) and \(found[1]): the first is used, as PEFT does")
+        }
+        self.warnings = warnings
+    }
+
+    /// Whether a folder or archive is an adapter, or was meant to be one.
+    package static func isAdapter(_ files: some FileCollection) -> Bool {
+        files.names.contains { $0 == configurationName || $0.hasPrefix("adapter_model.") }
+    }
+
+    /// Rows of the embeddings that the adapter brings; nil when it leaves the vocabulary alone.
+    package var vocabularySize: Int? { rows(.tokenEmbedding) ?? rows(.output) }
+
+    /// The shape of a tensor that the adapter replaces, or stores with its update; nil where it does neither.
+    package func shape(_ role: TensorRole) -> [Int]? {
+        switch changes[role] {
+        case .replacement(let index): weights.tensors[index].shape
+        case .lowRank(let update): update.base.map { weights.tensors[$0].shape }
+        case nil: nil
+        }
+    }
+
+    private func rows(_ role: TensorRole) -> Int? { shape(role)?.first }
+
+    private static func missing(_ files: some FileCollection) -> AlpacaError {
+        if ModelFolder.isModel(files), !files.names.contains(where: { $0.hasPrefix("adapter_model.") }) {
+            return AlpacaError(
+                .unsupported,
+                "\(files.path): this is a model, not an adapter: \(configurationName) is missing (a merged model needs no adapter)")
+        }
+        return AlpacaError(.missing, "\(files.path): \(configurationName) is missing: it has the rank and scale of the adapter")
+    }
+}
