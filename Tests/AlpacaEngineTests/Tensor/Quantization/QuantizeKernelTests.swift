@@ -91,8 +91,8 @@ import Testing
             }
             var some = importance
             some.replaceSubrange(32..<64, with: [Float](repeating: 0, count: 32))
-            let plain = try #require(try Self.encode(path, type, row)), mixed = try #require(
-                try Self.encode(path, type, row, importance: some))
+            let plain = try #require(try Self.encode(path, type, row))
+            let mixed = try #require(try Self.encode(path, type, row, importance: some))
             let bytes = type.bytesPerBlock
             #expect(mixed[bytes..<2 * bytes] == plain[bytes..<2 * bytes])
             #expect(mixed[2 * bytes..<3 * bytes] == all[2 * bytes..<3 * bytes])
