@@ -2,7 +2,7 @@
 #
 # Everything is built into build/: lib/ (the library), include/, bin/ (the command), examples/.
 
-VERSION := 1.0.0
+VERSION := 1.1.0
 PREFIX  ?= /usr/local
 DESTDIR ?=
 MODEL   := models/mini/chinese-alpaca-mini-q8_0.gguf

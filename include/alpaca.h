@@ -33,11 +33,11 @@ extern "C" {
 
 /** Version of this header. */
 #define ALPACA_VERSION_MAJOR 1
-#define ALPACA_VERSION_MINOR 0
+#define ALPACA_VERSION_MINOR 1
 #define ALPACA_VERSION_PATCH 0
 
 /** Version of the interface that this header describes; it grows when something is added. */
-#define ALPACA_ABI_VERSION 1
+#define ALPACA_ABI_VERSION 2
 
 /** As a length of text: the text ends at its first zero byte. */
 #define ALPACA_NUL_TERMINATED SIZE_MAX
@@ -72,7 +72,7 @@ const char *alpaca_status_name(alpaca_status status);
  *  NULL, not to be freed. */
 const char *alpaca_last_error(void);
 
-/** Version of the library, "1.0.0". Never NULL, not to be freed. */
+/** Version of the library, "1.1.0". Never NULL, not to be freed. */
 const char *alpaca_version(void);
 
 /** ALPACA_ABI_VERSION of the library. */
@@ -101,7 +101,7 @@ void alpaca_string_free(alpaca_string *string);
 /** How far a long call has come. */
 typedef struct alpaca_progress {
     size_t struct_size; /**< Bytes that the library filled. */
-    const char *stage;  /**< What is being done: "load", ... Valid during the callback. */
+    const char *stage;  /**< What is being done: "load", "hash", "convert", ... Valid during the callback. */
     const char *item;   /**< The item at work, such as a file; may be "". Valid during the callback. */
     uint64_t done;      /**< Bytes done. */
     uint64_t total;     /**< Bytes in all, 0 when that is not known. */
@@ -133,9 +133,11 @@ typedef struct alpaca_model_params {
 /** Fills in the defaults. `size` is sizeof(alpaca_model_params). */
 alpaca_status alpaca_model_params_init(alpaca_model_params *params, size_t size);
 
-/** Opens a model file (GGUF). Headers are read and checked; weights are not touched, so a file of gigabytes opens in milliseconds.
+/** Opens a model: a file, or a name on the Hugging Face hub, "owner/name", that its tools have downloaded (HF_HUB_CACHE, HF_HOME,
+ *  ~/.cache/huggingface/hub; nothing is fetched). So it is for each model, tokenizer and adapter that this interface reads. Headers are read
+ *  and checked; weights are not touched, so a file of gigabytes opens in milliseconds.
  *
- *  @param path    The file's path, zero-terminated.
+ *  @param path    The path or name, zero-terminated.
  *  @param params  NULL for the defaults.
  *  @param out     Receives the model, to be freed by alpaca_model_free; NULL on failure.
  *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_SHAPE_MISMATCH,
@@ -209,11 +211,11 @@ typedef enum alpaca_special_token {
     ALPACA_TOKEN_EOT = 4  /**< Ends a turn. */
 } alpaca_special_token;
 
-/** Opens a sentencepiece tokenizer.model, or the tokenizer of a model's file.
+/** Opens a sentencepiece tokenizer.model, the one in a folder, or the tokenizer of a model's file.
  *  @param out  Receives the tokenizer, to be freed by alpaca_tokenizer_free; NULL on failure. */
 alpaca_status alpaca_tokenizer_open(const char *path, alpaca_tokenizer **out);
 
-/** Frees a tokenizer that alpaca_tokenizer_open gave. NULL does nothing; a model's own is left alone. */
+/** Frees a tokenizer that was opened or made. NULL does nothing; a model's own is left alone. */
 void alpaca_tokenizer_free(alpaca_tokenizer *tokenizer);
 
 /** Tokens in the vocabulary; 0 for a bad handle. */
@@ -247,6 +249,46 @@ alpaca_status alpaca_token_piece(const alpaca_tokenizer *tokenizer, int32_t id, 
  *  @param which  An alpaca_special_token.
  *  @return ALPACA_OK, ALPACA_NOT_FOUND when the vocabulary has none, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_token_special(const alpaca_tokenizer *tokenizer, int32_t which, int32_t *id);
+
+/** What kind of token a piece is. The numbers are those of sentencepiece and of GGUF. */
+typedef enum alpaca_piece_kind {
+    ALPACA_PIECE_DEFAULT = 0,      /**< None is written into the file, which means normal. */
+    ALPACA_PIECE_NORMAL = 1,       /**< Text. */
+    ALPACA_PIECE_UNKNOWN = 2,      /**< Stands for what is unknown. */
+    ALPACA_PIECE_CONTROL = 3,      /**< Begins or ends a text and the like; never found in text. */
+    ALPACA_PIECE_USER_DEFINED = 4, /**< Text that is always one token. */
+    ALPACA_PIECE_UNUSED = 5,       /**< Never used. */
+    ALPACA_PIECE_BYTE = 6          /**< One byte, "<0x0A>". */
+} alpaca_piece_kind;
+
+/** Makes a tokenizer of `base` and the pieces of another tokenizer.model that it lacks: they go behind its own, in their order, with score 0.
+ *  So the tokenizers of Chinese-LLaMA were made, and so they are made again, to the byte.
+ *
+ *  @param base   A tokenizer that was opened from a tokenizer.model, or made of one.
+ *  @param extra  Path of the other tokenizer.model, zero-terminated. Its pieces alone are taken: it may be of a kind that
+ *                alpaca_tokenizer_open refuses.
+ *  @param out    Receives the new tokenizer, to be freed by alpaca_tokenizer_free; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED (`base` is a model's), ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_tokenizer_merge(const alpaca_tokenizer *base, const char *extra, alpaca_tokenizer **out);
+
+/** Makes a tokenizer of `base` and one more piece behind its own, such as the "[PAD]" (score 0, ALPACA_PIECE_DEFAULT) of Chinese-Alpaca.
+ *
+ *  @param piece   UTF-8 with U+2581 for blanks; `length` bytes or ALPACA_NUL_TERMINATED.
+ *  @param score   A finite number.
+ *  @param kind    An alpaca_piece_kind.
+ *  @param out     As in alpaca_tokenizer_merge.
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT (also when `base` has the piece), ALPACA_UNSUPPORTED (`base` is a model's),
+ *          ALPACA_BAD_FORMAT (a byte piece that is not the one that is missing). */
+alpaca_status alpaca_tokenizer_add_piece(const alpaca_tokenizer *base, const char *piece, size_t length, float score, int32_t kind,
+                                         alpaca_tokenizer **out);
+
+/** Writes a tokenizer as a tokenizer.model, which appears whole or not at all: what was opened byte for byte, with what was added behind its
+ *  last piece.
+ *
+ *  @param overwrite  1: a file of that name is replaced; 0: it is left alone, and the call fails.
+ *  @return ALPACA_OK, ALPACA_IO, ALPACA_NOT_FOUND (no such folder), ALPACA_UNSUPPORTED (the tokenizer is a model's),
+ *          ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_tokenizer_save(const alpaca_tokenizer *tokenizer, const char *path, int32_t overwrite);
 
 /* ---- Sessions ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -473,6 +515,127 @@ typedef struct alpaca_perplexity_result {
  *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
 alpaca_status alpaca_perplexity(alpaca_session *session, const char *text, size_t length, const alpaca_perplexity_params *params,
                                 alpaca_perplexity_result *result);
+
+/* ---- Files ------------------------------------------------------------------------------------------------------------------------------ */
+
+/** How files are verified. */
+typedef struct alpaca_verify_params {
+    size_t struct_size;                /**< sizeof(alpaca_verify_params). */
+    int32_t n_threads;                 /**< Files hashed at the same time, at most 256; 0 (default): one on each core. */
+    int32_t fail_on_difference;        /**< 1: ALPACA_VERIFICATION_FAILED when a file is not what its name says. Default 0. */
+    alpaca_progress_callback progress; /**< Called some ten times a second (done and total in bytes); NULL (default) for none. */
+    void *user_data;                   /**< Handed to progress. */
+} alpaca_verify_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_verify_params). */
+alpaca_status alpaca_verify_params_init(alpaca_verify_params *params, size_t size);
+
+/** Hashes files (SHA-256) and says which published file each of them is: the original LLaMA, the tokenizers, adapters and merged models of
+ *  Chinese-LLaMA-Alpaca.
+ *
+ *  @param paths   `n` zero-terminated paths of files, of folders whose files are taken, or names on the hub.
+ *  @param params  NULL for the defaults.
+ *  @param json    Receives the report, to be freed by alpaca_string_free; NULL on failure, ALPACA_VERIFICATION_FAILED excepted. An object:
+ *                 "ok" is false when a file's name says that it is a published one and its hash is another's; "files" has for each file its
+ *                 "path", "size", "sha256", "status" ("known", "differs", "unknown"), "identity" (the published file of that hash, or null),
+ *                 "expected" (the one that its name says, where that is another, or null) and "verdict", a sentence.
+ *  @return ALPACA_OK, ALPACA_VERIFICATION_FAILED, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_MISSING (no files in the folders), ALPACA_CANCELLED,
+ *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED. */
+alpaca_status alpaca_verify(const char *const *paths, size_t n, const alpaca_verify_params *params, alpaca_string **json);
+
+/* ---- Conversion -------------------------------------------------------------------------------------------------------------------------- */
+
+/** A LoRA adapter. */
+typedef struct alpaca_adapter {
+    const char *path; /**< A PEFT folder, a zip of one, or a name on the hub; zero-terminated. */
+    double scale;     /**< What its change is multiplied with; 1 is what it was trained for. */
+} alpaca_adapter;
+
+/** The type of tensors by their names. */
+typedef struct alpaca_type_override {
+    const char *pattern; /**< A name in the GGUF file, `*` and `?` stand for any text and any character; zero-terminated. */
+    const char *type;    /**< A tensor type such as "Q6_K"; zero-terminated. */
+} alpaca_type_override;
+
+/** What a conversion writes. */
+typedef enum alpaca_output_format {
+    ALPACA_FORMAT_GGUF = 0,   /**< One GGUF file, version 3. */
+    ALPACA_FORMAT_HF = 1,     /**< A Hugging Face folder with safetensors. */
+    ALPACA_FORMAT_HF_BIN = 2, /**< A Hugging Face folder with pytorch_model-*.bin. */
+    ALPACA_FORMAT_PTH = 3     /**< A Meta folder: consolidated.NN.pth and params.json. */
+} alpaca_output_format;
+
+/** How often a merged matrix is rounded to its type. */
+typedef enum alpaca_merge_rounding {
+    ALPACA_ROUNDING_DEFAULT = 0, /**< ONCE for HF_BIN and PTH, whose files have published hashes, EACH for the others. */
+    ALPACA_ROUNDING_EACH = 1,    /**< As PEFT's merge_and_unload: the product of the two small matrices is rounded, then the sum. */
+    ALPACA_ROUNDING_ONCE = 2     /**< As the low-memory script of Chinese-LLaMA-Alpaca: the sum alone is. */
+} alpaca_merge_rounding;
+
+/** In what merged matrices are kept until they are written. */
+typedef enum alpaca_merge_precision {
+    ALPACA_PRECISION_BASE = 0, /**< The type that the base has them in. */
+    ALPACA_PRECISION_F32 = 1   /**< F32: nothing is rounded before the output's own type. */
+} alpaca_merge_precision;
+
+/** What is to be made of what. */
+typedef struct alpaca_convert_params {
+    size_t struct_size;                    /**< sizeof(alpaca_convert_params). */
+    const char *base;                      /**< The base: a Meta or Hugging Face folder, a GGUF or older llama.cpp file, a name on the hub. */
+    const alpaca_adapter *adapters;        /**< `n_adapters` adapters, applied in this order. */
+    size_t n_adapters;                     /**< Default 0. */
+    const char *tokenizer;                 /**< A tokenizer.model in place of the last adapter's or the base's; NULL (default): theirs. */
+    const char *output;                    /**< The file or, unless it is GGUF, the folder to be written. */
+    int32_t format;                        /**< alpaca_output_format. Default ALPACA_FORMAT_GGUF. */
+    int32_t rounding;                      /**< alpaca_merge_rounding. Default ALPACA_ROUNDING_DEFAULT. */
+    int32_t precision;                     /**< alpaca_merge_precision. Default ALPACA_PRECISION_BASE. */
+    int32_t n_threads;                     /**< At most 256; 0 (default): one on each core that the process may use. */
+    const char *quantization;              /**< A type or mix such as "Q4_K_M" or "F16", in any case; NULL (default): as the base is. */
+    const alpaca_type_override *overrides; /**< `n_overrides` of them; a tensor takes the type of the first whose pattern matches. */
+    size_t n_overrides;                    /**< Default 0. */
+    const char *imatrix;                   /**< An importance matrix of llama-imatrix (GGUF); NULL (default): none. */
+    const char *name;                      /**< The model's name in the output; NULL (default): the last adapter's or the base's. */
+    uint64_t shard_size;                   /**< Hugging Face folders: bytes of a file at most; 0 (default): 10 GB, or as the base is. */
+    int32_t n_shards;                      /**< Meta folders: files; 0 (default): as Meta cut models of that width. */
+    int32_t pure;                          /**< 1: one type for every matrix, the embeddings and the output too. Default 0. */
+    int32_t overwrite;                     /**< 1: what stands under the output's name may be replaced. Default 0. */
+    int32_t check;                         /**< 1 (default): the rules of the family are checked (tokenizers, order of adapters). */
+    int32_t verify_base;                   /**< 1: the base's files are hashed and compared with the published list too. Default 0. */
+    int32_t hash_output;                   /**< 1: the output's files are hashed when they are written. Default 0. */
+    alpaca_progress_callback progress;     /**< Called some ten times a second with the stage, the tensor, bytes done and in all. */
+    void *user_data;                       /**< Handed to progress. */
+} alpaca_convert_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_convert_params). */
+alpaca_status alpaca_convert_params_init(alpaca_convert_params *params, size_t size);
+
+/** What a conversion did, in figures. */
+typedef struct alpaca_convert_result {
+    size_t struct_size;   /**< In: sizeof(alpaca_convert_result). Out: bytes that the library filled. */
+    uint64_t size_bytes;  /**< Bytes written. */
+    uint64_t n_merged;    /**< Tensors that adapters changed or replaced. */
+    uint64_t peak_memory; /**< The most private memory that the process had meanwhile, in bytes; 0 where the system does not tell. */
+    double seconds;       /**< How long it took. */
+} alpaca_convert_result;
+
+/** What alpaca_convert would do: it reads headers only and writes nothing.
+ *
+ *  @param json  Receives the plan, to be freed by alpaca_string_free; NULL on failure. An object: "base", "adapters" ("path", "format",
+ *               "size_bytes" each), "tokenizer" ("path", "n_vocab", or null), "output", "format", "quantization", "files" ("name",
+ *               "size_bytes" each), "types" ("type", "n_tensors", "size_bytes" each), "n_params", "n_merged", "size_bytes", "memory_bytes",
+ *               "free_bytes" (or null), "warnings".
+ *  @return as alpaca_convert: what can be known before is found here too. */
+alpaca_status alpaca_convert_plan(const alpaca_convert_params *params, alpaca_string **json);
+
+/** Merges, converts and quantizes in one pass, a tensor at a time. The output appears whole or not at all: after an error, a cancelled call
+ *  or the end of the process what stood in its place is as it was, and what was left half done is removed by the next call.
+ *
+ *  @param result  Receives the figures; set its struct_size. May be NULL.
+ *  @param json    Receives the report: the plan's object with "written_bytes", "seconds", "peak_memory" (or null) and "hashes" ("path",
+ *                 "sha256", "published" (or null) each; none without hash_output). To be freed by alpaca_string_free; NULL on failure. May be NULL.
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_SHAPE_MISMATCH,
+ *          ALPACA_MISSING, ALPACA_UNSAFE, ALPACA_OUT_OF_MEMORY, ALPACA_CANCELLED, ALPACA_VERIFICATION_FAILED, ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_convert(const alpaca_convert_params *params, alpaca_convert_result *result, alpaca_string **json);
 
 #ifdef __cplusplus
 }

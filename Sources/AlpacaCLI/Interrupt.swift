@@ -10,7 +10,8 @@ import AlpacaEngine
 import Synchronization
 
 enum Interrupt {
-    private static let session = Mutex<Session?>(nil)
+    /// How what is under way is told to stop; nil when nothing is.
+    private static let stop = Mutex<(@Sendable () -> Void)?>(nil)
     private static let flag = Atomic<Bool>(false)
 
     /// Whether Ctrl-C was pressed since ``install()`` or the last ``clear()``.
@@ -30,16 +31,25 @@ enum Interrupt {
 
     /// Ctrl-C cancels `running` while `body` works; at other times it ends the program.
     static func cancelling<R>(_ running: Session, _ body: () throws -> R) rethrows -> R {
-        session.withLock { $0 = running }
-        defer { session.withLock { $0 = nil } }
+        try stopping({ running.cancel() }, body)
+    }
+
+    /// Ctrl-C is noticed by ``happened`` while `body` works, which looks at it often; a second one ends the program.
+    static func noticing<R>(_ body: () throws -> R) rethrows -> R {
+        try stopping({}, body)
+    }
+
+    private static func stopping<R>(_ stop: @escaping @Sendable () -> Void, _ body: () throws -> R) rethrows -> R {
+        self.stop.withLock { $0 = stop }
+        defer { self.stop.withLock { $0 = nil } }
         return try body()
     }
 
     fileprivate static func handle() {
-        flag.store(true, ordering: .releasing)
-        let running = session.withLock { $0 }
-        if let running {
-            running.cancel()
+        let isSecond = flag.exchange(true, ordering: .acquiringAndReleasing)
+        let stop = stop.withLock { $0 }
+        if let stop, !isSecond {
+            stop()
         } else {
             Console.status("\n")
             _exit(130)

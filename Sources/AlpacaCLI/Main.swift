@@ -7,9 +7,12 @@ import ArgumentParser
 struct Alpaca: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "alpaca",
-        abstract: "Runs Chinese LLaMA and Alpaca models on this machine.",
+        abstract: "Makes and runs Chinese LLaMA and Alpaca models on this machine.",
         version: Version.string,
-        subcommands: [Generate.self, Chat.self, Tokenize.self, Inspect.self, MeasurePerplexity.self, Bench.self]
+        subcommands: [
+            Generate.self, Chat.self, Convert.self, Verify.self, MergeTokenizer.self, Tokenize.self, Inspect.self, MeasurePerplexity.self,
+            Bench.self,
+        ]
     )
 }
 

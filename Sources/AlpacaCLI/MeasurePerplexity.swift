@@ -11,12 +11,14 @@ struct MeasurePerplexity: ParsableCommand {
 
             Examples:
               alpaca perplexity text.txt model.gguf
-              alpaca perplexity text.txt q4_0.gguf q4_k_m.gguf q8_0.gguf --ctx 512
+              alpaca perplexity text.txt --compare q4_0.gguf q4_k_m.gguf q8_0.gguf --ctx 512
             """
     )
 
     @Argument(help: "The text, UTF-8.", completion: .file()) var text: String
-    @Argument(help: "The models.", completion: .file()) var models: [String]
+    @Argument(help: "The model, or several.", completion: .file()) var models: [String] = []
+    @Option(parsing: .upToNextOption, help: "Models to compare: a table of size, perplexity and its standard error.", completion: .file())
+    var compare: [String] = []
     @Option(name: [.customShort("c"), .customLong("ctx")], help: "Tokens of a window; 0: the model's context.") var window = 0
     @Option(help: "Windows begin this many tokens apart; 0: side by side.") var stride = 0
     @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Threads; 0: one on each core.") var threads = 0
@@ -31,6 +33,8 @@ struct MeasurePerplexity: ParsableCommand {
     }
 
     func run() throws {
+        let models = models + compare
+        guard !models.isEmpty else { throw ValidationError("no model: name one or several behind the text, or behind --compare") }
         let words = try TextFile.read(text)
         var rows: [Row] = []
         for path in models {
@@ -55,12 +59,35 @@ struct MeasurePerplexity: ParsableCommand {
                     n_tokens: found.tokenCount, n_windows: found.windowCount, n_scored: found.scoredCount))
         }
         guard !json else { return Console.print(try JSONReport.text(rows)) }
-        for row in rows {
-            Console.print(
-                "\(rounded(row.perplexity)) +/- \(rounded(row.standard_error))  \(row.quantization), \(row.size_bytes >> 20) MB  \(row.model)"
-            )
+        if rows.count == 1, compare.isEmpty, let row = rows.first {
+            let measured = "\(fixed(row.perplexity)) +/- \(fixed(row.standard_error))"
+            return Console.print("\(measured)  \(row.quantization), \(ByteCount.text(row.size_bytes))  \(row.model)")
         }
+        Console.print(table(rows))
     }
 
-    private func rounded(_ value: Double) -> Double { (value * 10000).rounded() / 10000 }
+    private func table(_ rows: [Row]) -> String {
+        let cells =
+            [["weights", "size", "perplexity", "+/-", "model"]]
+            + rows.map {
+                [$0.quantization, ByteCount.text($0.size_bytes), fixed($0.perplexity), fixed($0.standard_error), $0.model]
+            }
+        let widths = (0..<4).map { column in cells.map { $0[column].count }.max() ?? 0 }
+        return cells.map { row in
+            // Words to the left, numbers to the right.
+            let padded = widths.indices.map { column in
+                let blanks = String(repeating: " ", count: widths[column] - row[column].count)
+                return column == 0 ? row[column] + blanks : blanks + row[column]
+            }
+            return (padded + [row[4]]).joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+
+    /// Four digits behind the point.
+    private func fixed(_ value: Double) -> String {
+        guard value.isFinite, value < 1e12 else { return "\(value)" }
+        let whole = Int((value * 10000).rounded())
+        let rest = String(whole % 10000)
+        return "\(whole / 10000)." + String(repeating: "0", count: 4 - rest.count) + rest
+    }
 }

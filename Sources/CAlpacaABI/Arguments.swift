@@ -13,6 +13,30 @@ enum Arguments {
         return text
     }
 
+    /// A path or name that may be left out by NULL.
+    static func optionalText(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(AlpacaError) -> String? {
+        unsafe pointer == nil ? nil : try unsafe text(pointer, name)
+    }
+
+    /// A number of threads: 0 leaves it to the library.
+    static func threadCount(_ value: Int32) throws(AlpacaError) -> Int {
+        guard (0...256).contains(value) else { throw AlpacaError(.invalidArgument, "n_threads: found \(value), expected 0 to 256") }
+        return Int(value)
+    }
+
+    /// The elements of a caller's array.
+    static func list<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ count: Int, _ name: String) throws(AlpacaError) -> [T] {
+        guard count >= 0, count <= 1 << 16 else {
+            throw AlpacaError(.invalidArgument, "\(name): found \(UInt(bitPattern: count)) elements, expected at most \(1 << 16)")
+        }
+        guard count > 0 else { return [] }
+        guard let pointer = unsafe pointer else {
+            throw AlpacaError(.invalidArgument, "\(name): found NULL, expected \(count) elements")
+        }
+        // The caller vouches for `count` elements.
+        return unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
+    }
+
     /// The bytes of a text of `length` bytes or up to its zero.
     static func bytes(_ pointer: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(AlpacaError) -> [UInt8] {
         let isTerminated = length == -1  // SIZE_MAX

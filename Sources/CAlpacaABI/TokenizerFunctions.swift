@@ -97,3 +97,45 @@ public func alpaca_token_special(_ tokenizer: OpaquePointer?, _ which: Int32, _ 
         unsafe out.pointee = found
     }
 }
+
+@c @implementation
+public func alpaca_tokenizer_merge(
+    _ base: OpaquePointer?, _ extra: UnsafePointer<CChar>?, _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> alpaca_status {
+    guarded { () throws(AlpacaError) in
+        let out = try unsafe Arguments.out(out, "out")
+        unsafe out.pointee = nil
+        let base = try unsafe Handles.get(base, .tokenizer, as: TokenizerObject.self).tokenizer
+        let extra = try unsafe Arguments.text(extra, "extra")
+        let merged = try base.merging(piecesOf: extra)
+        unsafe out.pointee = try Handles.make(TokenizerObject(merged, isBorrowed: false), .tokenizer)
+    }
+}
+
+@c @implementation
+public func alpaca_tokenizer_add_piece(
+    _ base: OpaquePointer?, _ piece: UnsafePointer<CChar>?, _ length: Int, _ score: Float, _ kind: Int32,
+    _ out: UnsafeMutablePointer<OpaquePointer?>?
+) -> alpaca_status {
+    guarded { () throws(AlpacaError) in
+        let out = try unsafe Arguments.out(out, "out")
+        unsafe out.pointee = nil
+        let base = try unsafe Handles.get(base, .tokenizer, as: TokenizerObject.self).tokenizer
+        let piece = try unsafe Arguments.text(piece, length, "piece")
+        let known = UInt8(exactly: kind).flatMap(TokenKind.init(rawValue:))
+        guard known != nil || kind == 0 else {
+            throw AlpacaError(.invalidArgument, "kind: found \(kind), expected an alpaca_piece_kind, 0 to 6")
+        }
+        let extended = try base.adding(piece: piece, score: score, kind: known)
+        unsafe out.pointee = try Handles.make(TokenizerObject(extended, isBorrowed: false), .tokenizer)
+    }
+}
+
+@c @implementation
+public func alpaca_tokenizer_save(_ tokenizer: OpaquePointer?, _ path: UnsafePointer<CChar>?, _ overwrite: Int32) -> alpaca_status {
+    guarded { () throws(AlpacaError) in
+        let tokenizer = try unsafe Handles.get(tokenizer, .tokenizer, as: TokenizerObject.self).tokenizer
+        let path = try unsafe Arguments.text(path, "path")
+        try tokenizer.save(to: path, overwrite: Arguments.flag(overwrite, "overwrite"))
+    }
+}

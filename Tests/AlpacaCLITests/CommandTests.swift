@@ -23,8 +23,11 @@ import Testing
         let text, error: String
     }
 
-    private func run(_ arguments: String..., input: String = "", interruptAfter: Bool = false) throws -> Output {
+    private func run(
+        _ arguments: String..., input: String = "", interruptAfter: Bool = false, environment: [String: String] = [:]
+    ) throws -> Output {
         let process = Process()
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = CommandTests.executable
         process.arguments = arguments
         let output = Pipe()
@@ -110,13 +113,100 @@ import Testing
         let rows = try #require(try JSONSerialization.jsonObject(with: Data(told.text.utf8)) as? [[String: Any]])
         // transformers' figure (Tests/Goldens/mini/perplexity.json).
         #expect(abs((rows[0]["perplexity"] as? Double ?? 0) - 107.1948) < 0.002)
-        let table = try run("perplexity", text, CommandTests.model, CommandTests.model, "--ctx", "256")
-        #expect(table.text.split(separator: "\n").count == 2)
+        let one = try run("perplexity", text, CommandTests.model, "--ctx", "256", "--kv-cache", "f32")
+        #expect(one.text.hasPrefix("107.19") && one.text.contains(" +/- 7.0"))
+        let q8 = CommandTests.repository.appendingPathComponent("models/mini/chinese-alpaca-mini-q8_0.gguf").path
+        let table = try run("perplexity", text, "--ctx", "256", "--compare", CommandTests.model, q8)
+        let lines = table.text.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(lines[0] == ["weights", "size", "perplexity", "+/-", "model"])
+        #expect(lines.count == 3 && lines[1].first == "F16" && lines[2].first == "Q8_0" && lines[2].last == q8[...])
+        #expect(try run("perplexity", text).status == 2)
+    }
+
+    private func withFolder(_ body: (String) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("alpaca-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try body(folder.path)
+    }
+
+    private func golden(_ name: String) -> String { CommandTests.repository.appendingPathComponent("Tests/Goldens/\(name)").path }
+
+    @Test func verify() throws {
+        try withFolder { folder in
+            let adapter = folder + "/chinese-alpaca-lora-7b"
+            try FileManager.default.createDirectory(atPath: adapter, withIntermediateDirectories: true)
+            try Data("damaged".utf8).write(to: URL(fileURLWithPath: adapter + "/adapter_model.bin"))
+            let told = try run("verify", CommandTests.model, folder)
+            #expect(told.status == 1 && told.error == "")
+            #expect(
+                told.text == """
+                    \(CommandTests.model): unknown, not in the published list
+                    \(adapter)/adapter_model.bin: DAMAGED: has the name of Chinese-Alpaca-7B adapter, adapter_model.bin, and another hash; \
+                    fetch it again
+                    2 files: 0 known, 1 not what their names say, 1 unknown
+
+                    """)
+            let json = try run("verify", CommandTests.model, "--json", "--progress", "json")
+            let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
+            #expect(json.status == 0 && report["ok"] as? Bool == true)
+            let line = Data(json.error.split(separator: "\n")[0].utf8)
+            let step = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
+            #expect(step["stage"] as? String == "hash" && step["total"] as? Int == step["done"] as? Int)
+            #expect(try run("verify", CommandTests.model, "--progress", "bar").error.contains("hash [########################] 100% of "))
+        }
+    }
+
+    @Test func mergeTokenizer() throws {
+        try withFolder { folder in
+            let llama = golden("tokenizers/mini_llama.model")
+            let out = folder + "/out.model"
+            let told = try run("merge-tokenizer", llama, golden("tokenizers/mini_chinese_sp.model"), "--add-piece", "[PAD]", "-o", out)
+            #expect(told.status == 0 && told.text.hasPrefix("\(out): 3941 pieces, "))
+            #expect(FileManager.default.contentsEqual(atPath: out, andPath: golden("tokenizers/mini_chinese_alpaca.model")))
+            let again = try run("merge-tokenizer", out, "--add-piece", "x y", "-o", out)
+            #expect(again.status == 1 && again.error.contains("out.model: "))
+            #expect(try run("merge-tokenizer", out, "--add-piece", "x y", "-o", out, "--overwrite").text.contains("3942 pieces, 1 added"))
+            #expect(try run("merge-tokenizer", out, "-o", out).status == 2)
+        }
+    }
+
+    /// A downloaded model is named as on the hub, whatever the command.
+    @Test func namesOfTheHub() throws {
+        try withFolder { folder in
+            let model = folder + "/hub/models--owner--mini-model"
+            try FileManager.default.createDirectory(atPath: model + "/snapshots/abc", withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(atPath: model + "/refs", withIntermediateDirectories: true)
+            try Data("abc".utf8).write(to: URL(fileURLWithPath: model + "/refs/main"))
+            try FileManager.default.createSymbolicLink(
+                atPath: model + "/snapshots/abc/tokenizer.model", withDestinationPath: golden("tokenizers/mini_llama.model"))
+            let told = try run("verify", "owner/mini-model", environment: ["HF_HOME": folder])
+            #expect(told.text == "\(model)/snapshots/abc/tokenizer.model: unknown, not in the published list\n")
+            let ids = try run("tokenize", "owner/mini-model", "--ids", "the LORD", environment: ["HF_HOME": folder])
+            let same = try run("tokenize", golden("tokenizers/mini_llama.model"), "--ids", "the LORD")
+            #expect(ids.status == 0 && ids.text == same.text)
+            let missing = try run("inspect", "owner/other", environment: ["HF_HUB_CACHE": folder])
+            #expect(missing.status == 1)
+            #expect(
+                missing.error.hasPrefix(
+                    "error: owner/other: there is no such file or folder, and no model of that name in the Hugging Face cache (\(folder)); "
+                        + "`hf download owner/other`"))
+        }
+    }
+
+    @Test func convertIsChecked() throws {
+        #expect(try run("convert", "base").status == 2)
+        #expect(try run("convert", "base", "-o", "out", "--format", "x").status == 2)
+        #expect(try run("convert", "base", "-o", "out", "--override", "x").error.contains("--override: found \"x\", expected PATTERN=TYPE"))
+        #expect(try run("convert", "base", "-o", "out", "--shard-size", "big").error.contains("expected a size such as 10GB or 500MB"))
+        #expect(try run("convert", "base", "-o", "out", "--threads", "300").status == 2)
+        let missing = try run("convert", "/nonexistent", "-o", "/nonexistent/out")
+        #expect(missing.status == 1 && missing.error.hasPrefix("error: /nonexistent"))
     }
 
     @Test func exitStatus() throws {
         #expect(try run("--help").status == 0)
-        #expect(try run("--version").text == "1.0.0\n")
+        #expect(try run("--version").text == "1.1.0\n")
         #expect(try run("generate").status == 2)
         #expect(try run("no-such-command").status == 2)
         #expect(try run("generate", CommandTests.model, "a", "--template", "x").status == 2)
@@ -139,7 +229,7 @@ import Testing
     /// Each subcommand has its C function and its Python name; `chat` and `bench` are made of those.
     @Test func everySubcommandIsInTheInterface() throws {
         let header = try String(contentsOf: CommandTests.repository.appendingPathComponent("include/alpaca.h"), encoding: .utf8)
-        let python = try ["model", "session", "tokenizer"].map {
+        let python = try ["model", "session", "tokenizer", "files", "conversion"].map {
             try String(
                 contentsOf: CommandTests.repository.appendingPathComponent("bindings/python/src/alpaca/\($0).py"), encoding: .utf8)
         }.joined()
@@ -147,6 +237,8 @@ import Testing
             "generate": ("alpaca_session_generate", "def generate("), "chat": ("alpaca_session_chat", "def chat("),
             "tokenize": ("alpaca_tokenize", "def encode("), "inspect": ("alpaca_inspect", "def inspect("),
             "perplexity": ("alpaca_perplexity", "def perplexity("), "bench": ("alpaca_session_append", "def append("),
+            "convert": ("alpaca_convert", "def convert("), "verify": ("alpaca_verify", "def verify("),
+            "merge-tokenizer": ("alpaca_tokenizer_merge", "def merge("),
         ]
         let help = try run("--help").text
         let listed = help.components(separatedBy: "SUBCOMMANDS:")[1].split(separator: "\n").compactMap { line -> String? in

@@ -44,6 +44,17 @@ import Testing
                 let typed = params.assumingMemoryBound(to: alpaca_generation_params.self)
                 return alpaca_session_generate(session, "a", 1, typed, { _, _ in 1 }, nil, nil)
             }),
+        Kind(
+            name: "alpaca_verify_params", size: MemoryLayout<alpaca_verify_params>.size,
+            initialize: { alpaca_verify_params_init($0?.assumingMemoryBound(to: alpaca_verify_params.self), $1) },
+            use: { params in
+                var json: OpaquePointer?
+                defer { alpaca_string_free(json) }
+                return Fixture.q8.withCString {
+                    var path: UnsafePointer<CChar>? = $0
+                    return alpaca_verify(&path, 1, params.assumingMemoryBound(to: alpaca_verify_params.self), &json)
+                }
+            }),
     ]
 
     /// 256 bytes of 0xAA, as a client's stack might be.
@@ -95,7 +106,7 @@ import Testing
                     memory.storeBytes(of: 1, toByteOffset: at, as: UInt8.self)
                     let expected = Outcome(
                         ALPACA_UNSUPPORTED,
-                        "params: byte \(at) is set, this library (1.0.0) knows \(kind.size) bytes of the struct; use a newer one")
+                        "params: byte \(at) is set, this library (1.1.0) knows \(kind.size) bytes of the struct; use a newer one")
                     #expect(outcome(kind.use(memory)) == expected)
                     memory.storeBytes(of: 0, toByteOffset: at, as: UInt8.self)
                 }
@@ -106,7 +117,7 @@ import Testing
     /// Reserved fields are not garbage that a later version would stumble over.
     @Test func reservedFields() throws {
         func expected(_ name: String) -> Outcome {
-            Outcome(ALPACA_UNSUPPORTED, "\(name): found 7, expected 0; this library (1.0.0) gives it no meaning")
+            Outcome(ALPACA_UNSUPPORTED, "\(name): found 7, expected 0; this library (1.1.0) gives it no meaning")
         }
         var model: OpaquePointer?
         var params = alpaca_model_params()

@@ -8,7 +8,7 @@ import Testing
         #expect(String(cString: alpaca_version()) == "\(ALPACA_VERSION_MAJOR).\(ALPACA_VERSION_MINOR).\(ALPACA_VERSION_PATCH)")
         #expect(alpaca_abi_version() == ALPACA_ABI_VERSION)
         let info = String(cString: alpaca_build_info())
-        #expect(info.hasPrefix(#"{"version":"1.0.0","abi_version":1,"cpu_path":""#))
+        #expect(info.hasPrefix(#"{"version":"1.1.0","abi_version":2,"cpu_path":""#))
         #expect(info.hasSuffix("}"))
         #expect(alpaca_build_info() == alpaca_build_info())
     }

@@ -34,6 +34,7 @@ static const char *const poem = "故国无尘土，山林下水流。\n不知何
 typedef union value { /* as large as any argument or result */
     uint64_t q;
     int64_t s;
+    float f;
     void *p;
 } value;
 
@@ -43,6 +44,8 @@ static ffi_type *type_of(char letter) {
     case 'i': return &ffi_type_sint32;
     case 'u': case 'e': return &ffi_type_uint32;
     case 'z': case 'q': return &ffi_type_uint64;
+    case 'f': return &ffi_type_float;
+    case 'd': return &ffi_type_double;
     default: return &ffi_type_pointer;
     }
 }
@@ -173,8 +176,8 @@ static uint64_t write_text(void *session, struct recorder *r, int32_t max_new_to
 /* ---- What is called */
 
 static void test_getters(void *model) {
-    CHECK(strcmp(CALL("alpaca_version").p, "1.0.0") == 0, "%s", (char *)CALL("alpaca_version").p);
-    CHECK((int32_t)CALL("alpaca_abi_version").q == 1, "%d", (int)CALL("alpaca_abi_version").q);
+    CHECK(strcmp(CALL("alpaca_version").p, "1.1.0") == 0, "%s", (char *)CALL("alpaca_version").p);
+    CHECK((int32_t)CALL("alpaca_abi_version").q == 2, "%d", (int)CALL("alpaca_abi_version").q);
     CHECK(strcmp(CALL("alpaca_status_name", N(ALPACA_BUSY)).p, "ALPACA_BUSY") == 0, "name");
     CHECK(strstr(CALL("alpaca_build_info").p, "cpu_path") != NULL, "build info");
     char info[SIZE_alpaca_model_info] = {0};
@@ -212,6 +215,42 @@ static void test_tokenizer(void *model) {
         CHECK(CALL("alpaca_token_special", P(t), N(ALPACA_TOKEN_EOS), P(&id)).q == ALPACA_OK && id == 2, "%d", id);
     }
     CALL("alpaca_tokenizer_free", P(tokenizers[1]));
+}
+
+/* Pieces are added, the file is written, verified, and not to be converted. */
+static void test_files(void) {
+    char folder[] = "/tmp/alpaca-harness-XXXXXX", path[64];
+    CHECK(mkdtemp(folder) != NULL, "%s", folder);
+    snprintf(path, sizeof path, "%s/tokenizer.model", folder);
+    void *llama = NULL, *merged = NULL, *padded = NULL, *json = NULL;
+    CHECK(CALL("alpaca_tokenizer_open", P("Tests/Goldens/tokenizers/mini_llama.model"), P(&llama)).q == ALPACA_OK, "%s", message());
+    CHECK(CALL("alpaca_tokenizer_merge", P(llama), P("Tests/Goldens/tokenizers/mini_chinese_sp.model"), P(&merged)).q == ALPACA_OK, "%s",
+          message());
+    CHECK(CALL("alpaca_tokenizer_add_piece", P(merged), P("[PAD]"), N(ALPACA_NUL_TERMINATED), ((value){.f = 0.5f}), N(ALPACA_PIECE_DEFAULT),
+               P(&padded)).q == ALPACA_OK, "%s", message());
+    CHECK(CALL("alpaca_tokenizer_size", P(padded)).q == 3941, "size");
+    CHECK(CALL("alpaca_tokenizer_save", P(padded), P(path), N(0)).q == ALPACA_OK, "%s", message());
+    CHECK(CALL("alpaca_tokenizer_save", P(padded), P(path), N(0)).q != ALPACA_OK, "written over");
+
+    char params[SIZE_alpaca_verify_params];
+    const char *paths[] = {path};
+    CHECK(CALL("alpaca_verify_params_init", P(params), N(sizeof params)).q == ALPACA_OK, "%s", message());
+    FIELD(int32_t, params, alpaca_verify_params, n_threads) = 1;
+    CHECK(CALL("alpaca_verify", P(paths), N(1), P(params), P(&json)).q == ALPACA_OK, "%s", message());
+    CHECK(strstr(CALL("alpaca_string_data", P(json)).p, "\"ok\": true") != NULL, "%s", (char *)CALL("alpaca_string_data", P(json)).p);
+    CALL("alpaca_string_free", P(json));
+
+    char convert[SIZE_alpaca_convert_params];
+    CHECK(CALL("alpaca_convert_params_init", P(convert), N(sizeof convert)).q == ALPACA_OK, "%s", message());
+    FIELD(const char *, convert, alpaca_convert_params, base) = path;
+    FIELD(const char *, convert, alpaca_convert_params, output) = path;
+    CHECK(CALL("alpaca_convert_plan", P(convert), P(&json)).q != ALPACA_OK && json == NULL && message()[0] != 0, "planned");
+    CHECK(CALL("alpaca_convert", P(convert), P(NULL), P(&json)).q != ALPACA_OK && json == NULL && message()[0] != 0, "converted");
+
+    CALL("alpaca_tokenizer_free", P(llama));
+    CALL("alpaca_tokenizer_free", P(merged));
+    CALL("alpaca_tokenizer_free", P(padded));
+    CHECK(unlink(path) == 0 && rmdir(folder) == 0, "%s is not empty", folder);
 }
 
 static void test_low_level(void *model) {
@@ -428,6 +467,7 @@ int main(int argc, char **argv) {
     void *model = open_model();
     test_getters(model);
     test_tokenizer(model);
+    test_files();
     test_low_level(model);
     test_generation(model);
     test_cancel_from_thread(model);

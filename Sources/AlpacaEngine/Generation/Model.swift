@@ -20,10 +20,12 @@ public final class Model: Sendable {
 
     let llama: LlamaModel
 
-    /// Opens a model file. Headers are read and checked; the weights are not touched.
+    /// Opens a model: a file, a folder, or the name on the Hugging Face hub of one that was downloaded ("owner/name"). Headers are read and
+    /// checked; the weights are not touched.
     ///
     /// - Throws: ``AlpacaError`` with the file's name, what was found and what was expected.
     public init(path: String, options: Options = Options()) throws(AlpacaError) {
+        let path = try HubCache.resolve(path)
         let loaded = try ModelLoader.load(path, options)
         self.path = path
         configuration = loaded.configuration
@@ -37,7 +39,7 @@ public final class Model: Sendable {
 
     /// What is in a model's file; also of one that can't be run, as far as it can be told.
     public static func inspect(path: String) throws(AlpacaError) -> ModelDescription {
-        let description = try ModelDescription(path: path)
+        let description = try ModelDescription(path: HubCache.resolve(path))
         guard let tokenizer = try? Tokenizer(description.metadata) else { return description }
         let (template, reason) = ChatTemplate.detect(metadata: description.metadata, tokenizer: tokenizer)
         return description.with(template, reason)

@@ -43,8 +43,11 @@ struct ConversionInputs {
         if pieces == nil { pieces = (try? base.metadata.stringsIfPresent(GGUFKey.tokens))?.count }
         return try FamilyRules.check(
             base: try base.configuration(), basePieces: pieces,
-            adapters: adapters.map { ($0.adapter, Self.name($0.adapter.path), $0.adapter.inputs.first.flatMap { hashes[$0.path] }) },
-            checksFamily: options.checksFamily)
+            adapters: adapters.map { adapter, _ in
+                FamilyRules.Entry(
+                    adapter: adapter, name: Self.name(adapter.path), sha256: adapter.inputs.first.flatMap { hashes[$0.path] })
+            },
+            tokenizerPieces: givenTokenizer?.model.pieces.count, checksFamily: options.checksFamily)
     }
 
     // MARK: The result
@@ -55,7 +58,7 @@ struct ConversionInputs {
         var rows = model.vocabularySize
         var isTied = model.isOutputTied
         for (adapter, _) in adapters {
-            if case .replacement(let index)? = adapter.changes[.tokenEmbedding] { rows = adapter.weights.tensors[index].rows }
+            rows = adapter.vocabularySize ?? rows
             if adapter.changes[.output] != nil { isTied = false }
         }
         return try model.resized(vocabularySize: rows, isOutputTied: isTied)
@@ -89,6 +92,10 @@ struct ConversionInputs {
                 origin = part(index)
                 updates = []
             case .lowRank(let update):
+                if let base = update.base {
+                    origin = part(base)
+                    updates = []
+                }
                 updates.append(
                     LowRankUpdate(
                         left: .init(part: part(update.left), isTransposed: update.isTransposed),
@@ -115,7 +122,7 @@ struct ConversionInputs {
         if chosen == nil {
             for (adapter, _) in adapters {
                 guard let tokenizer = adapter.tokenizer else { continue }
-                chosen = ChosenTokenizer(path: adapter.tokenizerName ?? adapter.path, model: tokenizer)
+                chosen = ChosenTokenizer(path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer)
             }
         }
         if chosen == nil, let tokenizer = base.tokenizer, let file = base.tokenizerFile {

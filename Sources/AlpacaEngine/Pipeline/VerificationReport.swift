@@ -1,6 +1,6 @@
 /// One file that was hashed, and what the published list says of it.
-public struct VerifiedFile: Sendable, Encodable, Equatable {
-    public enum Status: String, Sendable, Encodable {
+public struct VerifiedFile: Sendable, Equatable {
+    public enum Status: String, Sendable {
         /// The hash is in the list, and the file is what its name says, if its name says something.
         case known
         /// The file has the name of a published one and another hash: damaged, incomplete, or another file.
@@ -50,11 +50,34 @@ public struct VerifiedFile: Sendable, Encodable, Equatable {
 }
 
 /// What a verification found, in the order of the paths.
-public struct VerificationReport: Sendable, Encodable {
+public struct VerificationReport: Sendable {
     public let files: [VerifiedFile]
 
     /// Whether no file has the name of a published one and another hash.
     public var isClean: Bool { !files.contains { $0.status == .differs } }
 
     public func count(_ status: VerifiedFile.Status) -> Int { files.count { $0.status == status } }
+
+    /// The report as a JSON object: `ok`, and `files` with path, size, sha256, status ("known", "differs", "unknown"), identity, expected and
+    /// verdict each.
+    public func json() -> String {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("ok", isClean)
+        json.beginArray("files")
+        for file in files {
+            json.beginObject()
+            json.member("path", file.path)
+            json.member("size", file.size)
+            json.member("sha256", file.sha256)
+            json.member("status", file.status.rawValue)
+            json.member("identity", file.identity)
+            json.member("expected", file.expected)
+            json.member("verdict", file.verdict)
+            json.end()
+        }
+        json.end()
+        json.end()
+        return json.text
+    }
 }

@@ -17,6 +17,7 @@ public enum Verifier {
     ) throws(AlpacaError) -> VerificationReport {
         var names: [String] = []
         for path in paths {
+            let path = try HubCache.resolve(path)
             names += try FolderListing.isFolder(path) ? try FolderListing.files(below: path) : [path]
         }
         guard !names.isEmpty else { throw AlpacaError(.missing, "no files in \(paths.joined(separator: ", "))") }

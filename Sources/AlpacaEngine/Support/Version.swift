@@ -1,4 +1,4 @@
 /// The version of the engine, the library and the command.
 public enum Version {
-    public static let string = "1.0.0"
+    public static let string = "1.1.0"
 }

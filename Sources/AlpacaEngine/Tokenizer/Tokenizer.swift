@@ -20,6 +20,8 @@ public final class Tokenizer: Sendable {
     public var kindName: String { "sentencepiece-bpe" }
 
     let vocabulary: Vocabulary
+    /// The `tokenizer.model` that this was made of, nil for one out of a model's file.
+    let sentencePiece: SentencePieceModel?
     private let encoder: SentencePieceBPE
     /// Control pieces that `parseSpecial` finds in text, longest first.
     private let special: [(bytes: [UInt8], id: TokenID)]
@@ -36,6 +38,7 @@ public final class Tokenizer: Sendable {
 
     /// Opens a sentencepiece `tokenizer.model`, or takes the tokenizer of a model's file: what the file holds decides.
     public convenience init(file path: String) throws(AlpacaError) {
+        let path = try Tokenizer.file(at: path)
         let file = try InputFile(path: path)
         do {
             switch try CheckpointKind(file) {
@@ -48,6 +51,13 @@ public final class Tokenizer: Sendable {
         }
     }
 
+    /// The file that `path` stands for: in a folder, or under a name of the hub, its `tokenizer.model`.
+    private static func file(at path: String) throws(AlpacaError) -> String {
+        let found = try HubCache.resolve(path)
+        guard (try? FolderListing.isFolder(found)) == true else { return found }
+        return found.hasSuffix("/") ? found + "tokenizer.model" : found + "/tokenizer.model"
+    }
+
     package convenience init(_ model: SentencePieceModel) throws(AlpacaError) {
         guard model.kind == .bpe else {
             throw AlpacaError(.unsupported, "tokenizer: found a sentencepiece model of kind \(model.kind), supported is bpe")
@@ -58,7 +68,7 @@ public final class Tokenizer: Sendable {
         }
         try self.init(
             pieces: model.pieces, scores: model.scores, kinds: model.kinds, bos: model.bos, eos: model.eos, unknown: model.unknown,
-            pad: model.pad, eot: nil, addsBOS: true, addsEOS: false, addsSpacePrefix: model.addsDummyPrefix)
+            pad: model.pad, eot: nil, addsBOS: true, addsEOS: false, addsSpacePrefix: model.addsDummyPrefix, sentencePiece: model)
     }
 
     /// From the metadata of a GGUF file.
@@ -96,8 +106,9 @@ public final class Tokenizer: Sendable {
 
     init(
         pieces: GGUFStrings, scores: [Float], kinds: [TokenKind], bos: TokenID?, eos: TokenID?, unknown: TokenID?, pad: TokenID?,
-        eot: TokenID?, addsBOS: Bool, addsEOS: Bool, addsSpacePrefix: Bool
+        eot: TokenID?, addsBOS: Bool, addsEOS: Bool, addsSpacePrefix: Bool, sentencePiece: SentencePieceModel? = nil
     ) throws(AlpacaError) {
+        self.sentencePiece = sentencePiece
         vocabulary = try Vocabulary(pieces: pieces, scores: scores, kinds: kinds)
         func valid(_ id: TokenID?) -> TokenID? { id.flatMap { $0 >= 0 && Int($0) < pieces.count ? $0 : nil } }
         self.bos = valid(bos)

@@ -1,26 +1,42 @@
 /// Extends a sentencepiece model by the pieces of another, the way the Chinese-LLaMA tokenizers were made: each piece that the base lacks is
 /// added behind its own, in order, with score 0. The base's bytes stay as they are, so the result is the published file to the bit.
 package enum VocabularyMerge {
+    /// A piece to be added. Without a kind none is written, which means normal.
+    package struct Piece: Sendable {
+        package var text: [UInt8]
+        package var score: Float
+        package var kind: TokenKind?
+
+        package init(text: [UInt8], score: Float = 0, kind: TokenKind? = nil) {
+            self.text = text
+            self.score = score
+            self.kind = kind
+        }
+    }
+
     /// - Returns: the merged model as a `tokenizer.model` file.
     package static func merge(_ base: SentencePieceModel, adding extra: SentencePieceModel) -> [UInt8] {
         var known: Set<[UInt8]> = []
         for i in base.pieces.indices { known.insert(Array(base.pieces[i])) }
-        var added: [[UInt8]] = []
+        var added: [Piece] = []
         for i in extra.pieces.indices {
             let piece = Array(extra.pieces[i])
-            if known.insert(piece).inserted { added.append(piece) }
+            if known.insert(piece).inserted { added.append(Piece(text: piece)) }
         }
         return appending(added, to: base)
     }
 
-    /// The model with `pieces` added behind its own: score 0, written out; type left out, which means normal.
-    package static func appending(_ pieces: [[UInt8]], to base: SentencePieceModel) -> [UInt8] {
+    /// The model with `pieces` added behind its own. Scores are written out, also 0.
+    package static func appending(_ pieces: [Piece], to base: SentencePieceModel) -> [UInt8] {
         var result = Array(base.source[..<base.piecesEnd])
         for piece in pieces {
+            // 1: text, 2: score as F32, 3: type.
             var message: [UInt8] = [0x0A]
-            message += varint(piece.count)
-            message += piece
-            message += [0x15, 0, 0, 0, 0]
+            message += varint(piece.text.count)
+            message += piece.text
+            message.append(0x15)
+            for shift in [0, 8, 16, 24] { message.append(UInt8(truncatingIfNeeded: piece.score.bitPattern >> UInt32(shift))) }
+            if let kind = piece.kind { message += [0x18, kind.rawValue] }
             result.append(0x0A)
             result += varint(message.count)
             result += message

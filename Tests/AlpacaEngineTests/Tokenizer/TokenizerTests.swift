@@ -71,7 +71,7 @@ import Testing
         // The two that are not stored are made as their authors made them, to the published bytes.
         let merged = VocabularyMerge.merge(
             try SentencePieceModel(InputFile(path: llama)), adding: try SentencePieceModel(InputFile(path: chinese)))
-        let padded = try VocabularyMerge.appending([Array("[PAD]".utf8)], to: SentencePieceModel(merged))
+        let padded = try VocabularyMerge.appending([.init(text: Array("[PAD]".utf8))], to: SentencePieceModel(merged))
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("alpaca-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

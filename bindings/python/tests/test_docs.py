@@ -43,8 +43,9 @@ def words(cell: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """A current folder with the file that the examples open."""
+    """A current folder with the files that the examples open."""
     (tmp_path / "model.gguf").symlink_to(REPOSITORY / MODEL)
+    (tmp_path / "text.txt").symlink_to(REPOSITORY / "Tests/Goldens/mini/heldout_poems.txt")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -113,7 +114,8 @@ def test_names_of_c() -> None:
 def test_names_of_python() -> None:
     rows = table("names.md", "| what | C |") + table("names.md", "| what | C `")
     keywords = set(session._OPTIONS | session._SPECIAL)
-    for function in (alpaca.Model.__init__, alpaca.Session.__init__, alpaca.Tokenizer.encode):
+    functions = (alpaca.Model.__init__, alpaca.Session.__init__, alpaca.Tokenizer.encode, alpaca.convert, alpaca.verify)
+    for function in functions:
         keywords |= set(inspect.signature(function).parameters)
     fields = {"Token": alpaca.Token, "Stream": alpaca.Stream}
     for name in (word for row in rows for word in words(row[2])):
@@ -126,7 +128,7 @@ def test_names_of_python() -> None:
             assert hasattr(getattr(alpaca, owner), member), name
         else:
             assert hasattr(alpaca, owner), name
-    assert keywords - {word for row in rows for word in words(row[2])} - {"self", "model", "path", "text"} == set()
+    assert keywords - {word for row in rows for word in words(row[2])} - {"self", "model", "path", "paths", "text"} == set()
 
 
 def test_names_of_swift() -> None:
@@ -146,7 +148,7 @@ def test_names_of_the_command() -> None:
     rows = table("names.md", "| what | C |") + table("names.md", "| what | C `")
     command = REPOSITORY / "build" / "bin" / "alpaca"
     helps = ""
-    for name in ("generate", "chat", "tokenize", "inspect", "perplexity", "bench"):
+    for name in ("generate", "chat", "tokenize", "inspect", "perplexity", "bench", "convert", "verify", "merge-tokenizer"):
         helps += subprocess.run([command, "help", name], capture_output=True, text=True, check=True).stdout
     for name in (word for row in rows for word in words(row[4])):
         subcommand, _, option = name.rpartition(" ")

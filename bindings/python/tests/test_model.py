@@ -26,7 +26,7 @@ def test_info(model: alpaca.Model) -> None:
     description = model.describe()
     assert description["template"] == "alpaca" and description["hyperparameters"]["n_ff"] == 768
     assert alpaca.inspect(model.path)["format"] == description["format"]
-    assert alpaca.build_info()["version"] == alpaca.__version__ == "1.0.0"
+    assert alpaca.build_info()["version"] == alpaca.__version__ == "1.1.0"
 
 
 def test_greedy_is_transformers(model: alpaca.Model, prompts: dict[str, Any]) -> None:
@@ -197,7 +197,7 @@ def test_bad_files(tmp_path: pathlib.Path, content: bytes, error: type[Exception
 def test_bad_arguments(model: alpaca.Model, tmp_path: pathlib.Path) -> None:
     with pytest.raises(FileNotFoundError):
         alpaca.Model(tmp_path / "nothing")
-    with pytest.raises(alpaca.ModelIOError, match="folder"):
+    with pytest.raises(alpaca.BadFormatError, match="found nothing, expected a model"):
         alpaca.Model(tmp_path)
     with pytest.raises(TypeError, match="unknown option 'temprature'"):
         model.generate("a", temprature=1)
@@ -219,7 +219,8 @@ def test_read_instead_of_map(prompts: dict[str, Any]) -> None:
 
     path = REPOSITORY / "models/mini/chinese-alpaca-mini-q8_0.gguf"
     model = alpaca.Model(path, use_mmap=False, progress=progress)
-    assert steps and steps[-1][0] == steps[-1][1] == path.stat().st_size
+    # Of the weights, without the header.
+    assert steps and path.stat().st_size * 0.9 < steps[-1][0] == steps[-1][1] < path.stat().st_size
     mapped = alpaca.Model(path)
     prompt = prompts["template-1"]["instruction"]
     assert model.generate(prompt, **GREEDY).read() == mapped.generate(prompt, **GREEDY).read()

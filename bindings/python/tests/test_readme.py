@@ -47,7 +47,7 @@ def test_swift() -> None:
 def test_commands(name: str) -> None:
     environment = {**os.environ, "PATH": f"{REPOSITORY}/build/bin:{os.environ['PATH']}"}
     lines = [line for block in blocks(name, "sh") for line in block.splitlines() if line.startswith("alpaca ")]
-    assert len(lines) == 5
+    assert len(lines) == 7
     for line in lines:
         result = subprocess.run(line, shell=True, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
         assert result.returncode == 0, result.stderr

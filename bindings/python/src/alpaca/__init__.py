@@ -1,4 +1,4 @@
-"""Run Chinese LLaMA and Alpaca models on this machine.
+"""Make and run Chinese LLaMA and Alpaca models on this machine.
 
 >>> import alpaca
 >>> model = alpaca.Model("model.gguf")
@@ -21,7 +21,10 @@ from ._errors import (
     ModelMemoryError,
     ModelNotFoundError,
     UnsupportedError,
+    VerificationError,
 )
+from .conversion import convert
+from .files import verify
 from .model import Chat, Model, inspect
 from .session import GenerationResult, Perplexity, Session, Stream, Token
 from .tokenizer import Tokenizer
@@ -54,6 +57,9 @@ __all__ = [
     "Token",
     "Tokenizer",
     "UnsupportedError",
+    "VerificationError",
     "build_info",
+    "convert",
     "inspect",
+    "verify",
 ]

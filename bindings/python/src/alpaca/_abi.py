@@ -183,6 +183,63 @@ class PerplexityResult(Structure):
     ]
 
 
+class VerifyParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("n_threads", c_int32),
+        ("fail_on_difference", c_int32),
+        ("progress", ProgressCallback),
+        ("user_data", c_void_p),
+    ]
+
+
+class Adapter(Structure):
+    _fields_ = [("path", c_char_p), ("scale", c_double)]
+
+
+class TypeOverride(Structure):
+    _fields_ = [("pattern", c_char_p), ("type", c_char_p)]
+
+
+class ConvertParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("base", c_char_p),
+        ("adapters", POINTER(Adapter)),
+        ("n_adapters", c_size_t),
+        ("tokenizer", c_char_p),
+        ("output", c_char_p),
+        ("format", c_int32),
+        ("rounding", c_int32),
+        ("precision", c_int32),
+        ("n_threads", c_int32),
+        ("quantization", c_char_p),
+        ("overrides", POINTER(TypeOverride)),
+        ("n_overrides", c_size_t),
+        ("imatrix", c_char_p),
+        ("name", c_char_p),
+        ("shard_size", c_uint64),
+        ("n_shards", c_int32),
+        ("pure", c_int32),
+        ("overwrite", c_int32),
+        ("check", c_int32),
+        ("verify_base", c_int32),
+        ("hash_output", c_int32),
+        ("progress", ProgressCallback),
+        ("user_data", c_void_p),
+    ]
+
+
+class ConvertResult(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("size_bytes", c_uint64),
+        ("n_merged", c_uint64),
+        ("peak_memory", c_uint64),
+        ("seconds", c_double),
+    ]
+
+
 #: Each struct of the header.
 STRUCTS: dict[str, type[Structure]] = {
     "alpaca_progress": Progress,
@@ -197,6 +254,11 @@ STRUCTS: dict[str, type[Structure]] = {
     "alpaca_message": Message,
     "alpaca_perplexity_params": PerplexityParams,
     "alpaca_perplexity_result": PerplexityResult,
+    "alpaca_verify_params": VerifyParams,
+    "alpaca_adapter": Adapter,
+    "alpaca_type_override": TypeOverride,
+    "alpaca_convert_params": ConvertParams,
+    "alpaca_convert_result": ConvertResult,
 }
 
 _handle = c_void_p
@@ -228,6 +290,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "alpaca_detokenize": (c_int32, [_handle, POINTER(c_int32), c_size_t, c_void_p, c_size_t, _size_out]),
     "alpaca_token_piece": (c_int32, [_handle, c_int32, c_void_p, c_size_t, _size_out]),
     "alpaca_token_special": (c_int32, [_handle, c_int32, POINTER(c_int32)]),
+    "alpaca_tokenizer_merge": (c_int32, [_handle, c_char_p, POINTER(_handle)]),
+    "alpaca_tokenizer_add_piece": (c_int32, [_handle, c_char_p, c_size_t, c_float, c_int32, POINTER(_handle)]),
+    "alpaca_tokenizer_save": (c_int32, [_handle, c_char_p, c_int32]),
     "alpaca_session_params_init": (c_int32, [POINTER(SessionParams), c_size_t]),
     "alpaca_session_create": (c_int32, [_handle, POINTER(SessionParams), POINTER(_handle)]),
     "alpaca_session_free": (None, [_handle]),
@@ -270,6 +335,11 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_handle, c_char_p, c_size_t, POINTER(PerplexityParams), POINTER(PerplexityResult)],
     ),
+    "alpaca_verify_params_init": (c_int32, [POINTER(VerifyParams), c_size_t]),
+    "alpaca_verify": (c_int32, [POINTER(c_char_p), c_size_t, POINTER(VerifyParams), POINTER(_handle)]),
+    "alpaca_convert_params_init": (c_int32, [POINTER(ConvertParams), c_size_t]),
+    "alpaca_convert_plan": (c_int32, [POINTER(ConvertParams), POINTER(_handle)]),
+    "alpaca_convert": (c_int32, [POINTER(ConvertParams), POINTER(ConvertResult), POINTER(_handle)]),
 }
 
 

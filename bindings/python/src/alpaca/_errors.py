@@ -13,6 +13,7 @@ __all__ = [
     "ModelMemoryError",
     "ModelNotFoundError",
     "UnsupportedError",
+    "VerificationError",
 ]
 
 
@@ -58,6 +59,10 @@ class CancelledError(Error):
     """The call was cancelled."""
 
 
+class VerificationError(Error, ValueError):
+    """A file's hash is not the published one."""
+
+
 _CLASSES: dict[int, type[Error]] = {
     1: InvalidArgumentError,
     2: ModelNotFoundError,
@@ -72,6 +77,7 @@ _CLASSES: dict[int, type[Error]] = {
     11: ContextFullError,
     13: BusyError,
     14: CancelledError,
+    15: VerificationError,
 }
 
 

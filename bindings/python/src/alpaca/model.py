@@ -7,58 +7,43 @@ import json
 import os
 import weakref
 from ctypes import byref, c_void_p
-from typing import Any, AsyncIterator, Callable, Iterator, Optional, Union
+from typing import Any, AsyncIterator, Iterator, Optional, Union
 
-from . import _abi
+from . import _abi, _hub
 from ._abi import check, lib
+from ._hub import Path
+from ._progress import Callback, ProgressFunction
 from .session import Perplexity, Session, Stream
 from .tokenizer import Tokenizer
-
-#: Told of progress: (stage, item, bytes done, bytes in all); returning False cancels.
-ProgressFunction = Callable[[str, str, int, int], Optional[bool]]
 
 
 class Model:
     """A model, open for use. Immutable; may be shared by threads and sessions.
 
-    :param path: a GGUF file.
+    :param path: a model's file, or a name on the Hugging Face hub.
     :param use_mmap: use the weights where they lie in the file; False reads the whole file into memory.
     :param lock_memory: keep the weights from being swapped out.
     :param prefetch: ask the system to load the whole file ahead of its use.
-    :param progress: called while the file is read with ``use_mmap=False``.
+    :param progress: called while the file is read with ``use_mmap=False``; True for a bar.
     :raises Error: with the file's name, what was found and what was expected.
     """
 
     def __init__(
         self,
-        path: Union[str, "os.PathLike[str]"],
+        path: Path,
         *,
         use_mmap: bool = True,
         lock_memory: bool = False,
         prefetch: bool = False,
-        progress: Optional[ProgressFunction] = None,
+        progress: Union[bool, ProgressFunction, None] = None,
     ) -> None:
-        failure: list[BaseException] = []
-
-        def on_progress(pointer: Any, _: Any) -> int:
-            try:
-                p = pointer.contents
-                assert progress is not None
-                return 1 if progress(p.stage.decode(), p.item.decode(), p.done, p.total) is False else 0
-            except BaseException as error:
-                failure.append(error)
-                return 1
-
         params = _abi.ModelParams()
         check(lib.alpaca_model_params_init(byref(params), ctypes.sizeof(params)))
         params.use_mmap, params.lock_memory, params.prefetch = int(use_mmap), int(lock_memory), int(prefetch)
-        if progress is not None:
-            params.progress = _abi.ProgressCallback(on_progress)
+        callback = Callback(progress)
+        params.progress = callback.pointer
         handle = c_void_p()
-        status = lib.alpaca_model_open(os.fsencode(path), byref(params), byref(handle))
-        if failure:
-            raise failure[0]
-        check(status)
+        callback.check(lib.alpaca_model_open(_hub.local(path), byref(params), byref(handle)))
         self.path = os.fspath(path)
         self._handle = handle
         self._finalizer = weakref.finalize(self, lib.alpaca_model_free, handle)
@@ -177,9 +162,9 @@ class Chat:
         self.close()
 
 
-def inspect(path: Union[str, "os.PathLike[str]"]) -> dict[str, Any]:
+def inspect(path: Path) -> dict[str, Any]:
     """What is in a model's file, also of one that can't be run: ``problem`` then says why."""
     text = c_void_p()
-    check(lib.alpaca_inspect(os.fsencode(path), byref(text)))
+    check(lib.alpaca_inspect(_hub.local(path), byref(text)))
     result: dict[str, Any] = json.loads(_abi.take_string(text))
     return result

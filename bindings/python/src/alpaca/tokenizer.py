@@ -6,25 +6,38 @@ import ctypes
 import os
 import weakref
 from ctypes import byref, c_int32, c_size_t, c_void_p
-from typing import Optional, Sequence, Union
+from typing import Optional, Sequence
 
-from . import _abi
+from . import _abi, _hub
 from ._abi import check, lib
+from ._hub import Path
+
+#: Kinds of pieces, in the order of their numbers.
+KINDS = ("normal", "unknown", "control", "user_defined", "unused", "byte")
 
 
 class Tokenizer:
     """A sentencepiece ``tokenizer.model``, or a model's own tokenizer. Immutable; may be shared by threads.
 
-    :param path: a ``tokenizer.model`` or a model's file.
+    :param path: a ``tokenizer.model``, a folder that has one, a model's file, or a name on the Hugging Face hub.
     :raises Error: with the file's name, what was found and what was expected.
     """
 
-    def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
+    def __init__(self, path: Path) -> None:
         handle = c_void_p()
-        check(lib.alpaca_tokenizer_open(os.fsencode(path), byref(handle)))
+        check(lib.alpaca_tokenizer_open(_hub.local(path), byref(handle)))
+        self._own(handle)
+
+    def _own(self, handle: c_void_p) -> None:
         self._owner: Optional[object] = None
         self._handle = handle
         self._finalizer = weakref.finalize(self, lib.alpaca_tokenizer_free, handle)
+
+    @classmethod
+    def _made(cls, handle: c_void_p) -> "Tokenizer":
+        self = cls.__new__(cls)
+        self._own(handle)
+        return self
 
     @classmethod
     def _of_model(cls, handle: int, owner: object) -> "Tokenizer":
@@ -66,6 +79,31 @@ class Tokenizer:
         return _abi.read_text(
             lambda buffer, capacity, needed: lib.alpaca_token_piece(self._handle, id, buffer, capacity, needed)
         )
+
+    def merge(self, extra: Path) -> "Tokenizer":
+        """This tokenizer with the pieces of another ``tokenizer.model`` that it lacks behind its own, with score 0: so the tokenizers of
+        Chinese-LLaMA were made, and so they are made again, to the byte."""
+        handle = c_void_p()
+        check(lib.alpaca_tokenizer_merge(self._handle, _hub.local(extra), byref(handle)))
+        return Tokenizer._made(handle)
+
+    def add_piece(self, piece: str, *, score: float = 0.0, kind: Optional[str] = None) -> "Tokenizer":
+        """This tokenizer with one more piece behind its own.
+
+        :param kind: "normal", "unknown", "control", "user_defined", "unused", "byte"; None writes none into the file, which means normal.
+        """
+        if kind is not None and kind not in KINDS:
+            raise ValueError(f"kind: found {kind!r}, expected None, {', '.join(map(repr, KINDS))}")
+        raw = piece.encode()
+        handle = c_void_p()
+        number = 0 if kind is None else 1 + KINDS.index(kind)
+        check(lib.alpaca_tokenizer_add_piece(self._handle, raw, len(raw), score, number, byref(handle)))
+        return Tokenizer._made(handle)
+
+    def save(self, path: Path, *, overwrite: bool = False) -> None:
+        """Writes the tokenizer as a ``tokenizer.model``: what was opened byte for byte, with what was added behind its last piece. The file
+        appears whole or not at all. A model's own tokenizer can't be saved."""
+        check(lib.alpaca_tokenizer_save(self._handle, os.fsencode(path), int(overwrite)))
 
     def _special(self, which: int) -> Optional[int]:
         id = c_int32()

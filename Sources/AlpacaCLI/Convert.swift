@@ -1,0 +1,155 @@
+import AlpacaEngine
+import ArgumentParser
+
+struct Convert: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Merge LoRAs into a base model, convert and quantize it, in one pass.",
+        discussion: """
+            Reads Meta and Hugging Face folders, GGUF and older llama.cpp files, and PEFT adapters, also zipped; applies the adapters in their
+            order and takes the last one's tokenizer. One tensor is in memory at a time. The output appears whole or not at all.
+
+            Examples:
+              alpaca convert llama/7B --adapter chinese-alpaca-lora-7b -o alpaca-7b-q4_k_m.gguf --type q4_k_m
+              alpaca convert llama/13B --adapter chinese-llama-plus-lora-13b --adapter chinese-alpaca-plus-lora-13b -o out.gguf --type q5_k_m
+              alpaca convert llama/7B --adapter ziqingyang/chinese-alpaca-lora-7b --format pth -o merged --hash
+              alpaca convert model-f16.gguf -o model-q8_0.gguf --type q8_0
+              alpaca convert llama/7B --adapter lora --plan -o out.gguf
+            """
+    )
+
+    @Argument(help: "The base: a folder, a file, or the name of a downloaded model of the Hugging Face hub.", completion: .file())
+    var base: String
+
+    @Option(
+        name: [.customShort("a"), .customLong("adapter")],
+        help: "A LoRA adapter: a folder, a zip, a name on the hub; @0.5 behind it scales its change. Several are applied in order.",
+        completion: .file())
+    var adapters: [String] = []
+
+    @Option(name: [.customShort("o"), .customLong("output")], help: "The file or folder to write.", completion: .file())
+    var output: String
+
+    @Option(name: .customLong("type"), help: "Type or mix of the weights, such as q4_k_m or f16; by default as the base is.")
+    var quantization: String?
+
+    @Option(help: "What to write: \(OutputFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var format = OutputFormat.gguf
+
+    @Option(help: "A tokenizer.model in place of the last adapter's or the base's.", completion: .file())
+    var tokenizer: String?
+
+    @Option(
+        name: .customLong("override"),
+        help: "PATTERN=TYPE: a type for tensors by name, such as 'output.weight=q8_0'; the first that matches counts.")
+    var overrides: [String] = []
+
+    @Flag(help: "One type for every matrix, the embeddings and the output too.")
+    var pure = false
+
+    @Option(name: .customLong("imatrix"), help: "An importance matrix of llama-imatrix (GGUF).", completion: .file())
+    var importanceMatrix: String?
+
+    @Option(
+        name: .customLong("merge-rounding"),
+        help: "each: as PEFT; once: as the project's low-memory script. By default each, and once for pth and hf-bin.")
+    var rounding: MergeRounding?
+
+    @Option(help: "In what merged matrices are kept: base or f32.")
+    var precision = MergePrecision.base
+
+    @Option(name: [.customShort("t"), .customLong("threads"), .customLong("n-threads")], help: "Threads; 0: one on each core.")
+    var threads = 0
+
+    @Option(name: .customLong("shard-size"), help: "Hugging Face folders: size of a file at most, such as 10GB.")
+    var shardSize: String?
+
+    @Option(name: .customLong("shards"), help: "Meta folders: number of files; 0: as Meta cut models of that width.")
+    var shardCount = 0
+
+    @Option(help: "The model's name in the output.")
+    var name: String?
+
+    @Flag(help: "Replace the output if it is there.")
+    var overwrite = false
+
+    @Flag(name: .customLong("no-check"), help: "Don't check the rules of the family: tokenizers, order of adapters.")
+    var isUnchecked = false
+
+    @Flag(name: .customLong("verify-base"), help: "Hash the base's files too and compare them with the published list.")
+    var verifiesBase = false
+
+    @Flag(name: .customLong("hash"), help: "Hash what was written, and say which published file it is.")
+    var hashesOutput = false
+
+    @Flag(help: "Say what would be read and written, and what it takes; write nothing.")
+    var plan = false
+
+    @Option(help: "Progress on standard error: bar, json (an object a line) or none; by default a bar on a terminal.")
+    var progress: ProgressMode?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        let options = try options()
+        if plan {
+            let plan = try Converter.plan(options)
+            return Console.print(json ? plan.json() : plan.description)
+        }
+        let report = try ProgressDisplay.watch(progress) { try Converter.convert(options, progress: $0) }
+        if json { return Console.print(report.json()) }
+        var warnings = report.plan.warnings
+        warnings += report.warnings.filter { !warnings.contains($0) }
+        for warning in warnings { Console.error("warning: \(warning)") }
+        var line = "\(report.plan.output): \(report.plan.quantization), \(ByteCount.text(report.byteCount))"
+        if report.mergedTensorCount > 0 { line += ", \(report.mergedTensorCount) tensors merged" }
+        line += ", \((report.seconds * 10).rounded() / 10) s"
+        if let peak = report.peakMemoryByteCount { line += ", \(ByteCount.text(peak)) of memory" }
+        Console.print(line)
+        for file in report.files { Console.print("\(file.sha256)  \(file.path)" + (file.published.map { ": \($0)" } ?? "")) }
+    }
+
+    private func options() throws -> ConversionOptions {
+        var options = ConversionOptions(base: base, output: output)
+        options.adapters = adapters.map(Convert.adapter)
+        options.tokenizer = tokenizer
+        options.format = format
+        options.quantization = quantization
+        options.isPure = pure
+        options.overrides = try overrides.map { text in
+            guard let split = text.lastIndex(of: "="), split != text.startIndex, text.index(after: split) != text.endIndex else {
+                throw ValidationError("--override: found \"\(text)\", expected PATTERN=TYPE")
+            }
+            return (String(text[..<split]), String(text[text.index(after: split)...]))
+        }
+        options.importanceMatrix = importanceMatrix
+        options.rounding = rounding
+        options.precision = precision
+        guard (0...256).contains(threads) else { throw ValidationError("--threads: found \(threads), expected 0 to 256") }
+        options.threadCount = threads
+        options.overwrites = overwrite
+        options.checksFamily = !isUnchecked
+        options.verifiesBase = verifiesBase
+        options.hashesOutput = hashesOutput
+        options.modelName = name
+        if let shardSize {
+            guard let size = ByteCount.parse(shardSize), size > 0 else {
+                throw ValidationError("--shard-size: found \"\(shardSize)\", expected a size such as 10GB or 500MB")
+            }
+            options.maximumShardByteCount = size
+        }
+        guard (0...4096).contains(shardCount) else { throw ValidationError("--shards: found \(shardCount), expected 0 to 4096") }
+        options.shardCount = shardCount == 0 ? nil : shardCount
+        return options
+    }
+
+    /// "PATH" or "PATH@SCALE". A path that ends with an at sign and a number is taken as one by writing "@1" behind it.
+    static func adapter(_ text: String) -> ConversionOptions.Adapter {
+        guard let at = text.lastIndex(of: "@"), let scale = Double(text[text.index(after: at)...]) else { return .init(path: text) }
+        return .init(path: String(text[..<at]), scale: scale)
+    }
+}
+
+extension OutputFormat: ExpressibleByArgument {}
+extension MergeRounding: ExpressibleByArgument {}
+extension MergePrecision: ExpressibleByArgument {}

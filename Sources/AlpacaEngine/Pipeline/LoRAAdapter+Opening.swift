@@ -1,0 +1,35 @@
+extension LoRAAdapter {
+    /// Opens an adapter: a folder, or a `.zip` as it was downloaded.
+    package convenience init(path: String) throws(AlpacaError) {
+        if try FolderListing.isFolder(path) {
+            try self.init(FolderFiles(path: path))
+            return
+        }
+        let region = FileRegion(try InputFile(path: path))
+        guard try CheckpointKind(region) == .torchZip else {
+            throw AlpacaError(
+                .unsupported, "\(path): expected an adapter: a folder with adapter_config.json and adapter_model.safetensors or .bin, or a "
+                    + "zip archive of one")
+        }
+        try self.init(ZipFiles(region))
+    }
+
+    /// The files that are read.
+    package var inputs: [InputFile] { weights.inputs }
+    /// Bytes of the weights.
+    package var byteCount: Int { weightsFile.count }
+
+    /// "LoRA adapter, rank 8: 224 matrices changed, 2 tensors replaced"
+    package var summary: String {
+        var ranks: Set<Int> = []
+        var replaced = 0
+        for change in changes.values {
+            switch change {
+            case .lowRank(let update): ranks.insert(update.rank)
+            case .replacement: replaced += 1
+            }
+        }
+        let rank = ranks.sorted().map(String.init).joined(separator: ", ")
+        return "LoRA adapter, rank \(rank): \(changes.count - replaced) matrices changed, \(replaced) tensors replaced"
+    }
+}

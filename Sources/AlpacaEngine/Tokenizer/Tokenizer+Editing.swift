@@ -1,0 +1,48 @@
+/// Vocabularies are extended the way the tokenizers of Chinese-LLaMA were made; what was there keeps its bytes and its ids.
+extension Tokenizer {
+    /// This tokenizer with the pieces of another `tokenizer.model` that it lacks behind its own, in their order, with score 0.
+    ///
+    /// - Parameter path: the other file. Its pieces alone are taken: it may be of a kind that can't be opened as a tokenizer here, such as the
+    ///   one that Chinese-LLaMA's pieces were trained as, which normalizes its text.
+    public func merging(piecesOf path: String) throws(AlpacaError) -> Tokenizer {
+        let own = try file("extended")
+        let found = try HubCache.resolve(path)
+        return try Tokenizer(SentencePieceModel(VocabularyMerge.merge(own, adding: SentencePieceModel(InputFile(path: found)))))
+    }
+
+    /// This tokenizer with one more piece behind its own.
+    ///
+    /// - Parameters:
+    ///   - piece: its text, U+2581 for blanks.
+    ///   - kind: nil writes none, which means normal: so the `[PAD]` of Chinese-Alpaca was added.
+    /// - Throws: `invalidArgument` when the vocabulary has the piece, or `score` is not a finite number.
+    public func adding(piece: String, score: Float = 0, kind: TokenKind? = nil) throws(AlpacaError) -> Tokenizer {
+        let own = try file("extended")
+        guard !piece.isEmpty else { throw AlpacaError(.invalidArgument, "piece: found no text") }
+        guard score.isFinite else { throw AlpacaError(.invalidArgument, "score: found \(score), expected a finite number") }
+        if let id = id(ofPiece: piece) {
+            throw AlpacaError(.invalidArgument, "piece: found \(piece.quoted()), which is in the vocabulary already, as token \(id)")
+        }
+        let added = VocabularyMerge.Piece(text: Array(piece.utf8), score: score, kind: kind)
+        return try Tokenizer(SentencePieceModel(VocabularyMerge.appending([added], to: own)))
+    }
+
+    /// Writes the tokenizer as a `tokenizer.model`; it appears whole or not at all. What was opened is written byte for byte, with what was
+    /// added behind its last piece.
+    public func save(to path: String, overwrite: Bool = false) throws(AlpacaError) {
+        let bytes = try file("saved").source
+        var writer = try AtomicFileWriter(path: path, size: bytes.count, overwrite: overwrite)
+        try writer.write(bytes)
+        try writer.finish()
+    }
+
+    private func file(_ done: String) throws(AlpacaError) -> SentencePieceModel {
+        guard let sentencePiece else {
+            throw AlpacaError(
+                .unsupported,
+                "this tokenizer is a model's, which does not hold its tokenizer.model; "
+                    + "only one that was opened from such a file can be \(done)")
+        }
+        return sentencePiece
+    }
+}

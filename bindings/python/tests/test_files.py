@@ -1,0 +1,123 @@
+"""What files are, tokenizers that are made, and what a conversion is asked for."""
+
+import hashlib
+import os
+import pathlib
+import sys
+from typing import Any
+
+import pytest
+import sentencepiece
+
+import alpaca
+
+from conftest import GOLDENS, REPOSITORY
+
+MINI = GOLDENS / "tokenizers"
+SHARED = pathlib.Path(os.environ.get("ALPACA_SHARED", REPOSITORY.parent / "shared")) / "fixtures"
+
+
+def test_verify(tmp_path: pathlib.Path) -> None:
+    path = MINI / "mini_llama.model"
+    steps: list[tuple[str, str, int, int]] = []
+    report = alpaca.verify(path, progress=lambda *step: steps.append(step))
+    assert report == {
+        "ok": True,
+        "files": [
+            {
+                "path": str(path),
+                "size": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "status": "unknown",
+                "identity": None,
+                "expected": None,
+                "verdict": f"{path}: unknown, not in the published list",
+            }
+        ],
+    }
+    assert steps[-1] == ("hash", "", path.stat().st_size, path.stat().st_size)
+    adapter = tmp_path / "chinese-alpaca-lora-13b" / "adapter_model.bin"
+    adapter.parent.mkdir()
+    adapter.write_bytes(b"damaged")
+    report = alpaca.verify(path, tmp_path, n_threads=2)
+    assert not report["ok"] and [file["status"] for file in report["files"]] == ["unknown", "differs"]
+    assert report["files"][1]["expected"] == "Chinese-Alpaca-13B adapter, adapter_model.bin"
+
+
+def test_verify_errors() -> None:
+    with pytest.raises(ValueError, match="at least one path"):
+        alpaca.verify()
+    with pytest.raises(FileNotFoundError):
+        alpaca.verify("/nonexistent")
+    with pytest.raises(alpaca.CancelledError):
+        alpaca.verify(MINI / "mini_llama.model", progress=lambda *_: False)
+
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        alpaca.verify(MINI / "mini_llama.model", progress=fails)
+
+
+def test_bars(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    model = REPOSITORY / "models/mini/chinese-alpaca-mini-f16.gguf"
+    alpaca.verify(model, progress=True)
+    assert "hash: 100%" in capfd.readouterr().err
+    for name in ("tqdm", "tqdm.auto"):
+        monkeypatch.setitem(sys.modules, name, None)
+    alpaca.verify(model, progress=True)
+    assert "hash 100%" in capfd.readouterr().err
+
+
+def test_mini_tokenizers(tmp_path: pathlib.Path) -> None:
+    merged = alpaca.Tokenizer(MINI / "mini_llama.model").merge(MINI / "mini_chinese_sp.model")
+    merged.save(tmp_path / "merged")
+    assert (tmp_path / "merged").read_bytes() == (MINI / "mini_chinese_llama.model").read_bytes()
+    padded = merged.add_piece("[PAD]")
+    with pytest.raises(alpaca.Error, match="merged: "):
+        padded.save(tmp_path / "merged")
+    padded.save(tmp_path / "merged", overwrite=True)
+    assert (tmp_path / "merged").read_bytes() == (MINI / "mini_chinese_alpaca.model").read_bytes()
+    turn = padded.add_piece("<turn>", score=-3.5, kind="control")
+    turn.save(tmp_path / "turn")
+    peer = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "turn"))
+    assert peer.get_piece_size() == len(turn) == 3942
+    assert (peer.id_to_piece(3941), peer.get_score(3941), peer.is_control(3941)) == ("<turn>", -3.5, True)
+    assert turn.encode("<turn>", parse_special=True) == [3941]
+
+
+def test_published_tokenizers(tmp_path: pathlib.Path) -> None:
+    if not (SHARED / "tokenizers" / "chinese_sp.model").exists():
+        pytest.skip("the published tokenizers are not there")
+    merged = alpaca.Tokenizer(SHARED / "tokenizers" / "llama.model").merge(SHARED / "tokenizers" / "chinese_sp.model")
+    merged.save(tmp_path / "a")
+    merged.add_piece("[PAD]").save(tmp_path / "b")
+    assert [hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in "ab"] == [
+        "e2676d4ca29ca1750f6ff203328d73b189321dc5776ceede037cbd36541d70c0",
+        "2d967e855b1213a439df6c8ce2791f869c84b4f3b6cfacf22b86440b8192a2f8",
+    ]
+
+
+def test_tokenizer_errors(model: alpaca.Model, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(NotImplementedError, match="a model's"):
+        model.tokenizer.save(tmp_path / "x")
+    tokenizer = alpaca.Tokenizer(MINI / "mini_llama.model")
+    with pytest.raises(ValueError, match="in the vocabulary already, as token 2"):
+        tokenizer.add_piece("</s>")
+    with pytest.raises(ValueError, match="kind: found 'x', expected None, 'normal'"):
+        tokenizer.add_piece("abc", kind="x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_convert_arguments(tmp_path: pathlib.Path) -> None:
+    out = tmp_path / "out.gguf"
+    with pytest.raises(ValueError, match="output_format: found 'x', expected 'gguf', 'hf', 'hf-bin', 'pth'"):
+        alpaca.convert("/none", out, output_format="x")
+    with pytest.raises(ValueError, match="rounding: found 'twice', expected None, 'each', 'once'"):
+        alpaca.convert("/none", out, rounding="twice")
+    with pytest.raises(ValueError, match="n_threads: found -1, expected 0 to 256"):
+        alpaca.convert("/none", out, n_threads=-1)
+    for plan in (False, True):
+        with pytest.raises(alpaca.Error, match="/none"):
+            alpaca.convert("/none", out, adapters=["/a", ("/b", 0.5)], overrides={"output.weight": "q8_0"}, plan=plan)
+    assert list(tmp_path.iterdir()) == []
