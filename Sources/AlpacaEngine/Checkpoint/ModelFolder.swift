@@ -131,7 +131,8 @@ package struct ModelFolder: Sendable {
         if !gguf.isEmpty {
             return AlpacaError(.unsupported, "\(files.path): this is a folder with GGUF files: name one, such as \(gguf[0].quoted())")
         }
-        let found = names.isEmpty ? "nothing" : names.prefix(6).map { $0.quoted() }.joined(separator: ", ") + (names.count > 6 ? ", ..." : "")
+        let listed = names.prefix(6).map { $0.quoted() }.joined(separator: ", ") + (names.count > 6 ? ", ..." : "")
+        let found = names.isEmpty ? "nothing" : listed
         return AlpacaError(
             .missing,
             "\(files.path): found \(found), expected a model: model.safetensors or pytorch_model.bin (or shards with an index) and "

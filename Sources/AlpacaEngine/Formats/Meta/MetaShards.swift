@@ -43,7 +43,8 @@ package final class MetaShards: TensorSource {
             for (name, source) in shards.dropFirst() {
                 guard let there = source.index(of: info.name) else {
                     throw AlpacaError(
-                        .missing, "\(name): tensor \(info.name.quoted()) is missing, \(first.name) has it (is it a shard of another model?)")
+                        .missing, "\(name): tensor \(info.name.quoted()) is missing, \(first.name) has it (is it a shard of another model?)"
+                    )
                 }
                 let part = source.tensors[there]
                 try MetaShards.check(part, against: info, cut, "\(name): tensor \(info.name.quoted())", first.name)
