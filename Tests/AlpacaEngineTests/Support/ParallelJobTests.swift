@@ -23,7 +23,9 @@ import Testing
     @Test func `the first error ends it`() throws {
         let ran = Atomic<Int>(0)
         let error = alpacaError {
-            try ParallelJob.run(items: 1000, threadCount: 2, cancelled: Self.cancelled) { true } body: { (item, _) throws(AlpacaError) in
+            try ParallelJob.run(items: 1000, threadCount: 2, cancelled: Self.cancelled) {
+                true
+            } body: { (item, _) throws(AlpacaError) in
                 ran.add(1, ordering: .relaxed)
                 usleep(1000)
                 if item == 3 { throw AlpacaError(.io, "item 3") }
@@ -39,12 +41,17 @@ import Testing
             try ParallelJob.run(items: 2, threadCount: 2, cancelled: Self.cancelled) {
                 ticks += 1
                 return ticks < 2
-            } body: { (_, worker) throws(AlpacaError) in while worker.goesOn() { usleep(1000) } }
+            } body: { (_, worker) throws(AlpacaError) in
+                while worker.goesOn() { usleep(1000) }
+            }
         }
         #expect(error == Self.cancelled && Date().timeIntervalSince(began) < 20)
     }
 
     @Test func `nothing to do`() throws {
-        try ParallelJob.run(items: 0, threadCount: 4, cancelled: Self.cancelled) { true } body: { (_, _) throws(AlpacaError) in }
+        try ParallelJob.run(items: 0, threadCount: 4, cancelled: Self.cancelled) {
+            true
+        } body: { (_, _) throws(AlpacaError) in
+        }
     }
 }
