@@ -79,8 +79,10 @@ package struct ModelFolder: Sendable {
             throw AlpacaError(.missing, "\(path): \(name) is missing, which tells the model's sizes")
         }
         func shape(_ name: String) -> [Int]? { weights.index(of: name).map { weights.tensors[$0].shape } }
-        return naming == .meta
-            ? try ModelConfiguration.meta(configuration, shape: shape) : try ModelConfiguration.huggingFace(configuration, shape: shape)
+        guard naming == .meta else { return try ModelConfiguration.huggingFace(configuration, shape: shape) }
+        var found = try ModelConfiguration.meta(configuration, shape: shape)
+        found.warnings += (weights as? MetaShards)?.warnings ?? []
+        return found
     }
 
     /// Whether a folder has what `init` looks for.
