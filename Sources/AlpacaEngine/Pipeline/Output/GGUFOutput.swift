@@ -31,7 +31,10 @@ enum GGUFOutput {
                 "the importance matrix has \(unused.count) tensors that the model lacks, such as \(first.quoted()): was it made for it?")
         }
         output.quantization = fileType.description
-        output.warnings += choices.compactMap(\.warning)
+        let unfit = choices.compactMap(\.warning)
+        if let first = unfit.first {
+            output.warnings.append(unfit.count == 1 ? first : "\(first); \(unfit.count - 1) more tensors likewise")
+        }
         return output
     }
 
