@@ -46,7 +46,7 @@ class Run:
     cpu: float
     """Processor seconds, which hardly depend on what else the machine does."""
     peak: int
-    """Resident memory at most, in bytes, with mapped pages of files."""
+    """Resident memory at most, in bytes, with mapped pages of files; no less than that of this script, which the child begins as."""
     private: int | None = None
     """Private memory at most, in bytes."""
     flush: float = 0
@@ -84,7 +84,7 @@ def measure(command: list[str], inputs: list[pathlib.Path], outputs: list[pathli
     with open(folder / "out.txt", "w+") as text:
         process = subprocess.Popen(command, stdout=text, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
-        said = []
+        said: list[str] = []
         for line in process.stderr:
             said = (said + [line])[-20:]
             if flush is None and line.startswith("{") and json.loads(line).get("stage") == "flush":

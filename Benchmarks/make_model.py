@@ -7,7 +7,8 @@ FOLDER gets `base` (a Hugging Face folder: one model.safetensors) and `lora` (a 
 rows of Chinese-Alpaca). The numbers mean nothing, size and layout are those of real models. They are really random: zeros or a repeated
 block would be served from caches, and quantize faster than weights do. Nothing but a block of rows is in memory at a time.
 
---tokenizers: a folder with `llama.model` and `chinese_alpaca.model`, which become the tokenizers of base and adapter.
+--tokenizers: a folder with `llama.model` and `chinese_alpaca.model`, which become the tokenizers of base and adapter; without, they are made
+up too.
 """
 
 import argparse
@@ -31,7 +32,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 def matrices(width: int, feed: int) -> Shapes:
     """The seven of a layer, (outputs, inputs)."""
-    attention = {f"self_attn.{name}_proj": (width, width) for name in "qkvo"}
+    attention: Shapes = {f"self_attn.{name}_proj": (width, width) for name in "qkvo"}
     return attention | {"mlp.gate_proj": (feed, width), "mlp.up_proj": (feed, width), "mlp.down_proj": (width, feed)}
 
 
@@ -92,62 +93,73 @@ def write_json(path: pathlib.Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
+def write_tokenizer(path: pathlib.Path, count: int) -> None:
+    """A SentencePiece model of LLaMA's kind: a protobuf message of pieces (text, score, type), the type of model, BPE, and its normalizer."""
+    pieces = [("<unk>", 2), ("<s>", 3), ("</s>", 3)] + [(f"<0x{i:02X}>", 6) for i in range(256)]
+    pieces += [(f"piece{i}", 1) for i in range(len(pieces), count)]
+    message = bytearray()
+    for i, (text, kind) in enumerate(pieces):
+        piece = b"\x0a" + bytes([len(text)]) + text.encode() + b"\x15" + struct.pack("<f", -i) + b"\x18" + bytes([kind])
+        message += b"\x0a" + bytes([len(piece)]) + piece
+    normalizer = b"\x0a\x08identity\x18\x01\x20\x00"
+    path.write_bytes(message + b"\x12\x02\x18\x02\x1a" + bytes([len(normalizer)]) + normalizer)
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", type=pathlib.Path)
     arguments.add_argument("--size", choices=SIZES, default="1.3b")
     arguments.add_argument("--tokenizers", type=pathlib.Path)
-    arguments.add_argument("--part", choices=("base", "lora", "all"), default="all")
     options = arguments.parse_args()
     width, layers, heads, feed = SIZES[options.size]
     base, lora = options.folder / "base", options.folder / "lora"
 
-    if options.part != "lora":
-        base.mkdir(parents=True, exist_ok=True)
-        write_json(
-            base / "config.json",
-            {
-                "architectures": ["LlamaForCausalLM"],
-                "model_type": "llama",
-                "hidden_size": width,
-                "intermediate_size": feed,
-                "num_hidden_layers": layers,
-                "num_attention_heads": heads,
-                "num_key_value_heads": heads,
-                "max_position_embeddings": 2048,
-                "rms_norm_eps": 1e-6,
-                "hidden_act": "silu",
-                "vocab_size": VOCABULARY,
-                "bos_token_id": 1,
-                "eos_token_id": 2,
-                "tie_word_embeddings": False,
-                "torch_dtype": "float16",
-            },
-        )
-        write_safetensors(base / "model.safetensors", base_shapes(width, layers, feed), 0)
-    if options.part != "base":
-        lora.mkdir(parents=True, exist_ok=True)
-        write_json(
-            lora / "adapter_config.json",
-            {
-                "peft_type": "LORA",
-                "task_type": "CAUSAL_LM",
-                "base_model_name_or_path": "base",
-                "r": RANK,
-                "lora_alpha": 2.0 * RANK,
-                "lora_dropout": 0.0,
-                "bias": "none",
-                "fan_in_fan_out": False,
-                "inference_mode": True,
-                "target_modules": [name.split(".")[1] for name in matrices(width, feed)],
-                "modules_to_save": ["embed_tokens", "lm_head"],
-            },
-        )
-        write_safetensors(lora / "adapter_model.safetensors", adapter_shapes(width, layers, feed), 1 << 32)
-    if options.tokenizers:
-        for folder, name in ((base, "llama.model"), (lora, "chinese_alpaca.model")):
-            if folder.is_dir() and (options.tokenizers / name).is_file():
-                shutil.copyfile(options.tokenizers / name, folder / "tokenizer.model")
+    base.mkdir(parents=True, exist_ok=True)
+    write_json(
+        base / "config.json",
+        {
+            "architectures": ["LlamaForCausalLM"],
+            "model_type": "llama",
+            "hidden_size": width,
+            "intermediate_size": feed,
+            "num_hidden_layers": layers,
+            "num_attention_heads": heads,
+            "num_key_value_heads": heads,
+            "max_position_embeddings": 2048,
+            "rms_norm_eps": 1e-6,
+            "hidden_act": "silu",
+            "vocab_size": VOCABULARY,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+            "tie_word_embeddings": False,
+            "torch_dtype": "float16",
+        },
+    )
+    write_safetensors(base / "model.safetensors", base_shapes(width, layers, feed), 0)
+    lora.mkdir(parents=True, exist_ok=True)
+    write_json(
+        lora / "adapter_config.json",
+        {
+            "peft_type": "LORA",
+            "task_type": "CAUSAL_LM",
+            "base_model_name_or_path": "base",
+            "r": RANK,
+            "lora_alpha": 2.0 * RANK,
+            "lora_dropout": 0.0,
+            "bias": "none",
+            "fan_in_fan_out": False,
+            "inference_mode": True,
+            "target_modules": [name.split(".")[1] for name in matrices(width, feed)],
+            "modules_to_save": ["embed_tokens", "lm_head"],
+        },
+    )
+    write_safetensors(lora / "adapter_model.safetensors", adapter_shapes(width, layers, feed), 1 << 32)
+    for folder, name, count in ((base, "llama.model", VOCABULARY), (lora, "chinese_alpaca.model", EXTENDED)):
+        source = options.tokenizers / name if options.tokenizers else None
+        if source and source.is_file():
+            shutil.copyfile(source, folder / "tokenizer.model")
+        else:
+            write_tokenizer(folder / "tokenizer.model", count)
 
 
 if __name__ == "__main__":
