@@ -122,7 +122,7 @@ def find_peers() -> dict[str, list[str]]:
     converter, quantizer = shutil.which("convert_hf_to_gguf.py"), shutil.which("llama-quantize")
     if "merge" in found and converter:
         found["convert"] = [options.peer_python, converter, str(merged), "--outtype", "f16", "--outfile", str(merged_f16)]
-    else:
+    elif not converter:
         print("convert_hf_to_gguf.py is not on PATH: no comparison with it")
     if quantizer:
         found["quantize"] = [quantizer, str(merged_f16), str(output)]
