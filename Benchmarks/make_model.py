@@ -7,8 +7,8 @@ FOLDER gets `base` (a Hugging Face folder: one model.safetensors) and `lora` (a 
 rows of Chinese-Alpaca). The numbers mean nothing, size and layout are those of real models. They are really random: zeros or a repeated
 block would be served from caches, and quantize faster than weights do. Nothing but a block of rows is in memory at a time.
 
---tokenizers: a folder with `llama.model` and `chinese_alpaca.model`, which become the tokenizers of base and adapter; without, they are made
-up too.
+--tokenizers: a folder with `llama.model` and `chinese_alpaca.model`, which become the tokenizers of base and adapter; without it they are
+made up too.
 """
 
 import argparse
@@ -99,7 +99,8 @@ def write_tokenizer(path: pathlib.Path, count: int) -> None:
     pieces += [(f"piece{i}", 1) for i in range(len(pieces), count)]
     message = bytearray()
     for i, (text, kind) in enumerate(pieces):
-        piece = b"\x0a" + bytes([len(text)]) + text.encode() + b"\x15" + struct.pack("<f", -i) + b"\x18" + bytes([kind])
+        name, score = text.encode(), struct.pack("<f", -i)
+        piece = b"\x0a" + bytes([len(name)]) + name + b"\x15" + score + b"\x18" + bytes([kind])
         message += b"\x0a" + bytes([len(piece)]) + piece
     normalizer = b"\x0a\x08identity\x18\x01\x20\x00"
     path.write_bytes(message + b"\x12\x02\x18\x02\x1a" + bytes([len(normalizer)]) + normalizer)
