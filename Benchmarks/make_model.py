@@ -94,7 +94,7 @@ def write_json(path: pathlib.Path, value: object) -> None:
 
 
 def write_tokenizer(path: pathlib.Path, count: int) -> None:
-    """A SentencePiece model of LLaMA's kind: a protobuf message of pieces (text, score, type), the type of model, BPE, and its normalizer."""
+    """A SentencePiece model of LLaMA's kind, a protobuf message: pieces (text, score, type), type of model (BPE), normalizer."""
     pieces = [("<unk>", 2), ("<s>", 3), ("</s>", 3)] + [(f"<0x{i:02X}>", 6) for i in range(256)]
     pieces += [(f"piece{i}", 1) for i in range(len(pieces), count)]
     message = bytearray()
