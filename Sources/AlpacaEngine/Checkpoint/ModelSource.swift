@@ -8,6 +8,8 @@ package final class ModelSource: TensorSource {
     package let format: String
     /// Bytes of the weights' files.
     package let byteCount: Int
+    /// The weights' files, with the tensors under the names that they have there.
+    package let files: [WeightsFile]
     package let metadata: GGUFMetadata
     /// The sizes; an error where the files don't tell them, or tell of a model that can't be used.
     package let configured: Result<ModelConfiguration, AlpacaError>
@@ -24,6 +26,7 @@ package final class ModelSource: TensorSource {
     package let warnings: [String]
 
     private let weights: any TensorSource
+    private let naming: TensorNaming
     private let entries: [Entry]
     private let indexByName: [String: Int]
 
@@ -68,14 +71,17 @@ package final class ModelSource: TensorSource {
         let configured = Result { () throws(AlpacaError) in try ModelConfiguration(gguf) }
         self.init(
             path: gguf.file.path, format: "GGUF version \(gguf.version)", weights: gguf, naming: .gguf, metadata: gguf.metadata,
-            configured: configured)
+            configured: configured, files: [WeightsFile(FileRegion(gguf.file), gguf)])
     }
 
     package convenience init(_ legacy: LegacyGGMLReader) {
         let configured = Result { () throws(AlpacaError) in try ModelConfiguration(legacy) }
         self.init(
             path: legacy.files[0].path, format: "\(legacy.container)", weights: legacy, naming: .meta, metadata: legacy.metadata,
-            configured: configured)
+            configured: configured,
+            files: legacy.files.enumerated().map { number, file in
+                WeightsFile(path: file.path, byteCount: file.size, tensors: legacy.tensors(inFile: number))
+            })
     }
 
     package convenience init(_ folder: ModelFolder) throws(AlpacaError) {
@@ -101,7 +107,7 @@ package final class ModelSource: TensorSource {
         }
         self.init(
             path: folder.path, format: folder.format, weights: folder.weights, naming: folder.naming, metadata: metadata,
-            configured: configured.map(\.configuration), folder: folder, tokenizerProblem: problem,
+            configured: configured.map(\.configuration), files: folder.files, folder: folder, tokenizerProblem: problem,
             warnings: (try? configured.get().warnings) ?? [])
     }
 
@@ -112,14 +118,16 @@ package final class ModelSource: TensorSource {
 
     private init(
         path: String, format: String, weights: any TensorSource, naming: TensorNaming, metadata: GGUFMetadata,
-        configured: Result<ModelConfiguration, AlpacaError>, folder: ModelFolder? = nil, tokenizerProblem: AlpacaError? = nil,
-        warnings: [String] = []
+        configured: Result<ModelConfiguration, AlpacaError>, files: [WeightsFile], folder: ModelFolder? = nil,
+        tokenizerProblem: AlpacaError? = nil, warnings: [String] = []
     ) {
         self.path = path
         self.format = format
         self.weights = weights
         self.metadata = metadata
         self.configured = configured
+        self.files = files
+        self.naming = naming
         self.folder = folder
         self.warnings = warnings
         self.tokenizerProblem = tokenizerProblem
@@ -173,6 +181,21 @@ package final class ModelSource: TensorSource {
                 throw AlpacaError(
                     .shapeMismatch,
                     "tensor \(name): found a layer beyond those that the header tells, \(configuration.layerCount)")
+            }
+        }
+        for role in TensorRole.all(configuration) {
+            let expected = role.shape(configuration)
+            guard let index = index(of: role) else {
+                throw AlpacaError(
+                    .missing,
+                    "tensor \((role.name(in: naming) ?? "\(role)").quoted()) is missing: expected shape \(TensorInfo.text(expected)) "
+                        + "(is the file complete?)")
+            }
+            guard tensors[index].shape == expected else {
+                throw AlpacaError(
+                    .shapeMismatch,
+                    "tensor \(fileName(of: index).quoted()): found shape \(tensors[index].shapeText), expected "
+                        + "\(TensorInfo.text(expected))")
             }
         }
     }
