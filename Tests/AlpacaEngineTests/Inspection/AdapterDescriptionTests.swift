@@ -19,8 +19,8 @@ import Testing
                       published   its name is that of Chinese-Alpaca-7B adapter; `alpaca verify` says whether it is that one
                       trained on  "llama"
                       rank        4, alpha 8
-                      changes     q_proj [32, 32] in the layers 0: rank 4, times 2
-                                  up_proj [96, 32] in the layers 0: rank 4, times 2
+                      changes     q_proj [32, 32] in layer 0: rank 4, times 2
+                                  up_proj [96, 32] in layer 0: rank 4, times 2
                       replaces    embed_tokens [49954, 32] F16
                                   lm_head [49954, 32] F16
                       vocabulary  49954 tokens, as Chinese-Alpaca
@@ -44,10 +44,10 @@ import Testing
             }
             #expect(adapter.ranks == [32])
             #expect(adapter.targets.map(\.module) == ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])
-            #expect(adapter.targets.allSatisfy { $0.layers == Array(0..<6) && $0.count == 6 && $0.scales == [2] })
+            #expect(adapter.targets.allSatisfy { $0.layers == Array(0..<4) && $0.count == 4 && $0.scales == [2] })
             #expect(adapter.replaced.map(\.module) == ["embed_tokens", "lm_head"])
             #expect(adapter.width == 256)
-            #expect(adapter.layerCount == 6)
+            #expect(adapter.layerCount == 4)
             #expect(adapter.vocabularySize == adapter.tokenizer?.count)
             #expect(adapter.tokenizer?.problem == nil)
             try Fixtures.withFolder { temporary in

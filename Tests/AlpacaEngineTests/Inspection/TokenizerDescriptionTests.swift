@@ -15,7 +15,7 @@ import Testing
                 \(path)
                   format      SentencePiece tokenizer (bpe), \(FactTable.size(tokenizer.byteCount))
                   published   not in the list of published files
-                  pieces      3941: 3681 normal, 1 unknown, 2 control, 1 user_defined, 256 byte
+                  pieces      3941: 3682 normal, 1 unknown, 2 control, 256 byte
                   special     unk 0 "<unk>"
                               bos 1 "<s>"
                               eos 2 "</s>"
