@@ -54,7 +54,7 @@ import Testing
                 #expect(told { $0.n_shards = -1 } == .invalid("n_shards: found -1, expected 0 or more"))
                 #expect(
                     told { $0.shard_size = .max } == .invalid("shard_size: found \(UInt64.max), expected at most \(Int.max)"))
-                var adapters = [alpaca_adapter(path: base, scale: 1), alpaca_adapter(path: nil, scale: 1)]
+                var adapters = [alpaca_adapter_source(path: base, scale: 1), alpaca_adapter_source(path: nil, scale: 1)]
                 #expect(
                     adapters.withUnsafeMutableBufferPointer { list in
                         told {

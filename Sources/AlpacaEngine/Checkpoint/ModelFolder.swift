@@ -85,8 +85,10 @@ package struct ModelFolder: Sendable {
             throw AlpacaError(.missing, "\(path): \(name) is missing, which tells the model's sizes")
         }
         func shape(_ name: String) -> [Int]? { weights.index(of: name).map { weights.tensors[$0].shape } }
-        return naming == .meta
-            ? try ModelConfiguration.meta(configuration, shape: shape) : try ModelConfiguration.huggingFace(configuration, shape: shape)
+        guard naming == .meta else { return try ModelConfiguration.huggingFace(configuration, shape: shape) }
+        var found = try ModelConfiguration.meta(configuration, shape: shape)
+        found.warnings += (weights as? MetaShards)?.warnings ?? []
+        return found
     }
 
     /// Whether a folder has what `init` looks for.
@@ -139,7 +141,8 @@ package struct ModelFolder: Sendable {
         if !gguf.isEmpty {
             return AlpacaError(.unsupported, "\(files.path): this is a folder with GGUF files: name one, such as \(gguf[0].quoted())")
         }
-        let found = names.isEmpty ? "nothing" : names.prefix(6).map { $0.quoted() }.joined(separator: ", ") + (names.count > 6 ? ", ..." : "")
+        let listed = names.prefix(6).map { $0.quoted() }.joined(separator: ", ") + (names.count > 6 ? ", ..." : "")
+        let found = names.isEmpty ? "nothing" : listed
         return AlpacaError(
             .missing,
             "\(files.path): found \(found), expected a model: model.safetensors or pytorch_model.bin (or shards with an index) and "

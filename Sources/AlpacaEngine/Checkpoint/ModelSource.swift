@@ -49,12 +49,11 @@ package final class ModelSource: TensorSource {
             case let legacy as LegacyGGMLReader: self.init(legacy)
             default:
                 // A file of a folder stands for the folder.
-                let folder = path.contains("/") ? FolderFiles.join(path, "..") : "."
                 let files = try FolderFiles(path: ModelSource.parent(of: path))
                 guard ModelFolder.isModel(files) else {
                     throw AlpacaError(
                         .unsupported,
-                        "\(path): weights alone are no model: found neither an index nor a usual name in \(folder.quoted())")
+                        "\(path): weights alone are no model: found neither an index nor a usual name in \(files.path.quoted())")
                 }
                 try self.init(ModelFolder(files))
             }

@@ -112,7 +112,9 @@ extension Inspection {
             if !isLeftover { return .adapter(try AdapterDescription(LoRAAdapter(files))) }
         }
         let hasConfiguration = names.contains { configurations.contains($0) }
-        if !isModel, !hasConfiguration, let region = try files.open("tokenizer.model") { return .tokenizer(try TokenizerDescription(region)) }
+        if !isModel, !hasConfiguration, let region = try files.open("tokenizer.model") {
+            return .tokenizer(try TokenizerDescription(region))
+        }
         let folder = try ModelFolder(files)
         return .model(try model(ModelSource(folder)))
     }

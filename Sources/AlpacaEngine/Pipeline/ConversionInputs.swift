@@ -18,7 +18,8 @@ struct ConversionInputs {
         var adapters: [(adapter: LoRAAdapter, scale: Double)] = []
         for reference in options.adapters {
             guard reference.scale.isFinite else {
-                throw AlpacaError(.invalidArgument, "adapter \(reference.path.quoted()): found the scale \(reference.scale), expected a number")
+                throw AlpacaError(
+                    .invalidArgument, "adapter \(reference.path.quoted()): found the scale \(reference.scale), expected a number")
             }
             adapters.append((try LoRAAdapter(path: reference.path), reference.scale))
         }
@@ -31,7 +32,9 @@ struct ConversionInputs {
     /// All files that are read, each once.
     var files: [InputFile] {
         var files: [InputFile] = []
-        for file in base.inputs + adapters.flatMap({ $0.adapter.inputs }) where !files.contains(where: { $0 === file }) { files.append(file) }
+        for file in base.inputs + adapters.flatMap({ $0.adapter.inputs }) where !files.contains(where: { $0 === file }) {
+            files.append(file)
+        }
         return files
     }
 

@@ -5,7 +5,9 @@ public enum Converter {
     /// What ``convert(_:progress:)`` would do; writes nothing, and reads headers only.
     ///
     /// - Throws: ``AlpacaError`` for everything that can be known before: missing files, adapters that don't fit, rules of the family.
-    public static func plan(_ options: ConversionOptions) throws(AlpacaError) -> ConversionPlan { try ConversionJob(ConversionInputs(options)).plan }
+    public static func plan(_ options: ConversionOptions) throws(AlpacaError) -> ConversionPlan {
+        try ConversionJob(ConversionInputs(options)).plan
+    }
 
     /// Merges, converts and quantizes. The output appears whole or not at all.
     ///

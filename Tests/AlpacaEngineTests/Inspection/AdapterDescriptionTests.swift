@@ -8,7 +8,8 @@ import Testing
         try Fixtures.withFolder { folder in
             let path = folder + "/chinese-alpaca-lora-7b"
             try AdapterFolder(
-                fields: ["base_model_name_or_path": "\"llama\""], tensors: AdapterFolder.plain + AdapterFolder.vocabulary(49954), pieces: 300
+                fields: ["base_model_name_or_path": "\"llama\""], tensors: AdapterFolder.plain + AdapterFolder.vocabulary(49954),
+                pieces: 300
             ).write(to: path)
             let inspection = try Inspection(path: path)
             let size = FactTable.size(try #require(inspection.files.first).byteCount)
