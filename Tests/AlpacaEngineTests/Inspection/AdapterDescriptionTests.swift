@@ -27,7 +27,7 @@ import Testing
                       vocabulary  49954 tokens, as Chinese-Alpaca
                       fits        models of width 32, 1 layer
                       tokenizer   300 pieces (unigram)
-                      tensors     6 F16, 6.1 MiB (6,395,648 bytes)
+                      tensors     6 F16, 6.0 MiB (6,395,648 bytes)
                       files       adapter_model.safetensors: 6 tensors, \(size), F16
                       problem     tokenizer: found a sentencepiece model of kind unigram, supported is bpe
                     """)
