@@ -27,6 +27,8 @@ def test_info(model: alpaca.Model) -> None:
     assert description["template"] == "alpaca" and description["hyperparameters"]["n_ff"] == 768
     inspected = alpaca.inspect(model.path)
     assert inspected == description and inspected["kind"] == "model"
+    tokenizer = alpaca.inspect(REPOSITORY / "Tests/Goldens/tokenizers/mini_llama.model")
+    assert (tokenizer["kind"], tokenizer["n_vocab"], tokenizer["problem"]) == ("tokenizer", 1000, None)
     assert alpaca.build_info()["version"] == alpaca.__version__ == "1.1.0"
 
 
