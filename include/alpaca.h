@@ -186,7 +186,8 @@ alpaca_status alpaca_model_metadata(const alpaca_model *model, const char *key, 
  *  @param json  Receives the text, to be freed by alpaca_string_free; NULL on failure. */
 alpaca_status alpaca_model_describe(const alpaca_model *model, alpaca_string **json);
 
-/** The same of a file, also of one that can't be run: `problem` then says why.
+/** What is in a file or folder, as a JSON object: `kind` is "model", "adapter", "tokenizer", "importance_matrix" or "weights"; the content
+ *  decides. Of a model it has what alpaca_model_describe gives. What can be read but not used is described too: `problem` then says why.
  *  @return as alpaca_model_open. */
 alpaca_status alpaca_inspect(const char *path, alpaca_string **json);
 

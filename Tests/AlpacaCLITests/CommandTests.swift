@@ -104,6 +104,10 @@ import Testing
         let json = try run("inspect", CommandTests.model, "--json")
         let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
         #expect(report["n_params"] as? Int == 5_427_968)
+        let all = try run("inspect", CommandTests.model, "--tensors")
+        #expect(all.text.contains("\ntensors of \(CommandTests.model)\n"))
+        let tokenizer = CommandTests.repository.appendingPathComponent("Tests/Goldens/tokenizers/mini_llama.model").path
+        #expect(try run("inspect", tokenizer).text.contains("format      SentencePiece tokenizer (bpe)"))
     }
 
     @Test func bench() throws {

@@ -122,6 +122,8 @@ package struct ModelFolder: Sendable {
     private static func findTokenizer(_ files: some FileCollection) throws(AlpacaError) -> FileRegion? {
         if let region = try files.open("tokenizer.model") { return region }
         guard files is FolderFiles else { return nil }
+        let inside = FolderFiles.join(files.path, "tokenizer.model")
+        guard (try? FolderListing.isFolder(inside)) != true else { throw AlpacaError(.io, "\(inside): found a folder, expected a file") }
         guard let file = try? InputFile(path: FolderFiles.join(files.path, "../tokenizer.model")) else { return nil }
         return FileRegion(file)
     }

@@ -23,7 +23,8 @@ public struct WeightsFile: Sendable, Equatable {
 
     /// "consolidated.00.pth: 57 tensors, 2.9 MiB (3,057,120 bytes), F16"
     var summary: String {
-        let types = ModelDescription.summarize(tensors).map { "\($0.type)" } + Set(others.map(\.dtype)).sorted().map { $0.quoted(limit: 20) }
+        var types = ModelDescription.summarize(tensors).map { "\($0.type)" }
+        types += Set(others.map(\.dtype)).sorted().map { $0.quoted(limit: 20) }
         return "\(name): \(FactTable.count(tensors.count + others.count, "tensor")), \(FactTable.size(byteCount))"
             + (types.isEmpty ? "" : ", \(types.joined(separator: " and "))")
     }
@@ -34,7 +35,8 @@ extension [WeightsFile] {
     package func facts(of path: String) -> [(String, String)] {
         var lines = count == 1 && first?.path == path ? [] : FactTable.lines("files", map(\.summary))
         let others = flatMap(\.others)
-        lines += FactTable.lines("besides", others.prefix(4).map { "\($0.name.quoted()) \($0.dtype.quoted(limit: 20)) \(TensorInfo.text($0.shape))" })
+        lines += FactTable.lines(
+            "besides", others.prefix(4).map { "\($0.name.quoted()) \($0.dtype.quoted(limit: 20)) \(TensorInfo.text($0.shape))" })
         if others.count > 4 { lines.append(("", "and \(others.count - 4) more that are no weights")) }
         return lines
     }

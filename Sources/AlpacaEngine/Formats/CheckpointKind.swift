@@ -40,6 +40,17 @@ package enum CheckpointKind: Sendable, Equatable, CaseIterable, CustomStringConv
         }
     }
 
+    /// Throws when the file is something that is often found in a file's place: the pointer or the web page of a failed download, an archive.
+    package static func refuseOthers(_ region: FileRegion) throws(AlpacaError) {
+        do {
+            let bytes = try region.bytes(at: 0, count: min(region.count, CheckpointKind.windowSize))
+            try refuseOtherBinaries(bytes)
+            try refuseMarkup(bytes)
+        } catch {
+            throw error.inFile(region.name)
+        }
+    }
+
     private static func judge(_ bytes: [UInt8]) throws(AlpacaError) -> CheckpointKind {
         guard !bytes.isEmpty else { throw AlpacaError(.truncated, "the file is empty") }
         if let kind = binaryFormat(bytes) { return kind }

@@ -19,7 +19,7 @@ extension AdapterDescription {
         if let tokenizer { lines.append(("tokenizer", tokenizer.summary)) }
         lines += FactTable.lines("tensors", ModelDescription.types(file.tensors).map(\.summary)) + [file].facts(of: path)
         lines += FactTable.lines("warnings", warnings)
-        if let problem = tokenizer?.problem { lines.append(("problem", problem)) }
+        if let problem { lines.append(("problem", problem)) }
         return lines
     }
 
@@ -32,6 +32,7 @@ extension AdapterDescription {
         json.member("format", format)
         json.member("size_bytes", file.byteCount)
         json.member("n_params", file.tensors.parameterCount)
+        json.member("problem", problem)
         json.member("published_name", publishedName)
         json.member("base_model", baseModel)
         numbers("ranks", ranks, &json)
@@ -87,9 +88,9 @@ extension AdapterDescription {
 }
 
 extension AdapterDescription.Target {
-    /// "q_proj [256, 256] in the layers 0-5: rank 32, times 2"
+    /// "q_proj [256, 256] in layers 0-5: rank 32, times 2"
     fileprivate var text: String {
-        let place = layers.isEmpty ? "" : " in the layers \(FactTable.ranges(layers))"
+        let place = layers.isEmpty ? "" : " in \(layers.count == 1 ? "layer" : "layers") \(FactTable.ranges(layers))"
         let times = scales.map { FactTable.number($0) }.joined(separator: ", ")
         return "\(module) \(TensorInfo.text(shape))\(place): rank \(AdapterDescription.list(ranks)), times \(times)"
     }

@@ -26,6 +26,8 @@ public struct AdapterDescription: Sendable {
     public let tokenizer: TokenizerDescription?
     /// The published adapter that has this name, such as "Chinese-Alpaca-7B adapter"; whether it is that one, its hash tells.
     public let publishedName: String?
+    /// Why its tokenizer can't be used; nil when it can, or there is none.
+    public var problem: String? { tokenizer?.problem }
     /// What is unusual, in sentences.
     public let warnings: [String]
 
@@ -52,7 +54,7 @@ public struct AdapterDescription: Sendable {
 
     init(_ adapter: LoRAAdapter) throws(AlpacaError) {
         path = adapter.path
-        let isArchive = adapter.weightsFile.file.path == adapter.path
+        let isArchive = (try? FolderListing.isFolder(adapter.path)) != true
         let kind = adapter.weightsFile.name.hasSuffix(".safetensors") ? "safetensors" : "PyTorch"
         format = "LoRA adapter (\(isArchive ? "zip archive" : "folder"), \(kind))"
         file = WeightsFile(adapter.weightsFile, adapter.weights)
@@ -62,7 +64,9 @@ public struct AdapterDescription: Sendable {
         usesDoRA = adapter.configuration.usesDoRA
         warnings = adapter.warnings
         vocabularySize = adapter.vocabularySize
-        publishedName = PublishedName.expected(at: adapter.weightsFile.name).first?.model
+        // The list has the files as they were released, in PyTorch's format.
+        let folder = path.hasSuffix(".zip") ? String(path.dropLast(4)) : path
+        publishedName = PublishedName.expected(at: FolderFiles.join(folder, "adapter_model.bin")).first?.model
         var tokenizer: TokenizerDescription?
         if let region = adapter.tokenizerFile, let model = adapter.tokenizer { tokenizer = try TokenizerDescription(region, model) }
         self.tokenizer = tokenizer
@@ -76,7 +80,6 @@ public struct AdapterDescription: Sendable {
             case .replacement(let index): replacements[module, default: []].append(adapter.weights.tensors[index])
             }
         }
-        // By the first tensor of each in the file: as the model has them.
         targets = updates.map { module, list in
             Target(
                 module: module, layers: list.compactMap(\.layer).sorted(), count: list.count,

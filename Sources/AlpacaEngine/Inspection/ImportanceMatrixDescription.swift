@@ -35,6 +35,8 @@ public struct ImportanceMatrixDescription: Sendable {
         json.member("kind", "importance_matrix")
         json.member("format", "importance matrix (GGUF)")
         json.member("size_bytes", file.byteCount)
+        json.member("problem", String?.none)
+        json.types(ModelDescription.types(file.tensors))
         json.beginArray("matrices")
         for matrix in matrices {
             json.beginObject()

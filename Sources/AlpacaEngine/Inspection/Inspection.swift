@@ -45,7 +45,8 @@ public enum Inspection: Sendable {
         case .model(let model): model.problem
         case .tokenizer(let tokenizer): tokenizer.problem
         case .weights(let weights): weights.problem
-        case .adapter, .importanceMatrix: nil
+        case .adapter(let adapter): adapter.problem
+        case .importanceMatrix: nil
         }
     }
 
@@ -110,11 +111,20 @@ extension Inspection {
             let isLeftover = isModel && names.contains("config.json") && !names.contains { $0.hasPrefix("adapter_model.") }
             if !isLeftover { return .adapter(try AdapterDescription(LoRAAdapter(files))) }
         }
-        if !isModel, let region = try files.open("tokenizer.model") { return .tokenizer(try TokenizerDescription(region)) }
+        let hasConfiguration = names.contains { configurations.contains($0) }
+        if !isModel, !hasConfiguration, let region = try files.open("tokenizer.model") {
+            return .tokenizer(try TokenizerDescription(region))
+        }
         let folder = try ModelFolder(files)
-        // Without the sizes it is a heap of weights, with nothing to tell of a model.
-        if folder.configuration == nil { _ = try folder.modelConfiguration() }
-        return .model(ModelDescription(try ModelSource(folder)).withTemplate())
+        return .model(try model(ModelSource(folder)))
+    }
+
+    private static func model(_ source: ModelSource) throws(AlpacaError) -> ModelDescription {
+        // A model of another kind can be described; without a word of the sizes there is nothing but a heap of weights.
+        if source.folder != nil, case .failure(let error) = source.configured, error.code == .missing || error.code == .badFormat {
+            throw error
+        }
+        return ModelDescription(source).withTemplate()
     }
 
     private static func openFile(_ path: String) throws(AlpacaError) -> Inspection {
@@ -123,8 +133,8 @@ extension Inspection {
         case .gguf:
             let reader = try GGUFReader(region.file)
             if ImportanceMatrix.isOne(reader) { return .importanceMatrix(try ImportanceMatrixDescription(reader)) }
-            return .model(ModelDescription(ModelSource(reader)).withTemplate())
-        case .legacyGGML: return .model(ModelDescription(ModelSource(try LegacyGGMLReader(region.file))).withTemplate())
+            return .model(try model(ModelSource(reader)))
+        case .legacyGGML: return .model(try model(ModelSource(LegacyGGMLReader(region.file))))
         case .sentencePiece: return .tokenizer(try TokenizerDescription(region))
         case .torchZip:
             // What is no PyTorch file may be an archive of what a folder would hold.
@@ -154,7 +164,7 @@ extension Inspection {
         if files.names.contains(where: { configurations.contains($0) }), ModelFolder.isModel(files) {
             do throws(AlpacaError) {
                 let folder = try ModelFolder(files)
-                if folder.weightFiles.contains(name) { return .model(ModelDescription(try ModelSource(folder)).withTemplate()) }
+                if folder.weightFiles.contains(name) { return .model(try model(ModelSource(folder))) }
             } catch {
                 problem = "the model that the file belongs to can't be opened: \(error.message)"
             }

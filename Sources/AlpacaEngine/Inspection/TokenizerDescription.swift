@@ -51,6 +51,8 @@ public struct TokenizerDescription: Sendable, Equatable {
             _ = try Tokenizer(model)
             problem = nil
         } catch {
+            // Another kind of tokenizer, or else one that is damaged.
+            guard error.code == .unsupported else { throw error.inFile(region.name) }
             problem = error.message
         }
     }

@@ -25,7 +25,10 @@ def test_info(model: alpaca.Model) -> None:
         model.metadata("no.such.key")
     description = model.describe()
     assert description["template"] == "alpaca" and description["hyperparameters"]["n_ff"] == 768
-    assert alpaca.inspect(model.path)["format"] == description["format"]
+    inspected = alpaca.inspect(model.path)
+    assert inspected == description and inspected["kind"] == "model"
+    tokenizer = alpaca.inspect(REPOSITORY / "Tests/Goldens/tokenizers/mini_llama.model")
+    assert (tokenizer["kind"], tokenizer["n_vocab"], tokenizer["problem"]) == ("tokenizer", 1000, None)
     assert alpaca.build_info()["version"] == alpaca.__version__ == "1.1.0"
 
 

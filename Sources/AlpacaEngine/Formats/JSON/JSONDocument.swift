@@ -42,7 +42,13 @@ package struct JSONDocument: Sendable {
         guard region.count <= limits.bytes else {
             throw AlpacaError(.badFormat, "\(region.name): found \(region.count) bytes of JSON, expected at most \(limits.bytes)")
         }
-        try self.init(try region.bytes(at: 0, count: region.count), name: region.name, limits: limits)
+        do {
+            try self.init(try region.bytes(at: 0, count: region.count), name: region.name, limits: limits)
+        } catch {
+            // What a failed download left has a better name than its first wrong character.
+            try CheckpointKind.refuseOthers(region)
+            throw error
+        }
     }
 }
 

@@ -41,6 +41,7 @@ package struct SentencePieceModel: Sendable {
         do {
             try self.init(try region.bytes(at: 0, count: region.count))
         } catch {
+            try CheckpointKind.refuseOthers(region)
             throw error.inFile(region.name)
         }
     }

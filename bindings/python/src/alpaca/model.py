@@ -163,7 +163,10 @@ class Chat:
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """What is in a model's file, also of one that can't be run: ``problem`` then says why."""
+    """What is in a model, an adapter, a tokenizer, an importance matrix or a file of weights; ``kind`` says which of them it is.
+
+    What can be read but not used is described too: ``problem`` then says why.
+    """
     text = c_void_p()
     check(lib.alpaca_inspect(_hub.local(path), byref(text)))
     result: dict[str, Any] = json.loads(_abi.take_string(text))
