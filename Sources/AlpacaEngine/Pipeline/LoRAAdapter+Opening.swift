@@ -14,8 +14,6 @@ extension LoRAAdapter {
         try self.init(ZipFiles(region))
     }
 
-    /// The files that are read.
-    package var inputs: [InputFile] { weights.inputs }
     /// Bytes of the weights.
     package var byteCount: Int { weightsFile.count }
 

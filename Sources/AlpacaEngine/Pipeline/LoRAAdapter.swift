@@ -5,6 +5,8 @@
 package final class LoRAAdapter: Sendable {
     /// The folder or archive.
     package let path: String
+    /// The archive, opened; nil for a folder.
+    private let archive: InputFile?
     package let configuration: AdapterConfiguration
     package let weights: any TensorSource
     /// The weights' file.
@@ -40,11 +42,15 @@ package final class LoRAAdapter: Sendable {
         package var columns: Int
     }
 
+    /// The files that are read and can be found again: what was unpacked is told of by its archive.
+    package var inputs: [InputFile] { archive.map { [$0] } ?? weights.inputs }
+
     package static let weightNames = ["adapter_model.safetensors", "adapter_model.bin", "pytorch_model.bin"]
     private static let configurationName = "adapter_config.json"
 
     package init(_ files: some FileCollection) throws(AlpacaError) {
         path = files.path
+        archive = files.archive
         guard let region = try files.open(LoRAAdapter.configurationName) else { throw LoRAAdapter.missing(files) }
         configuration = try AdapterConfiguration(region)
         let found = LoRAAdapter.weightNames.filter { files.names.contains($0) }

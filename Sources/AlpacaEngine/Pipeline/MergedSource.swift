@@ -79,8 +79,10 @@ final class MergedSource: TensorSource {
         var tensors: [TensorInfo] = []
         for part in parts {
             try MergedSource.check(part)
-            let isExact = part.updates.isEmpty ? part.origin.info.type == part.info.type : FloatType(part.info.type) != nil
-            let type = isExact && (precision == .base || part.updates.isEmpty) ? part.info.type : .f32
+            // What an adapter replaces takes the base's type too, as PEFT has it: an F32 copy of the embeddings makes no F32 model.
+            let isUntouched = part.updates.isEmpty && part.origin.info.type == part.info.type
+            let isKept = isUntouched || (precision == .base && FloatType(part.info.type) != nil)
+            let type = isKept ? part.info.type : .f32
             tensors.append(try TensorInfo(name: part.info.name, type: type, shape: part.info.shape))
         }
         self.tensors = tensors

@@ -12,12 +12,15 @@ package protocol FileCollection: Sendable {
     var names: [String] { get }
     /// The file of that name, nil if there is none.
     func open(_ name: String) throws(AlpacaError) -> FileRegion?
+    /// The archive whose members they are. Members that were packed are not at their own paths.
+    var archive: InputFile? { get }
 }
 
 /// The files right in a folder.
 package struct FolderFiles: FileCollection {
     package let path: String
     package let names: [String]
+    package var archive: InputFile? { nil }
 
     package init(path: String) throws(AlpacaError) {
         self.path = path

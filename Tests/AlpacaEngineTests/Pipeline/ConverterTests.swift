@@ -173,6 +173,26 @@ import Testing
         }
     }
 
+    @Test func `an adapter in a packed archive, on a base of another type`() throws {
+        let lora = MiniFamily.shared(Self.adapters[0]).debugDescription
+        let script = """
+            with zipfile.ZipFile("lora.zip", "w", zipfile.ZIP_DEFLATED) as z:
+                for name in os.listdir(\(lora)): z.write(os.path.join(\(lora), name), "lora/" + name)
+            """
+        try ZipArchiveTests.withPython(script) { work in
+            var options = Self.options("mini-llama", 0, .huggingFace, work + "/base")
+            options.quantization = "BF16"
+            _ = try Converter.convert(options)
+            options = Self.options("mini-llama", 1, .huggingFace, work + "/out")
+            options.base = work + "/base"
+            options.adapters[0].path = work + "/lora.zip"
+            _ = try Converter.convert(options)
+            // Embeddings and output came as F16 and are what the base is, as PEFT leaves them.
+            let result = try CheckpointReader.open(work + "/out/model.safetensors")
+            #expect(result.tensors.allSatisfy { $0.type == .bf16 })
+        }
+    }
+
     @Test func `a plan writes nothing and knows everything`() throws {
         try Fixtures.withFolder { work in
             var options = Self.options("mini-llama-meta", 2, .gguf, work + "/out.gguf")

@@ -3,15 +3,17 @@
 package struct ZipFiles: FileCollection {
     package let path: String
     package let names: [String]
+    package let archive: InputFile?
 
-    private let archive: ZipArchive
+    private let zip: ZipArchive
     private let entries: [String: ZipArchive.Entry]
 
     package init(_ region: FileRegion) throws(AlpacaError) {
-        archive = try ZipArchive(region)
+        zip = try ZipArchive(region)
+        archive = region.file
         path = region.name
         // What macOS adds says nothing of the files.
-        let members = archive.entries.filter { entry in
+        let members = zip.entries.filter { entry in
             !entry.name.hasPrefix("__MACOSX/") && entry.name.split(separator: "/").last != ".DS_Store"
         }
         var folder = ""
@@ -24,7 +26,7 @@ package struct ZipFiles: FileCollection {
 
     package func open(_ name: String) throws(AlpacaError) -> FileRegion? {
         guard let entry = entries[name] else { return nil }
-        return try archive.region(of: entry)
+        return try zip.region(of: entry)
     }
 
     /// The folder right below `folder`, with a slash, in which all members lie; nil if there is none.

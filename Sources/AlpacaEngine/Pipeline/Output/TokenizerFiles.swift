@@ -19,7 +19,8 @@ enum TokenizerFiles {
         config.member("clean_up_tokenization_spaces", false)
         config.member("legacy", true)
         config.member("model_max_length", request.configuration.contextLength)
-        config.member("tokenizer_class", "LlamaTokenizer")
+        // No "tokenizer_class": "LlamaTokenizer" of transformers 5 splits runs of blanks in another way than sentencepiece. Without a class
+        // each version takes what it has for the model's type, which is right.
         for (key, piece) in special { config.member(key, piece) }
         config.end()
         var map = JSONWriter()
