@@ -1,5 +1,6 @@
 import AlpacaEngine
 import Foundation
+import Synchronization
 import Testing
 
 @Suite(.serialized) struct AtomicFileWriterTests {
@@ -106,21 +107,76 @@ import Testing
 
     @Test func leftoversOfKilledWritersGo() throws {
         try Fixtures.withFolder { folder in
-            let old = Date(timeIntervalSinceNow: -3600)
             let others = [
                 ".out.notes.alpaca-tmp", ".out.1.xyz.alpaca-tmp", ".out.1.2f.tmp", ".outs.1.2f.alpaca-tmp", ".out.1.2.3f.alpaca-tmp",
             ]
             for name in others + [".out.999.1f.alpaca-tmp", ".out.998.2f.alpaca-tmp"] {
                 try "x".write(toFile: "\(folder)/\(name)", atomically: false, encoding: .utf8)
-                try FileManager.default.setAttributes([.modificationDate: old], ofItemAtPath: "\(folder)/\(name)")
             }
-            // One that is being written, and one that was touched just now.
+            // One that is being written, and folders: one that was being written, one that holds what is not ours.
             let locked = open("\(folder)/.out.998.2f.alpaca-tmp", O_RDONLY)
             #expect(flock(locked, LOCK_EX | LOCK_NB) == 0)
             defer { close(locked) }
-            try "x".write(toFile: "\(folder)/.out.997.3f.alpaca-tmp", atomically: false, encoding: .utf8)
+            for (name, inside) in [(".out.997.3f.alpaca-tmp", "a.bin"), (".out.996.3f.alpaca-tmp", "a/b")] {
+                let path = URL(fileURLWithPath: "\(folder)/\(name)/\(inside)")
+                try FileManager.default.createDirectory(at: path.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data([1]).write(to: path)
+            }
             do { _ = try AtomicFileWriter(path: folder + "/out", overwrite: false) }
-            #expect(try Self.names(folder) == (others + [".out.997.3f.alpaca-tmp", ".out.998.2f.alpaca-tmp"]).sorted())
+            #expect(try Self.names(folder) == (others + [".out.996.3f.alpaca-tmp", ".out.998.2f.alpaca-tmp"]).sorted())
+        }
+    }
+
+    /// While writers come and go, each cleaning up, none may take another's file for a leftover.
+    @Test func writersSideBySide() throws {
+        try Fixtures.withFolder { folder in
+            let failures = Mutex<[String]>([])
+            DispatchQueue.concurrentPerform(iterations: 8) { thread in
+                for round in 0..<60 {
+                    let path = "\(folder)/out"
+                    let error = alpacaError {
+                        if thread % 2 == 0 {
+                            let file = try AtomicFileWriter(path: path, overwrite: true)
+                            try file.write([UInt8](repeating: UInt8(thread), count: 1 + round))
+                            try file.finish()
+                        } else {
+                            let writer = try AtomicFolderWriter(path: path + "s", overwrite: true)
+                            try writer.create("a.json").write([UInt8(thread)], at: 0)
+                            try writer.finish()
+                        }
+                    }
+                    if let error { failures.withLock { $0.append(error.message) } }
+                }
+            }
+            // Two folders may meet in the moment between a look and the exchange; that is an error, and no harm.
+            #expect(failures.withLock { $0 } == [])
+            #expect(try Self.names(folder) == ["out", "outs"] && Self.names(folder + "/outs") == ["a.json"])
+        }
+    }
+
+    @Test func foldersAreReplacedAsAWhole() throws {
+        try Fixtures.withFolder { folder in
+            let path = folder + "/out"
+            func write(_ text: String, to path: String) throws {
+                let writer = try AtomicFolderWriter(path: path, overwrite: true)
+                try writer.create("\(text).json").write(Array(text.utf8), at: 0)
+                #expect(try Self.names(folder).count { $0.hasSuffix(".alpaca-tmp") } == 1)
+                try writer.finish()
+            }
+            try write("one", to: path)
+            try write("two", to: path + "/")
+            #expect(try Self.names(folder) == ["out"] && Self.names(path) == ["two.json"])
+            // A link stays one.
+            try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: path)
+            try write("three", to: folder + "/link")
+            #expect(try Self.names(folder) == ["link", "out"] && Self.names(path) == ["three.json"])
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/link") == path)
+            try FileManager.default.createSymbolicLink(atPath: folder + "/none", withDestinationPath: folder + "/nothing")
+            #expect(alpacaError { try write("four", to: folder + "/none") }?.message.contains("a link to nothing") == true)
+            // What no model's folder has is not removed.
+            try "mine".write(toFile: path + "/diary.doc", atomically: false, encoding: .utf8)
+            #expect(alpacaError { try write("five", to: path) }?.message.contains("\"diary.doc\"") == true)
+            #expect(try Self.names(path) == ["diary.doc", "three.json"] && Self.names(folder) == ["link", "none", "out"])
         }
     }
 

@@ -42,7 +42,13 @@ package struct JSONDocument: Sendable {
         guard region.count <= limits.bytes else {
             throw AlpacaError(.badFormat, "\(region.name): found \(region.count) bytes of JSON, expected at most \(limits.bytes)")
         }
-        try self.init(try region.bytes(at: 0, count: region.count), name: region.name, limits: limits)
+        let bytes = try region.bytes(at: 0, count: region.count)
+        do throws(AlpacaError) {
+            try self.init(bytes, name: region.name, limits: limits)
+        } catch {
+            do throws(AlpacaError) { try CheckpointKind.refuseMarkup(Array(bytes.prefix(1024))) } catch { throw error.inFile(region.name) }
+            throw error
+        }
     }
 }
 

@@ -38,9 +38,11 @@ package struct SentencePieceModel: Sendable {
             throw AlpacaError(
                 .badFormat, "\(region.name): found \(region.count) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
         }
-        do {
-            try self.init(try region.bytes(at: 0, count: region.count))
+        let bytes = try region.bytes(at: 0, count: region.count)
+        do throws(AlpacaError) {
+            try self.init(bytes)
         } catch {
+            do throws(AlpacaError) { try CheckpointKind.refuseMarkup(Array(bytes.prefix(1024))) } catch { throw error.inFile(region.name) }
             throw error.inFile(region.name)
         }
     }
