@@ -25,6 +25,7 @@ help:
 	@echo "make demo       sets up what is missing, builds, and writes a poem through C and through Python"
 	@echo "make test       sets up what is missing and runs all tests"
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
+	@echo "make test-hostile  broken and malicious files through the command; test-write: it is killed and refused at every write (minutes)"
 	@echo "make test-reference  logits of a real model against transformers"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
@@ -75,6 +76,14 @@ test-abi: lib
 test-valgrind: lib
 	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
 
+# Broken and malicious files.
+test-hostile: cli
+	@scripts/test-hostile.sh
+
+# Every system call that writes fails once, 200 kills for each format.
+test-write: cli
+	@FULL=1 Tests/faults/run.sh
+
 # Against torch and transformers, which take a gigabyte to install.
 test-reference:
 	@scripts/test-reference.sh
@@ -92,4 +101,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind bench lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write bench lint clean

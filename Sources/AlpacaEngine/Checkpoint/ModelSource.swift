@@ -24,6 +24,7 @@ package final class ModelSource: TensorSource {
     package let warnings: [String]
 
     private let weights: any TensorSource
+    private let naming: TensorNaming
     private let entries: [Entry]
     private let indexByName: [String: Int]
 
@@ -119,6 +120,7 @@ package final class ModelSource: TensorSource {
         self.path = path
         self.format = format
         self.weights = weights
+        self.naming = naming
         self.metadata = metadata
         self.configured = configured
         self.folder = folder
@@ -161,7 +163,7 @@ package final class ModelSource: TensorSource {
 
     package func configuration() throws(AlpacaError) -> ModelConfiguration { try configured.get() }
 
-    /// Throws unless the tensors are those of the configuration, no more and no fewer, each of its shape.
+    /// Throws unless the tensors are those of the configuration, no more and no fewer. Who uses them checks the shapes.
     package func checkTensors() throws(AlpacaError) {
         let configuration = try configuration()
         for info in tensors where !TensorRole.isIgnored(info.name) {
@@ -174,6 +176,14 @@ package final class ModelSource: TensorSource {
                     .shapeMismatch,
                     "tensor \(info.name.quoted()): found a layer beyond those that the header tells, \(configuration.layerCount)")
             }
+        }
+        for role in TensorRole.all(configuration) where index(of: role) == nil {
+            let name = role.name(in: naming) ?? role.name(in: .gguf) ?? ""
+            // There, but of no type that weights have.
+            if let other = others.first(where: { $0.name == name }) { throw other.refusal }
+            throw AlpacaError(
+                .missing, "tensor \(name.quoted()) is missing: expected shape \(TensorInfo.text(role.shape(configuration))) "
+                    + "(is the file complete?)")
         }
     }
 
