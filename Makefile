@@ -30,6 +30,7 @@ help:
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
 	@echo "make bench      speed of reading and writing; SIZE=130m|1.3b|7b TYPES=q4_0,q4_k_m"
+	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
 	@echo "make lint       formatting"
 	@echo "make clean"
 
@@ -93,6 +94,9 @@ test-reference:
 bench: setup cli wheel
 	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),q4_0,q4_k_m)"
 
+bench-convert: setup cli
+	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),f16,q4_0,q8_0,q4_k_m)" $(OPTIONS)
+
 # ---- Keeping order
 
 lint:
@@ -101,4 +105,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write bench lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write bench bench-convert lint clean

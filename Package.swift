@@ -52,3 +52,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Fuzzing needs libFuzzer and sanitizers (scripts/fuzz.sh): only when asked for.
+if Context.environment["ALPACA_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["AlpacaEngine"], path: "Tests/fuzz", exclude: ["dictionaries", "make_seeds.py"],
+            swiftSettings: modern + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -546,10 +546,10 @@ alpaca_status alpaca_verify(const char *const *paths, size_t n, const alpaca_ver
 /* ---- Conversion -------------------------------------------------------------------------------------------------------------------------- */
 
 /** A LoRA adapter. */
-typedef struct alpaca_adapter {
+typedef struct alpaca_adapter_source {
     const char *path; /**< A PEFT folder, a zip of one, or a name on the hub; zero-terminated. */
     double scale;     /**< What its change is multiplied with; 1 is what it was trained for. */
-} alpaca_adapter;
+} alpaca_adapter_source;
 
 /** The type of tensors by their names. */
 typedef struct alpaca_type_override {
@@ -582,7 +582,7 @@ typedef enum alpaca_merge_precision {
 typedef struct alpaca_convert_params {
     size_t struct_size;                    /**< sizeof(alpaca_convert_params). */
     const char *base;                      /**< The base: a Meta or Hugging Face folder, a GGUF or older llama.cpp file, a name on the hub. */
-    const alpaca_adapter *adapters;        /**< `n_adapters` adapters, applied in this order. */
+    const alpaca_adapter_source *adapters;        /**< `n_adapters` adapters, applied in this order. */
     size_t n_adapters;                     /**< Default 0. */
     const char *tokenizer;                 /**< A tokenizer.model in place of the last adapter's or the base's; NULL (default): theirs. */
     const char *output;                    /**< The file or, unless it is GGUF, the folder to be written. */

@@ -23,8 +23,10 @@ for compiler in gcc clang; do
     command -v $compiler > /dev/null || { echo "SKIPPED: $compiler is not installed"; continue; }
     for standard in c99 c11; do check "$compiler $standard header" $compiler -std=$standard $strict -x c include/alpaca.h; done
     check "$compiler c++17 header" $compiler -std=c++17 $strict -x c++ include/alpaca.h
-    check "$compiler c11 example" $compiler -std=c11 $strict bindings/c-example/chat.c
-    check "$compiler c++20 example" $compiler -std=c++20 $strict -x c++ bindings/c-example/chat.c
+    for example in chat merge; do
+        check "$compiler c11 $example" $compiler -std=c11 $strict bindings/c-example/$example.c
+        check "$compiler c++20 $example" $compiler -std=c++20 $strict -x c++ bindings/c-example/$example.c
+    done
 done
 
 make --no-print-directory install DESTDIR="$work/root" PREFIX=/usr > "$work/install" 2>&1 || { cat "$work/install"; exit 1; }
@@ -43,6 +45,13 @@ for program in "$work/pkg/chat" "$work/cmake/chat"; do
 done
 said=$(printf '%s\n%s\n' "$prompt" "再写一首" | timeout 60 "$work/pkg/chat" -t 0 "$model")
 check "two turns" test "$(printf '%s' "$said" | wc -l)" -ge 3
+for program in "$work/pkg/merge" "$work/cmake/merge"; do
+    check "$program" timeout 60 "$program" models/mini/chinese-alpaca-mini-f16.gguf "$work/q4_k_m.gguf" q4_k_m
+    said=$(timeout 60 "$work/pkg/chat" -t 0 -p "$prompt" "$work/q4_k_m.gguf")
+    check "what the quantized model writes" test "$(printf '%s' "$said" | wc -m)" -ge 20
+    rm "$work/q4_k_m.gguf"
+done
+check "no base" bash -c "! timeout 60 '$work/pkg/merge' /nonexistent '$work/x.gguf' f16 2> '$work/err' && grep -q 'No such file' '$work/err'"
 said=$(timeout 60 "$prefix/bin/alpaca" generate "$model" --temperature 0 -n 8 "$prompt")
 check "installed command" test -n "$said"
 check "no file" bash -c "! timeout 60 '$work/pkg/chat' -p x /nonexistent 2> '$work/err' && grep -q 'No such file' '$work/err'"

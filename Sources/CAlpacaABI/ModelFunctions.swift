@@ -146,7 +146,7 @@ public func alpaca_inspect(_ path: UnsafePointer<CChar>?, _ json: UnsafeMutableP
         let out = try unsafe Arguments.out(json, "json")
         unsafe out.pointee = nil
         let path = try unsafe Arguments.text(path, "path")
-        unsafe out.pointee = try Handles.make(OwnedText(Model.inspect(path: path).json()), .string)
+        unsafe out.pointee = try Handles.make(OwnedText(Inspection(path: path).json()), .string)
     }
 }
 

@@ -24,7 +24,8 @@ import Testing
     }
 
     private func run(
-        _ arguments: String..., input: String = "", interruptAfter: Bool = false, environment: [String: String] = [:]
+        _ arguments: String..., input: String = "", interruptAfter: Bool = false, interruptAfterProgress: Bool = false,
+        environment: [String: String] = [:]
     ) throws -> Output {
         let process = Process()
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
@@ -44,8 +45,13 @@ import Testing
             said = output.fileHandleForReading.readData(ofLength: 1)
             process.interrupt()
         }
+        var complaints = Data()
+        if interruptAfterProgress {
+            complaints = error.fileHandleForReading.readData(ofLength: 1)
+            process.interrupt()
+        }
         said += output.fileHandleForReading.readDataToEndOfFile()
-        let complaints = error.fileHandleForReading.readDataToEndOfFile()
+        complaints += error.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         let status = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
         return Output(status: status, text: String(decoding: said, as: UTF8.self), error: String(decoding: complaints, as: UTF8.self))
@@ -150,7 +156,7 @@ import Testing
             let json = try run("verify", CommandTests.model, "--json", "--progress", "json")
             let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
             #expect(json.status == 0 && report["ok"] as? Bool == true)
-            let line = Data(json.error.split(separator: "\n")[0].utf8)
+            let line = Data(try #require(json.error.split(separator: "\n").last).utf8)
             let step = try #require(try JSONSerialization.jsonObject(with: line) as? [String: Any])
             #expect(step["stage"] as? String == "hash" && step["total"] as? Int == step["done"] as? Int)
             #expect(try run("verify", CommandTests.model, "--progress", "bar").error.contains("hash [########################] 100% of "))
@@ -224,6 +230,80 @@ import Testing
             "generate", CommandTests.model, "写一首诗", "-n", "0", "--context-shift", "--ignore-eos", interruptAfter: true)
         #expect(told.status == 130)
         #expect(!told.text.isEmpty)
+    }
+
+    /// A file that takes minutes to hash, and no room on the disk.
+    @Test func interruptStopsWork() throws {
+        try withFolder { folder in
+            let path = folder + "/large"
+            #expect(FileManager.default.createFile(atPath: path, contents: nil) && truncate(path, 1 << 38) == 0)
+            let told = try run("verify", path, "--progress", "json", interruptAfterProgress: true)
+            #expect(told.status == 130 && told.text == "")
+            #expect(told.error.hasSuffix("error: verification was stopped\n"))
+        }
+    }
+
+    @Test func convert() throws {
+        try withFolder { folder in
+            let out = folder + "/out.gguf"
+            let plan = try run("convert", CommandTests.model, "-o", out, "--type", "q8_0", "--plan")
+            #expect(plan.status == 0 && plan.text.contains("GGUF, Q8_0, 5.9 MB"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+            let told = try run("convert", CommandTests.model, "-o", out, "--type", "q8_0", "--progress", "json")
+            #expect(told.status == 0 && told.text.hasPrefix("\(out): Q8_0, 5.9 MB, "))
+            for line in told.error.split(separator: "\n") where !line.hasPrefix("warning: ") {
+                let step = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+                #expect(["convert", "flush"].contains(step["stage"] as? String))
+            }
+            let answer = try run("generate", out, prompt, "--temperature", "0")
+            #expect(answer.status == 0 && answer.text.count > 10)
+            // What is there stays, unless it is to be replaced.
+            let again = try run("convert", CommandTests.model, "-o", out, "--type", "q4_0")
+            #expect(again.status == 1 && again.error.hasPrefix("error: \(out): "))
+            let json = try run(
+                "convert", CommandTests.model, "-o", out, "--type", "q4_0", "--override", "output.weight=q8_0", "--overwrite", "--json",
+                "--hash")
+            let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
+            #expect(report["quantization"] as? String == "Q4_0" && report["seconds"] is Double && report["n_merged"] as? Int == 0)
+            let hash = try #require((report["hashes"] as? [[String: Any]])?.first)
+            #expect((hash["sha256"] as? String)?.count == 64 && hash["path"] as? String == out)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["out.gguf"])
+        }
+    }
+
+    @Test func adapters() throws {
+        let shared = ProcessInfo.processInfo.environment["ALPACA_SHARED"] ?? CommandTests.repository.path + "/../shared"
+        let mini = shared + "/fixtures/mini"
+        guard FileManager.default.fileExists(atPath: mini + "/mini-llama") else {
+            return print("SKIPPED: the mini family is not in \(shared)")
+        }
+        try withFolder { folder in
+            let out = folder + "/out.gguf"
+            let told = try run(
+                "convert", mini + "/mini-llama", "--adapter", mini + "/mini-chinese-llama-lora",
+                "-a", mini + "/mini-chinese-alpaca-lora@1.0", "--type", "f16", "-o", out)
+            #expect(told.status == 0 && told.text.contains(" tensors merged, "), "\(told.error)")
+            #expect(try run("generate", out, prompt, "--temperature", "0").text == poem)
+            // The same by names of the hub.
+            for name in ["mini-llama", "mini-chinese-llama-lora", "mini-chinese-alpaca-lora"] {
+                let snapshots = "\(folder)/hub/models--owner--\(name)/snapshots"
+                try FileManager.default.createDirectory(atPath: snapshots, withIntermediateDirectories: true)
+                try FileManager.default.createSymbolicLink(atPath: snapshots + "/0123abcd", withDestinationPath: "\(mini)/\(name)")
+            }
+            let named = try run(
+                "convert", "owner/mini-llama", "-a", "owner/mini-chinese-llama-lora", "-a", "owner/mini-chinese-alpaca-lora",
+                "--type", "f16", "-o", folder + "/named.gguf", environment: ["HF_HOME": folder])
+            #expect(named.status == 0, "\(named.error)")
+            #expect(FileManager.default.contentsEqual(atPath: folder + "/named.gguf", andPath: out))
+            let missing = try run("convert", "owner/none", "-o", out, "--plan", environment: ["HF_HOME": folder])
+            #expect(missing.status == 1 && missing.error.contains("`hf download owner/none`"))
+            // Half of the change is another model.
+            let half = try run(
+                "convert", mini + "/mini-llama", "-a", mini + "/mini-chinese-llama-lora@0.5", "-a", mini + "/mini-chinese-alpaca-lora@0.5",
+                "--type", "f16", "-o", out, "--overwrite")
+            #expect(half.status == 0, "\(half.error)")
+            #expect(try run("generate", out, prompt, "--temperature", "0").text != poem)
+        }
     }
 
     /// Each subcommand has its C function and its Python name; `chat` and `bench` are made of those.

@@ -54,7 +54,7 @@ import Testing
                 #expect(told { $0.n_shards = -1 } == .invalid("n_shards: found -1, expected 0 or more"))
                 #expect(
                     told { $0.shard_size = .max } == .invalid("shard_size: found \(UInt64.max), expected at most \(Int.max)"))
-                var adapters = [alpaca_adapter(path: base, scale: 1), alpaca_adapter(path: nil, scale: 1)]
+                var adapters = [alpaca_adapter_source(path: base, scale: 1), alpaca_adapter_source(path: nil, scale: 1)]
                 #expect(
                     adapters.withUnsafeMutableBufferPointer { list in
                         told {
@@ -84,6 +84,53 @@ import Testing
                 #expect(
                     outcome(alpaca_convert(&p, &result, &json))
                         == .invalid("result.struct_size: found 12, expected 40 (sizeof the struct)"))
+            }
+        }
+    }
+
+    @Test func converts() throws {
+        let out = "/tmp/alpaca-convert-\(getpid()).gguf"
+        defer { unlink(out) }
+        try Fixture.f16.withCString { base in
+            try out.withCString { output in
+                var calls = 0
+                var p = params {
+                    $0.base = base
+                    $0.output = output
+                    $0.hash_output = 1
+                }
+                "q8_0".withCString { type in
+                    p.quantization = type
+                    withUnsafeMutablePointer(to: &calls) { calls in
+                        p.user_data = UnsafeMutableRawPointer(calls)
+                        p.progress = { progress, user in
+                            guard let progress, let user, progress.pointee.done <= progress.pointee.total else { return 1 }
+                            user.assumingMemoryBound(to: Int.self).pointee += 1
+                            return 0
+                        }
+                        var json: OpaquePointer?
+                        #expect(outcome(alpaca_convert_plan(&p, &json)) == .ok)
+                        let plan = take(json)
+                        #expect(plan.contains("\"quantization\": \"Q8_0\"") && plan.contains("\"format\": \"gguf\""))
+                        #expect(access(out, F_OK) != 0)
+                        var result = alpaca_convert_result()
+                        result.struct_size = MemoryLayout<alpaca_convert_result>.size
+                        #expect(outcome(alpaca_convert(&p, &result, &json)) == .ok)
+                        let report = take(json)
+                        #expect(report.contains("\"hashes\": [\n    {\n      \"path\": \"\(out)\""))
+                        #expect(result.size_bytes > 5_000_000 && result.seconds > 0 && result.n_merged == 0)
+                    }
+                    #expect(calls > 0)
+                    // What is there stays: without permission, and when the call is cancelled.
+                    let before = try? Fixture.bytes(of: out)
+                    #expect(alpaca_convert(&p, nil, nil) != ALPACA_OK)
+                    p.overwrite = 1
+                    p.progress = { _, _ in 1 }
+                    #expect(alpaca_convert(&p, nil, nil) == ALPACA_CANCELLED)
+                    #expect(before != nil && (try? Fixture.bytes(of: out)) == before)
+                }
+                let model = try Fixture.model(out)
+                alpaca_model_free(model)
             }
         }
     }

@@ -38,7 +38,8 @@ import Testing
     @Test func badFiles() throws {
         #expect(open("").status == "ALPACA_NOT_FOUND")
         #expect(open("/nonexistent/x.gguf") == Outcome(ALPACA_NOT_FOUND, "/nonexistent/x.gguf: cannot open: No such file or directory"))
-        #expect(open("/tmp") == Outcome(ALPACA_IO, "/tmp: found a folder, expected a file"))
+        let tests = open(Fixture.repository + "/Tests")
+        #expect(tests.status == "ALPACA_MISSING" && tests.message.contains("expected a model: model.safetensors or pytorch_model.bin"))
         #expect(open("/dev/null").status == "ALPACA_IO")
         let contents: [(String, [UInt8])] = [
             ("empty", []), ("text", Array("hello\n".utf8)), ("page", Array("<!DOCTYPE html><html></html>".utf8)),
@@ -112,8 +113,9 @@ import Testing
         }
         #expect(run() == .ok)
         let size = UInt64(try Fixture.bytes(of: Fixture.q8).count)
-        #expect(seen.done.last == size && seen.total == size)
-        #expect(Set(seen.stages) == ["load"] && Set(seen.items) == [Fixture.q8])
+        // Of the weights, without the header; tensor by tensor.
+        #expect(seen.done.last == seen.total && seen.total < size && seen.total > size / 10 * 9)
+        #expect(Set(seen.stages) == ["load"] && seen.items.contains("output.weight"))
         seen.answer = 1
         #expect(run() == Outcome(ALPACA_CANCELLED, "\(Fixture.q8): loading was cancelled"))
     }

@@ -217,7 +217,7 @@ static void test_tokenizer(void *model) {
     CALL("alpaca_tokenizer_free", P(tokenizers[1]));
 }
 
-/* Pieces are added, the file is written, verified, and not to be converted. */
+/* Pieces are added, the file is written and verified; the model is converted. */
 static void test_files(void) {
     char folder[] = "/tmp/alpaca-harness-XXXXXX", path[64];
     CHECK(mkdtemp(folder) != NULL, "%s", folder);
@@ -246,6 +246,16 @@ static void test_files(void) {
     FIELD(const char *, convert, alpaca_convert_params, output) = path;
     CHECK(CALL("alpaca_convert_plan", P(convert), P(&json)).q != ALPACA_OK && json == NULL && message()[0] != 0, "planned");
     CHECK(CALL("alpaca_convert", P(convert), P(NULL), P(&json)).q != ALPACA_OK && json == NULL && message()[0] != 0, "converted");
+    char output[64], result[SIZE_alpaca_convert_result] = {0};
+    snprintf(output, sizeof output, "%s/model.gguf", folder);
+    FIELD(const char *, convert, alpaca_convert_params, base) = model_path;
+    FIELD(const char *, convert, alpaca_convert_params, output) = output;
+    FIELD(const char *, convert, alpaca_convert_params, quantization) = "q4_0";
+    FIELD(size_t, result, alpaca_convert_result, struct_size) = sizeof result;
+    CHECK(CALL("alpaca_convert_plan", P(convert), P(&json)).q == ALPACA_OK && json != NULL, "%s", message());
+    CALL("alpaca_string_free", P(json));
+    CHECK(CALL("alpaca_convert", P(convert), P(result), P(NULL)).q == ALPACA_OK, "%s", message());
+    CHECK(FIELD(uint64_t, result, alpaca_convert_result, size_bytes) > 1000000 && unlink(output) == 0, "%s", output);
 
     CALL("alpaca_tokenizer_free", P(llama));
     CALL("alpaca_tokenizer_free", P(merged));

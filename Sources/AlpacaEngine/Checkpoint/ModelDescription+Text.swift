@@ -1,10 +1,10 @@
 extension ModelDescription: CustomStringConvertible {
     /// A table for people, a line a fact.
     public var description: String {
-        var lines: [(String, String)] = [("format", "\(format), \(Self.size(byteCount))")]
+        var lines: [(String, String)] = [("format", "\(format), \(FactTable.size(byteCount))")]
         lines.append(("architecture", architecture?.quoted() ?? "not told"))
         if let name { lines.append(("name", name.quoted())) }
-        if let quantization { lines.append(("weights", "\(quantization), \(Self.grouped(parameterCount)) parameters")) }
+        if let quantization { lines.append(("weights", "\(quantization), \(FactTable.grouped(parameterCount)) parameters")) }
         if let model = configuration { lines += Self.lines(model) }
         if let tokenizer {
             let specials = tokenizer.specials.map { "\($0.name) \($0.id)" }.joined(separator: ", ")
@@ -12,22 +12,22 @@ extension ModelDescription: CustomStringConvertible {
                 ("tokenizer", "\(tokenizer.kind.quoted()), \(tokenizer.count) pieces" + (specials.isEmpty ? "" : "; \(specials)")))
         }
         if let template { lines.append(("template", template + (templateReason.map { " (\($0))" } ?? ""))) }
-        for (i, type) in types.enumerated() {
-            lines.append((i == 0 ? "tensors" : "", "\(type.tensorCount) \(type.type), \(Self.size(type.byteCount))"))
-        }
+        lines += FactTable.lines("tensors", types.map(\.summary)) + files.facts(of: path)
+        if let origin { lines.append(("made from", origin.text)) }
+        lines += FactTable.lines("warnings", warnings)
         if let problem { lines.append(("problem", problem)) }
-        return table(path, lines) + "\n" + table("metadata", metadataTexts.map { ($0.key, $0.value) })
+        return FactTable.text(path, lines) + "\n" + FactTable.text("metadata", metadataTexts.map { ($0.key, $0.value) })
     }
 
     private static func lines(_ model: ModelConfiguration) -> [(String, String)] {
         let heads =
             "\(model.headCount) of \(model.headDimension) components"
             + (model.keyValueHeadCount == model.headCount ? "" : ", \(model.keyValueHeadCount) for keys and values")
-        var rope = "theta \(number(model.ropeTheta)), \(model.ropeDimension) components"
+        var rope = "theta \(FactTable.number(model.ropeTheta)), \(model.ropeDimension) components"
         switch model.ropeScaling {
         case .none: break
-        case .linear(let factor): rope += ", positions divided by \(number(factor))"
-        case .yarn(let factor, let original): rope += ", YaRN by \(number(factor)) from \(original) tokens on"
+        case .linear(let factor): rope += ", positions divided by \(FactTable.number(factor))"
+        case .yarn(let factor, let original): rope += ", YaRN by \(FactTable.number(factor)) from \(original) tokens on"
         }
         if model.hasRopeFactors { rope += ", with factors" }
         return [
@@ -40,48 +40,20 @@ extension ModelDescription: CustomStringConvertible {
             ("output", model.isOutputTied ? "tied to the embeddings" : "a matrix of its own"),
         ]
     }
-
-    private func table(_ title: String, _ lines: [(String, String)]) -> String {
-        let width = lines.map(\.0.count).max() ?? 0
-        return ([title] + lines.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }).joined(separator: "\n")
-    }
-
-    /// "10000" instead of "10000.0".
-    private static func number(_ value: Double) -> String { Int(exactly: value).map { "\($0)" } ?? "\(value)" }
-
-    /// "5,855,840"
-    private static func grouped(_ value: Int) -> String {
-        var text = ""
-        for (i, digit) in String(value).reversed().enumerated() {
-            if i > 0, i % 3 == 0, digit != "-" { text.append(",") }
-            text.append(digit)
-        }
-        return String(text.reversed())
-    }
-
-    /// "5.6 MiB (5,855,840 bytes)"
-    private static func size(_ bytes: Int) -> String {
-        let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
-        var tenths = bytes * 10
-        if bytes < 1024 || bytes > Int.max / 16 { return "\(grouped(bytes)) bytes" }
-        var unit = 0
-        while tenths >= 10 * 1024, unit < units.count - 1 {
-            tenths /= 1024
-            unit += 1
-        }
-        return "\(tenths / 10).\(tenths % 10) \(units[unit]) (\(grouped(bytes)) bytes)"
-    }
 }
 
 extension ModelDescription {
     /// The same facts as JSON. Keys are those of the C interface; arrays of the metadata with more than eight elements are given by
     /// element type and length.
     ///
-    /// - Parameter indent: spaces a level; 0 gives one line.
-    public func json(indent: Int = 2) -> String {
+    /// - Parameters:
+    ///   - indent: spaces a level; 0 gives one line.
+    ///   - listsTensors: adds `tensors`, all of them with name, type, shape and file.
+    public func json(indent: Int = 2, listsTensors: Bool = false) -> String {
         var json = JSONWriter(indent: indent)
         json.beginObject()
         json.member("path", path)
+        json.member("kind", "model")
         json.member("format", format)
         json.member("size_bytes", byteCount)
         json.member("architecture", architecture)
@@ -90,15 +62,22 @@ extension ModelDescription {
         json.member("n_params", parameterCount)
         json.member("problem", problem)
         if let configuration { Self.write(configuration, &json) }
-        json.beginArray("tensor_types")
-        for type in types {
-            json.beginObject()
-            json.member("type", type.type.description)
-            json.member("n_tensors", type.tensorCount)
-            json.member("size_bytes", type.byteCount)
+        json.types(types)
+        json.files(files, listsTensors: listsTensors)
+        json.strings("warnings", warnings)
+        if let origin {
+            json.beginObject("made_from")
+            json.member("base", origin.base)
+            json.beginArray("adapters")
+            for adapter in origin.adapters {
+                json.beginObject()
+                json.member("name", adapter.name)
+                json.member("scale", adapter.scale)
+                json.end()
+            }
+            json.end()
             json.end()
         }
-        json.end()
         if let tokenizer {
             json.beginObject("tokenizer")
             json.member("kind", tokenizer.kind)
@@ -177,4 +156,9 @@ extension ModelDescription {
         case .string(let list): for i in list.indices { json.value(list.text(i)) }
         }
     }
+}
+
+extension ModelDescription.TypeSummary {
+    /// "57 F16, 5.8 MiB (6,096,896 bytes)"
+    package var summary: String { "\(tensorCount) \(type), \(FactTable.size(byteCount))" }
 }

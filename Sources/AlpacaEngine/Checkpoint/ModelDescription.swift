@@ -16,6 +16,12 @@ public struct ModelDescription: Sendable {
     /// Why the model can't be run, nil when nothing is wrong with its header.
     public let problem: String?
     public let tensors: [TensorInfo]
+    /// The files of weights, with the tensors under the names that they have there.
+    public let files: [WeightsFile]
+    /// What is unusual, in sentences.
+    public let warnings: [String]
+    /// What it was made from, where it was made by this library; nil elsewhere.
+    public let origin: ModelOrigin?
     public let tokenizer: TokenizerSummary?
     /// The chat template that is used when none is asked for, "none" for models that only continue texts; nil when nobody has chosen.
     public var template: String?
@@ -57,18 +63,19 @@ public struct ModelDescription: Sendable {
         do throws(AlpacaError) {
             configuration = try source.configuration()
             try configuration?.checkRunnable()
+            try source.checkTensors()
             problem = source.tokenizerProblem?.message
         } catch {
             problem = error.message
         }
         self.init(
             path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata, tensors: source.tensors,
-            configuration: configuration, problem: problem)
+            configuration: configuration, problem: problem, files: source.files, warnings: source.warnings, origin: source.folder?.origin)
     }
 
     package init(
         path: String, format: String, byteCount: Int, metadata: GGUFMetadata, tensors: [TensorInfo], configuration: ModelConfiguration?,
-        problem: String? = nil
+        problem: String? = nil, files: [WeightsFile] = [], warnings: [String] = [], origin: ModelOrigin? = nil
     ) {
         self.path = path
         self.format = format
@@ -77,6 +84,9 @@ public struct ModelDescription: Sendable {
         self.tensors = tensors
         self.configuration = configuration
         self.problem = problem
+        self.files = files
+        self.warnings = warnings
+        self.origin = origin ?? ModelOrigin(metadata)
         architecture = Self.text(metadata, GGUFKey.architecture)
         name = Self.text(metadata, GGUFKey.name)
         tokenizer = Self.summarize(metadata)
@@ -85,16 +95,12 @@ public struct ModelDescription: Sendable {
     }
 
     /// Weights in all tensors together.
-    public var parameterCount: Int {
-        // Quantized tensors have more elements than bytes: a sparse file of 2^62 bytes could hold too many to count.
-        tensors.reduce(0) { sum, tensor in
-            let (next, overflow) = sum.addingReportingOverflow(tensor.elementCount)
-            return overflow ? Int.max : next
-        }
-    }
+    public var parameterCount: Int { tensors.parameterCount }
 
     /// The types of the tensors, the one that takes most bytes first.
-    public var types: [TypeSummary] { Self.summarize(tensors).sorted { $0.byteCount > $1.byteCount } }
+    public var types: [TypeSummary] { Self.types(tensors) }
+
+    package static func types(_ tensors: [TensorInfo]) -> [TypeSummary] { summarize(tensors).sorted { $0.byteCount > $1.byteCount } }
 
     /// The metadata in the order of the file; long values and arrays shortened.
     public var metadataTexts: [(key: String, value: String)] {
@@ -105,7 +111,7 @@ public struct ModelDescription: Sendable {
         }
     }
 
-    static func summarize(_ tensors: [TensorInfo]) -> [TypeSummary] {
+    package static func summarize(_ tensors: [TensorInfo]) -> [TypeSummary] {
         TensorType.allCases.compactMap { type in
             let ofType = tensors.filter { $0.type == type }
             guard !ofType.isEmpty else { return nil }
@@ -128,5 +134,16 @@ public struct ModelDescription: Sendable {
     private static func text(_ metadata: GGUFMetadata, _ key: String) -> String? {
         guard case .string(let bytes) = metadata[key] else { return nil }
         return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension [TensorInfo] {
+    /// Weights in all tensors together.
+    package var parameterCount: Int {
+        // Quantized tensors have more elements than bytes: a sparse file of 2^62 bytes could hold too many to count.
+        reduce(0) { sum, tensor in
+            let (next, overflow) = sum.addingReportingOverflow(tensor.elementCount)
+            return overflow ? Int.max : next
+        }
     }
 }

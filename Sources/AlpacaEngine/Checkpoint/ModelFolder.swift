@@ -13,6 +13,10 @@ package struct ModelFolder: Sendable {
     package let weightFiles: [String]
     /// For each of them the names of its tensors, in the file's order.
     package let tensorNames: [(file: String, names: [String])]
+    /// The weights' files, opened.
+    package let files: [WeightsFile]
+    /// What the model was made from, as alpaca.json says; nil where there is none, or one of another program.
+    package let origin: ModelOrigin?
     /// The index of files in shards; nil where there is one file, or none is needed.
     package let index: JSONDocument?
     /// generation_config.json; nil where it is missing.
@@ -33,11 +37,11 @@ package struct ModelFolder: Sendable {
         let shards = names.filter { $0.hasPrefix(ModelFolder.metaPrefix) && $0.hasSuffix(".pth") }
         let index = ModelFolder.indexNames.first { names.contains($0) }
         let single = ModelFolder.singleNames.first { names.contains($0) }
-        var opened: [(name: String, source: any TensorSource)] = []
+        var opened: [(name: String, region: FileRegion, source: any TensorSource)] = []
         if index == nil, single == nil, !shards.isEmpty {
             naming = .meta
             opened = try ModelFolder.openMeta(shards, files)
-            weights = try MetaShards(opened)
+            weights = try MetaShards(opened.map { ($0.region.name, $0.source) })
             configuration = try ModelFolder.json("params.json", files)
             self.index = nil
         } else {
@@ -48,14 +52,14 @@ package struct ModelFolder: Sendable {
                 for name in table.shards {
                     // What is missing, the source says.
                     guard let shard = try files.open(name) else { continue }
-                    opened.append((name, try CheckpointReader.open(shard)))
+                    opened.append((name, shard, try CheckpointReader.open(shard)))
                 }
                 weights = try ShardedSource(
                     table, opened.map { ShardedSource.Shard(name: $0.name, source: $0.source, others: $0.source.others) })
                 self.index = document
             } else if let single, let region = try files.open(single) {
                 weights = try CheckpointReader.open(region)
-                opened = [(single, weights)]
+                opened = [(single, region, weights)]
                 self.index = nil
             } else {
                 throw ModelFolder.noModel(files)
@@ -65,6 +69,8 @@ package struct ModelFolder: Sendable {
         generationConfiguration = try ModelFolder.json("generation_config.json", files)
         weightFiles = naming == .meta ? shards : opened.map(\.name)
         tensorNames = opened.map { ($0.name, $0.source.tensors.map(\.name)) }
+        self.files = opened.map { WeightsFile($0.region, $0.source) }
+        origin = (try? ModelFolder.json("alpaca.json", files)).flatMap { ModelOrigin($0) }
         let kind = weightFiles.first?.hasSuffix(".safetensors") == true ? "safetensors" : "PyTorch"
         let count = weightFiles.count == 1 ? "1 file" : "\(weightFiles.count) files"
         format = "\(naming == .meta ? "Meta" : "Hugging Face") folder (\(kind), \(count))"
@@ -79,8 +85,10 @@ package struct ModelFolder: Sendable {
             throw AlpacaError(.missing, "\(path): \(name) is missing, which tells the model's sizes")
         }
         func shape(_ name: String) -> [Int]? { weights.index(of: name).map { weights.tensors[$0].shape } }
-        return naming == .meta
-            ? try ModelConfiguration.meta(configuration, shape: shape) : try ModelConfiguration.huggingFace(configuration, shape: shape)
+        guard naming == .meta else { return try ModelConfiguration.huggingFace(configuration, shape: shape) }
+        var found = try ModelConfiguration.meta(configuration, shape: shape)
+        found.warnings += (weights as? MetaShards)?.warnings ?? []
+        return found
     }
 
     /// Whether a folder has what `init` looks for.
@@ -92,15 +100,15 @@ package struct ModelFolder: Sendable {
 
     private static func openMeta(
         _ names: [String], _ files: some FileCollection
-    ) throws(AlpacaError) -> [(name: String, source: any TensorSource)] {
-        var shards: [(name: String, source: any TensorSource)] = []
+    ) throws(AlpacaError) -> [(name: String, region: FileRegion, source: any TensorSource)] {
+        var shards: [(name: String, region: FileRegion, source: any TensorSource)] = []
         for i in names.indices {
             let name = "\(metaPrefix)\(i < 10 ? "0" : "")\(i).pth"
             guard let region = try files.open(name) else {
                 throw AlpacaError(
                     .missing, "\(files.path): \(name) is missing, found \(names.joined(separator: ", ")) (is the download complete?)")
             }
-            shards.append((region.name, try CheckpointReader.open(region)))
+            shards.append((name, region, try CheckpointReader.open(region)))
         }
         return shards
     }
@@ -131,7 +139,8 @@ package struct ModelFolder: Sendable {
         if !gguf.isEmpty {
             return AlpacaError(.unsupported, "\(files.path): this is a folder with GGUF files: name one, such as \(gguf[0].quoted())")
         }
-        let found = names.isEmpty ? "nothing" : names.prefix(6).map { $0.quoted() }.joined(separator: ", ") + (names.count > 6 ? ", ..." : "")
+        let listed = names.prefix(6).map { $0.quoted() }.joined(separator: ", ") + (names.count > 6 ? ", ..." : "")
+        let found = names.isEmpty ? "nothing" : listed
         return AlpacaError(
             .missing,
             "\(files.path): found \(found), expected a model: model.safetensors or pytorch_model.bin (or shards with an index) and "

@@ -8,6 +8,8 @@ package final class ModelSource: TensorSource {
     package let format: String
     /// Bytes of the weights' files.
     package let byteCount: Int
+    /// The weights' files, with the tensors under the names that they have there.
+    package let files: [WeightsFile]
     package let metadata: GGUFMetadata
     /// The sizes; an error where the files don't tell them, or tell of a model that can't be used.
     package let configured: Result<ModelConfiguration, AlpacaError>
@@ -47,12 +49,11 @@ package final class ModelSource: TensorSource {
             case let legacy as LegacyGGMLReader: self.init(legacy)
             default:
                 // A file of a folder stands for the folder.
-                let folder = path.contains("/") ? FolderFiles.join(path, "..") : "."
                 let files = try FolderFiles(path: ModelSource.parent(of: path))
                 guard ModelFolder.isModel(files) else {
                     throw AlpacaError(
                         .unsupported,
-                        "\(path): weights alone are no model: found neither an index nor a usual name in \(folder.quoted())")
+                        "\(path): weights alone are no model: found neither an index nor a usual name in \(files.path.quoted())")
                 }
                 try self.init(ModelFolder(files))
             }
@@ -70,14 +71,17 @@ package final class ModelSource: TensorSource {
         let configured = Result { () throws(AlpacaError) in try ModelConfiguration(gguf) }
         self.init(
             path: gguf.file.path, format: "GGUF version \(gguf.version)", weights: gguf, naming: .gguf, metadata: gguf.metadata,
-            configured: configured)
+            configured: configured, files: [WeightsFile(FileRegion(gguf.file), gguf)])
     }
 
     package convenience init(_ legacy: LegacyGGMLReader) {
         let configured = Result { () throws(AlpacaError) in try ModelConfiguration(legacy) }
         self.init(
             path: legacy.files[0].path, format: "\(legacy.container)", weights: legacy, naming: .meta, metadata: legacy.metadata,
-            configured: configured)
+            configured: configured,
+            files: legacy.files.enumerated().map { number, file in
+                WeightsFile(path: file.path, byteCount: file.size, tensors: legacy.tensors(inFile: number))
+            })
     }
 
     package convenience init(_ folder: ModelFolder) throws(AlpacaError) {
@@ -103,7 +107,7 @@ package final class ModelSource: TensorSource {
         }
         self.init(
             path: folder.path, format: folder.format, weights: folder.weights, naming: folder.naming, metadata: metadata,
-            configured: configured.map(\.configuration), folder: folder, tokenizerProblem: problem,
+            configured: configured.map(\.configuration), files: folder.files, folder: folder, tokenizerProblem: problem,
             warnings: (try? configured.get().warnings) ?? [])
     }
 
@@ -114,8 +118,8 @@ package final class ModelSource: TensorSource {
 
     private init(
         path: String, format: String, weights: any TensorSource, naming: TensorNaming, metadata: GGUFMetadata,
-        configured: Result<ModelConfiguration, AlpacaError>, folder: ModelFolder? = nil, tokenizerProblem: AlpacaError? = nil,
-        warnings: [String] = []
+        configured: Result<ModelConfiguration, AlpacaError>, files: [WeightsFile], folder: ModelFolder? = nil,
+        tokenizerProblem: AlpacaError? = nil, warnings: [String] = []
     ) {
         self.path = path
         self.format = format
@@ -123,6 +127,8 @@ package final class ModelSource: TensorSource {
         self.naming = naming
         self.metadata = metadata
         self.configured = configured
+        self.files = files
+        self.naming = naming
         self.folder = folder
         self.warnings = warnings
         self.tokenizerProblem = tokenizerProblem
@@ -166,15 +172,31 @@ package final class ModelSource: TensorSource {
     /// Throws unless the tensors are those of the configuration, no more and no fewer. Who uses them checks the shapes.
     package func checkTensors() throws(AlpacaError) {
         let configuration = try configuration()
-        for info in tensors where !TensorRole.isIgnored(info.name) {
+        for (i, info) in tensors.enumerated() where !TensorRole.isIgnored(info.name) {
+            let name = fileName(of: i).quoted()
             guard let role = TensorRole(info.name, in: .gguf) else {
                 throw AlpacaError(
-                    .unsupported, "tensor \(info.name.quoted()) has no place in the Llama architecture as this version runs it")
+                    .unsupported, "tensor \(name) has no place in the Llama architecture as this version runs it")
             }
             guard (role.layer ?? 0) < configuration.layerCount else {
                 throw AlpacaError(
                     .shapeMismatch,
-                    "tensor \(info.name.quoted()): found a layer beyond those that the header tells, \(configuration.layerCount)")
+                    "tensor \(name): found a layer beyond those that the header tells, \(configuration.layerCount)")
+            }
+        }
+        for role in TensorRole.all(configuration) {
+            let expected = role.shape(configuration)
+            guard let index = index(of: role) else {
+                throw AlpacaError(
+                    .missing,
+                    "tensor \((role.name(in: naming) ?? "\(role)").quoted()) is missing: expected shape \(TensorInfo.text(expected)) "
+                        + "(is the file complete?)")
+            }
+            guard tensors[index].shape == expected else {
+                throw AlpacaError(
+                    .shapeMismatch,
+                    "tensor \(fileName(of: index).quoted()): found shape \(tensors[index].shapeText), expected "
+                        + "\(TensorInfo.text(expected))")
             }
         }
         for role in TensorRole.all(configuration) where index(of: role) == nil {

@@ -37,12 +37,9 @@ public final class Model: Sendable {
         templateReason = reason
     }
 
-    /// What is in a model's file; also of one that can't be run, as far as it can be told.
+    /// What is in a model's file or folder; also of one that can't be run, as far as it can be told. ``Inspection`` describes any file.
     public static func inspect(path: String) throws(AlpacaError) -> ModelDescription {
-        let description = try ModelDescription(path: HubCache.resolve(path))
-        guard let tokenizer = try? Tokenizer(description.metadata) else { return description }
-        let (template, reason) = ChatTemplate.detect(metadata: description.metadata, tokenizer: tokenizer)
-        return description.with(template, reason)
+        try ModelDescription(path: HubCache.resolve(path)).withTemplate()
     }
 
     /// The value of a metadata key as text, nil when the file has no such key. Long arrays are shortened.
@@ -55,6 +52,13 @@ public final class Model: Sendable {
 }
 
 extension ModelDescription {
+    /// The same with the template that the model's prompts get by default, if its tokenizer can be used.
+    func withTemplate() -> ModelDescription {
+        guard let tokenizer = try? Tokenizer(metadata) else { return self }
+        let (template, reason) = ChatTemplate.detect(metadata: metadata, tokenizer: tokenizer)
+        return with(template, reason)
+    }
+
     fileprivate func with(_ template: ChatTemplate?, _ reason: String) -> ModelDescription {
         var result = self
         result.template = template?.name ?? "none"

@@ -5,7 +5,8 @@ struct ConversionInputs {
     let adapters: [(adapter: LoRAAdapter, scale: Double)]
     private let givenTokenizer: ChosenTokenizer?
 
-    init(_ options: ConversionOptions) throws(AlpacaError) {
+    init(_ given: ConversionOptions) throws(AlpacaError) {
+        let options = try given.resolved()
         self.options = options
         base = try ModelSource(path: options.base)
         do throws(AlpacaError) {
@@ -17,7 +18,8 @@ struct ConversionInputs {
         var adapters: [(adapter: LoRAAdapter, scale: Double)] = []
         for reference in options.adapters {
             guard reference.scale.isFinite else {
-                throw AlpacaError(.invalidArgument, "adapter \(reference.path.quoted()): found the scale \(reference.scale), expected a number")
+                throw AlpacaError(
+                    .invalidArgument, "adapter \(reference.path.quoted()): found the scale \(reference.scale), expected a number")
             }
             adapters.append((try LoRAAdapter(path: reference.path), reference.scale))
         }
@@ -30,7 +32,9 @@ struct ConversionInputs {
     /// All files that are read, each once.
     var files: [InputFile] {
         var files: [InputFile] = []
-        for file in base.inputs + adapters.flatMap({ $0.adapter.inputs }) where !files.contains(where: { $0 === file }) { files.append(file) }
+        for file in base.inputs + adapters.flatMap({ $0.adapter.inputs }) where !files.contains(where: { $0 === file }) {
+            files.append(file)
+        }
         return files
     }
 
@@ -45,7 +49,7 @@ struct ConversionInputs {
             base: try base.configuration(), basePieces: pieces,
             adapters: adapters.map { adapter, _ in
                 FamilyRules.Entry(
-                    adapter: adapter, name: Self.name(adapter.path), sha256: adapter.inputs.first.flatMap { hashes[$0.path] })
+                    adapter: adapter, name: Self.modelName(adapter.path), sha256: adapter.inputs.first.flatMap { hashes[$0.path] })
             },
             tokenizerPieces: givenTokenizer?.model.pieces.count, checksFamily: options.checksFamily)
     }
@@ -158,12 +162,16 @@ struct ConversionInputs {
             files.map { (Self.name($0.path), hashes[$0.path] ?? none) }
         }
         return Provenance(
-            base: .init(name: Self.name(base.path), hashes: options.verifiesBase ? hashed(base.inputs) : []),
+            base: .init(name: Self.modelName(base.path), hashes: options.verifiesBase ? hashed(base.inputs) : []),
             adapters: adapters.map {
-                .init(name: Self.name($0.adapter.path), scale: $0.scale, hashes: hashed($0.adapter.inputs))
+                .init(name: Self.modelName($0.adapter.path), scale: $0.scale, hashes: hashed($0.adapter.inputs))
             },
             rounding: adapters.isEmpty ? nil : options.rounding)
     }
+
+    /// What people call the model or adapter at a path: the folder or file, or for one in the hub's cache, where folders are called by
+    /// revisions, the name it has there.
+    private static func modelName(_ path: String) -> String { name(HubCache.modelName(of: path) ?? path) }
 
     /// The last part of a path that says something.
     static func name(_ path: String) -> String {

@@ -139,6 +139,7 @@ struct ConversionJob {
     private func write(
         _ files: [(file: OutputFile, layout: FileLayout)], _ progress: ProgressHandler, _ cancelled: AlpacaError
     ) throws(AlpacaError) {
+        for input in inputs { input.willBeReadInOrder() }
         let pipeline = try TensorPipeline(
             source: source, outputs: output.tensors, constants: output.constants, files: files, threadCount: threadCount)
         try pipeline.run(progress: progress, cancelled: cancelled)

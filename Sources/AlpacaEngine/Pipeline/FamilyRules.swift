@@ -108,7 +108,7 @@ package struct FamilyRules {
         return found
     }
 
-    private static func shape(_ role: TensorRole, _ change: LoRAAdapter.Change, _ adapter: LoRAAdapter) -> [Int] {
+    static func shape(_ role: TensorRole, _ change: LoRAAdapter.Change, _ adapter: LoRAAdapter) -> [Int] {
         switch change {
         case .replacement(let index): adapter.weights.tensors[index].shape
         case .lowRank(let update): [update.rows, update.columns]
@@ -116,7 +116,7 @@ package struct FamilyRules {
     }
 
     /// The width of the model that a tensor of that shape is from.
-    private static func width(_ role: TensorRole, _ shape: [Int]) -> Int? {
+    static func width(_ role: TensorRole, _ shape: [Int]) -> Int? {
         switch role {
         case .tokenEmbedding, .output, .query, .key, .value, .gate, .up: shape.count == 2 ? shape[1] : nil
         case .attentionOutput, .down, .outputNorm, .attentionNorm, .feedForwardNorm: shape.first

@@ -8,6 +8,9 @@ package struct ImportanceMatrix: Sendable {
 
     private static let sums = ".in_sum2", counts = ".counts"
 
+    /// Whether a file has what `init` looks for.
+    package static func isOne(_ reader: GGUFReader) -> Bool { reader.tensors.contains { $0.name.hasSuffix(sums) } }
+
     package init(_ reader: GGUFReader) throws(AlpacaError) {
         var columns: [String: [Float]] = [:]
         for (index, info) in reader.tensors.enumerated() where info.name.hasSuffix(Self.sums) {

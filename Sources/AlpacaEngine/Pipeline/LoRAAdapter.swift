@@ -40,7 +40,7 @@ package final class LoRAAdapter: Sendable {
         package var columns: Int
     }
 
-    private static let weightNames = ["adapter_model.safetensors", "adapter_model.bin", "pytorch_model.bin"]
+    package static let weightNames = ["adapter_model.safetensors", "adapter_model.bin", "pytorch_model.bin"]
     private static let configurationName = "adapter_config.json"
 
     package init(_ files: some FileCollection) throws(AlpacaError) {

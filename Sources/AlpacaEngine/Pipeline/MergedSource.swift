@@ -78,12 +78,42 @@ final class MergedSource: TensorSource {
         self.rounding = rounding
         var tensors: [TensorInfo] = []
         for part in parts {
+            try MergedSource.check(part)
             let isExact = part.updates.isEmpty ? part.origin.info.type == part.info.type : FloatType(part.info.type) != nil
             let type = isExact && (precision == .base || part.updates.isEmpty) ? part.info.type : .f32
             tensors.append(try TensorInfo(name: part.info.name, type: type, shape: part.info.shape))
         }
         self.tensors = tensors
         indexByName = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// What reading takes for granted: the small matrices have the sizes of what they change.
+    private static func check(_ tensor: MergedTensor) throws(AlpacaError) {
+        let info = tensor.info
+        guard tensor.origin.info.shape == info.shape else {
+            throw AlpacaError(
+                .shapeMismatch,
+                "tensor \(tensor.origin.info.name.quoted()): found shape \(tensor.origin.info.shapeText), expected \(info.shapeText)")
+        }
+        for update in tensor.updates {
+            let rank = update.rank
+            let left = update.left.isTransposed ? [rank, info.rows] : [info.rows, rank]
+            let right = update.right.isTransposed ? [info.columns, rank] : [rank, info.columns]
+            for (part, expected) in [(update.left.part, left), (update.right.part, right)] where part.info.shape != expected {
+                throw AlpacaError(
+                    .shapeMismatch,
+                    "tensor \(part.info.name.quoted()): found shape \(part.info.shapeText), expected \(TensorInfo.text(expected)) for "
+                        + "\(info.name.quoted())")
+            }
+            if let magnitude = update.magnitude, magnitude.info.elementCount != info.rows {
+                throw AlpacaError(
+                    .shapeMismatch,
+                    "tensor \(magnitude.info.name.quoted()): found shape \(magnitude.info.shapeText), expected [\(info.rows)]")
+            }
+            guard rank > 0, update.headDimension.map({ $0 > 0 && $0 % 2 == 0 && info.rows % $0 == 0 }) ?? true else {
+                throw AlpacaError(.internalError, "tensor \(info.name.quoted()): an update of rank \(rank) in heads that don't divide it")
+            }
+        }
     }
 
     func index(of name: String) -> Int? { indexByName[name] }

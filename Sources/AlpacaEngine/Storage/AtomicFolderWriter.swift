@@ -135,7 +135,9 @@ package final class AtomicFolderWriter {
             for input in inputs where input.isSameFile(status) {
                 throw AlpacaError(.invalidArgument, "\(path): the output's folder holds one of the inputs, \(input.path.quoted())")
             }
-            guard overwrite else { throw AlpacaError(.invalidArgument, "\(path): there is a folder of that name already, which is not empty") }
+            guard overwrite else {
+                throw AlpacaError(.invalidArgument, "\(path): there is a folder of that name already, which is not empty")
+            }
             guard status.st_mode & S_IFMT == S_IFREG, isModelFile(name) else {
                 throw AlpacaError(
                     .invalidArgument,

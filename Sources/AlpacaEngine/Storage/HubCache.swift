@@ -32,6 +32,17 @@ package enum HubCache {
                 + "and so does Python with `pip install 'alpaca[hub]'`")
     }
 
+    /// The name on the hub, "owner/name", of the model in whose snapshot `path` lies; nil for paths elsewhere. For what people are to read: the
+    /// folder itself is called by a revision.
+    package static func modelName(of path: String) -> String? {
+        let parts = path.split(separator: "/")
+        guard let folder = parts.lastIndex(where: { $0.hasPrefix("models--") }), folder + 2 < parts.count, parts[folder + 1] == "snapshots"
+        else { return nil }
+        let rest = parts[folder].dropFirst("models--".count)
+        guard let split = rest.firstRange(of: "--"), !rest[..<split.lowerBound].isEmpty else { return nil }
+        return "\(rest[..<split.lowerBound])/\(rest[split.upperBound...])"
+    }
+
     /// "owner/name" as the hub allows it.
     private struct Name {
         let owner, model: String

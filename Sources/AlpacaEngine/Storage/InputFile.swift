@@ -98,6 +98,13 @@ package final class InputFile: Sendable {
         return result
     }
 
+    /// Tells the system that the file will be read from front to back: it reads further ahead.
+    package func willBeReadInOrder() {
+        #if canImport(Glibc)
+            _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_SEQUENTIAL))
+        #endif
+    }
+
     /// Whether the file on disk still has the size that it had when it was opened.
     package func isUnchanged() -> Bool {
         var status = stat()

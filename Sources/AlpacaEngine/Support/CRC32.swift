@@ -1,60 +1,22 @@
-/// CRC-32 as zip files have it (the polynomial of IEEE 802.3, bits reflected), of bytes that come piece by piece.
+internal import CAlpacaKernels
+
+/// CRC-32 as zip files have it (the polynomial of IEEE 802.3, bits reflected), of bytes that come piece by piece. A kernel does the work,
+/// by carry-less multiplication where the CPU has it.
 package struct CRC32: Sendable {
-    /// Before the final inversion, as the update wants it.
-    private var state: UInt32 = .max
+    /// The checksum of everything so far.
+    package private(set) var value: UInt32 = 0
 
     package init() {}
 
-    /// The checksum of everything so far.
-    package var value: UInt32 { ~state }
+    /// What the kernel uses: "pclmul" for the CPU's instruction, or "generic".
+    package static var implementation: String { unsafe String(cString: kern_crc32_name()) }
 
     private static let polynomial: UInt32 = 0xedb8_8320
 
-    /// 16 tables of 256: entry `256 * k + b` is what the byte `b` contributes when `k` more bytes follow it in the same step.
-    private static let tables: [UInt32] = {
-        var result = [UInt32](repeating: 0, count: 16 * 256)
-        for byte in 0..<256 {
-            var remainder = UInt32(byte)
-            for _ in 0..<8 { remainder = remainder >> 1 ^ (remainder & 1 == 0 ? 0 : polynomial) }
-            result[byte] = remainder
-        }
-        for entry in 256..<16 * 256 {
-            let before = result[entry - 256]
-            result[entry] = before >> 8 ^ result[Int(before & 0xff)]
-        }
-        return result
-    }()
-
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         guard let start = bytes.baseAddress else { return }
-        let crc = state
-        // Bound: every index into the tables is 256 * k plus a byte, k < 16; every load ends at or before bytes.count.
-        state = unsafe CRC32.tables.withUnsafeBufferPointer { table in
-            guard let table = table.baseAddress else { return crc }
-            var crc = crc
-            var at = 0
-            while bytes.count - at >= 16 {
-                let low = unsafe (start + at).loadUnaligned(as: UInt64.self).littleEndian ^ UInt64(crc)
-                let high = unsafe (start + at + 8).loadUnaligned(as: UInt64.self).littleEndian
-                crc = unsafe step(low, table + 8 * 256) ^ step(high, table)
-                at += 16
-            }
-            while at < bytes.count {
-                let byte = unsafe (start + at).load(as: UInt8.self)
-                crc = unsafe crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)]
-                at += 1
-            }
-            return crc
-        }
-    }
-
-    /// What eight bytes contribute; `table` is that of the last of them.
-    @inline(__always) private func step(_ word: UInt64, _ table: UnsafePointer<UInt32>) -> UInt32 {
-        // Bound: the caller passes a table with at least seven more behind it.
-        unsafe table[7 * 256 + Int(word & 0xff)] ^ table[6 * 256 + Int(word >> 8 & 0xff)]
-            ^ table[5 * 256 + Int(word >> 16 & 0xff)] ^ table[4 * 256 + Int(word >> 24 & 0xff)]
-            ^ table[3 * 256 + Int(word >> 32 & 0xff)] ^ table[2 * 256 + Int(word >> 40 & 0xff)]
-            ^ table[256 + Int(word >> 48 & 0xff)] ^ table[Int(word >> 56)]
+        // Bound: the kernel reads bytes.count bytes from the start.
+        value = unsafe kern_crc32(value, start.assumingMemoryBound(to: UInt8.self), bytes.count)
     }
 
     /// The checksum of two pieces, one behind the other, from the checksums of each: pieces may be summed by several threads.

@@ -1,11 +1,11 @@
 /// A tensor that a file has in an element type which no weight of a model has here, such as an index in 64-bit integers: listed apart, so
 /// that whoever needs it can say what was found.
-package struct ForeignTensor: Sendable, Equatable {
-    package let name: String
+public struct ForeignTensor: Sendable, Equatable {
+    public let name: String
     /// The element type in the file's own words, such as "I64".
-    package let dtype: String
+    public let dtype: String
     /// Outermost first.
-    package let shape: [Int]
+    public let shape: [Int]
 
     package init(name: String, dtype: String, shape: [Int]) {
         self.name = name

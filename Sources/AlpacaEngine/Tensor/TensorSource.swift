@@ -18,7 +18,9 @@ package protocol TensorSource: Sendable {
     ///   - rows: inside `0 ..< tensors[index].rows`.
     ///   - target: `rows.count` times ``TensorInfo/rowByteCount`` bytes.
     ///   - scratch: the calling thread's.
-    @unsafe func read(_ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena) throws(AlpacaError)
+    @unsafe func read(
+        _ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
+    ) throws(AlpacaError)
 }
 
 extension TensorSource {
@@ -30,7 +32,8 @@ extension TensorSource {
     /// mapping would give a signal.
     package func withTensor<R>(_ index: Int, _ body: (RawSpan) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
         guard tensors.indices.contains(index) else {
-            throw AlpacaError(.invalidArgument, "\(inputs.first?.path ?? "input"): there is no tensor \(index), the file has \(tensors.count)")
+            let name = inputs.first?.path ?? "input"
+            throw AlpacaError(.invalidArgument, "\(name): there is no tensor \(index), the file has \(tensors.count)")
         }
         let info = tensors[index]
         let buffer = try AlignedBuffer(count: info.byteCount, for: "tensor \(info.name.quoted())")

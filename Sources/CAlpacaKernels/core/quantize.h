@@ -2,6 +2,7 @@
 #ifndef ALPACA_QUANTIZE_H
 #define ALPACA_QUANTIZE_H
 #include "quantize_k.h"
+#include "quantize_weighted.h"
 
 /* x - x is zero for all but infinities and NaN. */
 static int all_finite(const float *x, size_t n) {
@@ -17,6 +18,12 @@ static int all_finite(const float *x, size_t n) {
     return (any & 0x7FFFFFFFu) == 0;
 }
 
+#define EACH_BLOCK_WEIGHTED(type)                                                                                                      \
+    if (importance) {                                                                                                                  \
+        weighted_##type(x, importance, n / 32, out);                                                                                   \
+        break;                                                                                                                         \
+    }                                                                                                                                  \
+    EACH_BLOCK(type)
 #define EACH_BLOCK(type)                                                                                                               \
     for (kern_##type *b = out, *end = b + n / 32; b < end; b++, x += 32) encode_##type(x, b);                                          \
     break
@@ -36,10 +43,10 @@ static int quantize_row(int32_t type, const float *x, size_t n, const float *imp
     }
     if (!all_finite(x, n)) return 0;
     switch (type) {
-    case KERN_Q4_0: EACH_BLOCK(q4_0);
-    case KERN_Q4_1: EACH_BLOCK(q4_1);
-    case KERN_Q5_0: EACH_BLOCK(q5_0);
-    case KERN_Q5_1: EACH_BLOCK(q5_1);
+    case KERN_Q4_0: EACH_BLOCK_WEIGHTED(q4_0);
+    case KERN_Q4_1: EACH_BLOCK_WEIGHTED(q4_1);
+    case KERN_Q5_0: EACH_BLOCK_WEIGHTED(q5_0);
+    case KERN_Q5_1: EACH_BLOCK_WEIGHTED(q5_1);
     case KERN_Q8_0: EACH_BLOCK(q8_0);
     case KERN_Q2_K: EACH_K_BLOCK(q2_k);
     case KERN_Q3_K: EACH_K_BLOCK(q3_k);
@@ -52,5 +59,6 @@ static int quantize_row(int32_t type, const float *x, size_t n, const float *imp
 }
 
 #undef EACH_BLOCK
+#undef EACH_BLOCK_WEIGHTED
 #undef EACH_K_BLOCK
 #endif

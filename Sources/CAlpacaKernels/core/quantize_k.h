@@ -87,8 +87,9 @@ INLINE int solve_block(const sub_blocks *b, const affine_block *a, float *d, flo
 
 INLINE void affine_k(const float *x, const float *importance, search s, float most, float first, float step, int steps, k_block *k) {
     sub_blocks b;
-    gather(&b, s, 1, x, importance);
-    const affine found = search_affine(&b, s, first, step, steps);
+    gather(&b, s, AFFINE_BELOW_ZERO, x, importance);
+    /* The minimum of a block is stored without its sign. */
+    const affine found = search_affine(&b, s, -b.low * b.inverse_unit, first, step, steps);
     const v16f scale = found.scale * b.unit, minimum = -(b.low + found.offset * b.unit);
     affine_block best;
     best.d = f32_from_f16(f16_scale(max_lane(scale) / most));
@@ -142,7 +143,7 @@ INLINE void try_scales(const sub_blocks *b, search s, float most, symmetric_bloc
 /* Scales -most ..< most. */
 INLINE void symmetric_k(const float *x, const float *importance, search s, float most, float first, float step, int steps, k_block *k) {
     sub_blocks b;
-    gather(&b, s, 0, x, importance);
+    gather(&b, s, SYMMETRIC, x, importance);
     const v16f found = search_symmetric(&b, s, first, step, steps) * b.unit;
     const float high = max_lane(found), low = min_lane(found);
     symmetric_block best = {.errors = 0.0f};

@@ -1,5 +1,5 @@
 /* Floats to the types of blocks of 32, bit for bit as ggml's reference quantizers: the scale maps the weight of greatest magnitude (or
- * the least and the greatest) to the ends of the range, and every weight is rounded to the nearest level. No search, no importance. */
+ * the least and the greatest) to the ends of the range, and every weight is rounded to the nearest level. No search, no importance: see quantize_weighted.h. */
 #ifndef ALPACA_QUANTIZE_LEGACY_H
 #define ALPACA_QUANTIZE_LEGACY_H
 #include "float16.h"

@@ -85,10 +85,13 @@ INLINE void by_lane(int n, const float *x, v16f *out) {
     }
 }
 
-/* Maps the weights: affine from their least, or 0 if that is greater; else symmetric around zero. */
-INLINE void gather(sub_blocks *b, search s, int affine, const float *x, const float *importance) {
+/* How the weights are mapped: around zero, from the least of them or zero, or from the least. */
+enum { SYMMETRIC, AFFINE_BELOW_ZERO, AFFINE };
+
+INLINE void gather(sub_blocks *b, search s, int mapping, const float *x, const float *importance) {
+    const int affine = mapping != SYMMETRIC;
     by_lane(s.n, x, b->z);
-    v16f low = 0.0f, high = affine ? b->z[0] : (v16f)0.0f;
+    v16f low = mapping == AFFINE ? b->z[0] : (v16f)0.0f, high = affine ? b->z[0] : (v16f)0.0f;
     for (int e = 0; e < s.n; e++) {
         low = min16(low, b->z[e]);
         high = max16(high, b->z[e]);
@@ -156,7 +159,7 @@ INLINE level_sums sums_of(const sub_blocks *b, search s, v16f inverse, v16f zero
     return (level_sums){__builtin_convertvector(l1_pairs, v16f), __builtin_convertvector(l2, v16f), __builtin_convertvector(lz, v16f)};
 }
 
-/* ---- z = s * q + o, q = 0 ... most, s >= 0; the minimum of a block is >= 0, so o <= top ---- */
+/* ---- z = s * q + o, q = 0 ... most, s >= 0 ---- */
 
 typedef struct { v16f scale, offset, gain; } affine;
 
@@ -190,10 +193,9 @@ INLINE void join_affine(affine *a) {
     a->gain = other ? gain : a->gain;
 }
 
-/* Candidates: the range of the weights spread over most + t steps, t = first, first + step ...; twice as many with importance, where
+/* Offsets up to `top`. Candidates: the range of the weights spread over most + t steps, t = first, first + step ...; twice as many with importance, where
  * the error has more valleys. */
-INLINE affine search_affine(const sub_blocks *b, search s, float first, float step, int steps) {
-    const v16f top = -b->low * b->inverse_unit;
+INLINE affine search_affine(const sub_blocks *b, search s, v16f top, float first, float step, int steps) {
     /* All weights alike or below zero: the offset alone, which may be their mean. */
     const v16f mean = b->sum_w > 0.0f ? b->sum_wz / b->sum_w : (v16f)0.0f, below = min16(mean, top);
     affine best = {.scale = 0.0f, .offset = below, .gain = below * (2.0f * b->sum_wz - below * b->sum_w)};
@@ -226,13 +228,18 @@ INLINE void improve_symmetric(const sub_blocks *b, search s, v16f inverse, v16f 
 INLINE v16f search_symmetric(const sub_blocks *b, search s, float first, float step, int steps) {
     const v16f one_over = b->greatest * (1.0f / Z_MOST);
     v16f scale = 0.0f, gain = 0.0f;
+    const v16i lower = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
     if (s.weighted) step *= 0.5f, steps *= 2;
     for (int k = 0; k < steps; k++) {
-        const float t = first + step * (float)k;
-        improve_symmetric(b, s, (s.least - t) * one_over, &scale, &gain);
-        improve_symmetric(b, s, (s.most + t) * one_over, &scale, &gain);
+        const v16f down = s.least - (first + step * (float)k), up = s.most + (first + step * (float)k);
+        improve_symmetric(b, s, (s.n != 32 || lower ? down : up) * one_over, &scale, &gain);
+        if (s.n != 32) improve_symmetric(b, s, up * one_over, &scale, &gain);
     }
     for (int k = 0; k < 2; k++) improve_symmetric(b, s, inverse_or_zero(scale), &scale, &gain);
+    if (s.n == 32) {
+        const v16f other = swap_halves(gain);
+        scale = (other > gain) | ((other == gain) & ~lower) ? swap_halves(scale) : scale;
+    }
     return scale;
 }
 

@@ -147,7 +147,7 @@ typedef struct kern_vector_table {
     void (*lora_merge)(const kern_lora *lora, size_t n_rows, int32_t type, const void *w, size_t w_stride, int32_t out_type, void *out,
                        size_t out_stride);
     /* n floats to blocks of any type (n is a multiple of its block). importance: NULL, or n weights >= 0 of the squared errors, which
-     * the K types heed. Returns 0 where a number is infinite or NaN and the type has none; out is then unspecified. */
+     * all quantized types but Q8_0 heed. Returns 0 where a number is infinite or NaN and the type has none; out is then unspecified. */
     int (*quantize_row)(int32_t type, const float *x, size_t n, const float *importance, void *out);
 } kern_vector_table;
 
@@ -169,5 +169,10 @@ const kern_table *kern_named(const char *name);
 void kern_sha256(uint32_t state[8], const uint8_t *data, size_t blocks);
 void kern_sha256_generic(uint32_t state[8], const uint8_t *data, size_t blocks); /* the plain C path, for tests */
 const char *kern_sha256_name(void);                                              /* "sha" or "generic": what kern_sha256 uses */
+
+/* ---- CRC-32 of zip files: the checksum of n more bytes, after those whose checksum is crc (0: none). ---- */
+uint32_t kern_crc32(uint32_t crc, const uint8_t *data, size_t n);
+uint32_t kern_crc32_generic(uint32_t crc, const uint8_t *data, size_t n);        /* the plain C path, for tests */
+const char *kern_crc32_name(void);                                               /* "pclmul" or "generic" */
 
 #endif

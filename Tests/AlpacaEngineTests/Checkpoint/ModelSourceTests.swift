@@ -17,7 +17,8 @@ import Testing
     func `folders of two kinds hold the same model`(first: String, second: String) throws {
         let x = try ModelSource(path: Self.path(first)), y = try ModelSource(path: Self.path(second))
         #expect(try x.configuration().embeddingLength == 256)
-        #expect(try x.configuration().resized(vocabularySize: 1000) == y.configuration().resized(vocabularySize: 1000) || second.contains("meta"))
+        // params.json tells no context; the rule gives 2048.
+        if !second.contains("meta") { #expect(try x.configuration() == y.configuration()) }
         #expect(x.tensors.map(\.name) == y.tensors.map(\.name))
         for info in x.tensors {
             let (p, data) = try Self.bytes(x, info.name), (q, other) = try Self.bytes(y, info.name)

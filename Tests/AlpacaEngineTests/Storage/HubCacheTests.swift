@@ -58,6 +58,14 @@ import Testing
         #expect(try HubCache.resolve("\(inside)/mistyped", cache: "/none") == "\(inside)/mistyped")
     }
 
+    @Test func `a snapshot is called by its model`() {
+        #expect(HubCache.modelName(of: "/h/hub/models--a--b--c/snapshots/0123") == "a/b--c")
+        #expect(HubCache.modelName(of: "/h/hub/models--a--b/snapshots/0123/adapter_model.bin") == "a/b")
+        for path in ["/h/models--a--b", "/h/models--a--b/blobs/01", "/h/models--a/snapshots/01", "/h/a/b", "", "/models--/snapshots/x"] {
+            #expect(HubCache.modelName(of: path) == nil, "\(path)")
+        }
+    }
+
     @Test func `the cache's folder`() {
         func folder(_ variables: [String: String]) -> String? { HubCache.folder { variables[$0] } }
         #expect(folder([:]) == nil)

@@ -1,4 +1,5 @@
 import AlpacaEngine
+import CAlpacaKernels
 import Testing
 
 @Suite struct CRC32Tests {
@@ -27,6 +28,16 @@ import Testing
             #expect(parts.value == whole, "cut at \(cut)")
             let combined = CRC32.combine(Self.crc(bytes[..<cut]), Self.crc(bytes[cut...]), lengthOfB: bytes.count - cut)
             #expect(combined == whole, "cut at \(cut)")
+        }
+    }
+
+    @Test func `the instruction and the tables give the same`() {
+        var random = SplitMix(21)
+        for length in Array(0...300) + [383, 384, 385, 511, 1000, 4096, 70001] {
+            let bytes = GuardedBuffer<UInt8>(count: max(1, length), repeating: 0)
+            for i in 0..<length { bytes.pointer[i] = UInt8(truncatingIfNeeded: random.next()) }
+            let before = UInt32(truncatingIfNeeded: random.next()), start = bytes.pointer + bytes.count - length
+            #expect(kern_crc32(before, start, length) == kern_crc32_generic(before, start, length), "\(length) bytes")
         }
     }
 }

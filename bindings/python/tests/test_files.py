@@ -121,3 +121,37 @@ def test_convert_arguments(tmp_path: pathlib.Path) -> None:
         with pytest.raises(alpaca.Error, match="/none"):
             alpaca.convert("/none", out, adapters=["/a", ("/b", 0.5)], overrides={"output.weight": "q8_0"}, plan=plan)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_convert(tmp_path: pathlib.Path) -> None:
+    base = REPOSITORY / "models/mini/chinese-alpaca-mini-f16.gguf"
+    out = tmp_path / "out.gguf"
+    plan = alpaca.convert(base, out, quantization="q8_0", plan=True)
+    assert (plan["format"], plan["quantization"], plan["n_params"], plan["n_merged"]) == ("gguf", "Q8_0", 5427968, 0)
+    assert not out.exists()
+    steps: list[str] = []
+    report = alpaca.convert(base, out, quantization="q8_0", hash_output=True, progress=lambda stage, *_: steps.append(stage))
+    assert "convert" in steps
+    assert report["written_bytes"] == out.stat().st_size == plan["size_bytes"]
+    assert report["hashes"][0]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    before = out.read_bytes()
+    with pytest.raises(alpaca.Error, match="out.gguf"):
+        alpaca.convert(base, out)
+    with pytest.raises(alpaca.CancelledError):
+        alpaca.convert(base, out, overwrite=True, progress=lambda *_: False)
+    assert out.read_bytes() == before and list(tmp_path.iterdir()) == [out]
+
+
+def test_adapters(tmp_path: pathlib.Path, prompts: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
+    mini = SHARED / "mini"
+    if not (mini / "mini-llama").exists():
+        pytest.skip("the mini family is not there")
+    adapters = [mini / "mini-chinese-llama-lora", (mini / "mini-chinese-alpaca-lora", 1.0)]
+    report = alpaca.convert(mini / "mini-llama", tmp_path / "out.gguf", adapters=adapters, quantization="f16", progress=True)
+    assert report["n_merged"] > 28 and report["tokenizer"]["n_vocab"] == 3941
+    assert "convert: 100%" in capfd.readouterr().err
+    golden = prompts["template-1"]
+    stream = alpaca.Model(tmp_path / "out.gguf").generate(
+        golden["instruction"], temperature=0, repetition_penalty=1, max_new_tokens=64
+    )
+    assert stream.read() == golden["greedy"]["text"]

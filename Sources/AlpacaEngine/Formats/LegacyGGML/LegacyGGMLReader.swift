@@ -45,6 +45,14 @@ package final class LegacyGGMLReader: TensorSource {
         }
     }
 
+    /// The tensors as they lie in one of the files: parts of them, where the model is cut.
+    package func tensors(inFile number: Int) -> [TensorInfo] {
+        zip(tensors, places).map { tensor, place in
+            guard place.parts.indices.contains(number), place.parts.count > 1 else { return tensor }
+            return (try? TensorInfo(name: tensor.name, type: tensor.type, shape: place.parts[number].shape)) ?? tensor
+        }
+    }
+
     package func index(of name: String) -> Int? { indexByName[name] }
 
     package var inputs: [InputFile] { files }

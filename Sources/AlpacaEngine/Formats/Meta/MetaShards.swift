@@ -6,6 +6,8 @@
 package final class MetaShards: TensorSource {
     package let tensors: [TensorInfo]
     package let inputs: [InputFile]
+    /// What is unusual, in sentences.
+    package let warnings: [String]
     private let shards: [any TensorSource]
     private let places: [Place]
     private let indexByName: [String: Int]
@@ -16,6 +18,8 @@ package final class MetaShards: TensorSource {
         let cut: Cut
         /// The tensor's number in each shard, or in the first alone.
         let indices: [Int]
+        /// Rows behind those of the shards, which are zero.
+        var lostRows = 0
     }
 
     /// How the tensor of that name is cut. What is no matrix of the model is repeated, rotary frequencies among it.
@@ -43,7 +47,8 @@ package final class MetaShards: TensorSource {
             for (name, source) in shards.dropFirst() {
                 guard let there = source.index(of: info.name) else {
                     throw AlpacaError(
-                        .missing, "\(name): tensor \(info.name.quoted()) is missing, \(first.name) has it (is it a shard of another model?)")
+                        .missing, "\(name): tensor \(info.name.quoted()) is missing, \(first.name) has it (is it a shard of another model?)"
+                    )
                 }
                 let part = source.tensors[there]
                 try MetaShards.check(part, against: info, cut, "\(name): tensor \(info.name.quoted())", first.name)
@@ -62,11 +67,30 @@ package final class MetaShards: TensorSource {
                     .shapeMismatch, "\(name): tensor \(info.name.quoted()) is not in \(first.name) (is it a shard of another model?)")
             }
         }
+        warnings = try MetaShards.restoreLostRow(&tensors, &places, index)
         self.tensors = tensors
         self.places = places
         self.shards = shards.map(\.source)
         indexByName = index
         inputs = shards.flatMap { $0.source.inputs }
+    }
+
+    /// The first version of Chinese-LLaMA-Alpaca's merge script cut 49953 rows of the output matrix into two times 24976: the last piece of the
+    /// vocabulary lost its row. It comes back as zeros: a logit of 0 for that piece.
+    private static func restoreLostRow(
+        _ tensors: inout [TensorInfo], _ places: inout [Place], _ index: [String: Int]
+    ) throws(AlpacaError) -> [String] {
+        guard let output = index["output.weight"], let embeddings = index["tok_embeddings.weight"], places[output].indices.count > 1,
+            tensors[output].shape.count == 2, tensors[embeddings].shape.count == 2, tensors[output].rows > 1,
+            tensors[output].rows == tensors[embeddings].rows - 1
+        else { return [] }
+        let info = tensors[output]
+        tensors[output] = try TensorInfo(name: info.name, type: info.type, shape: [info.rows + 1, info.columns])
+        places[output].lostRows = 1
+        return [
+            "the output matrix has \(info.rows) rows, the embeddings have \(info.rows + 1): the first merge script lost the last row, which is "
+                + "taken as zeros; better merge anew from the base"
+        ]
     }
 
     /// The part of another shard has the first one's type and all its dimensions but the one that is cut.
@@ -103,6 +127,12 @@ package final class MetaShards: TensorSource {
             return try unsafe shards[0].read(place.indices[0], rows: rows, into: target, scratch: scratch)
         }
         let rowBytes = tensors[index].rowByteCount
+        let lost = rows.clamped(to: tensors[index].rows - place.lostRows..<tensors[index].rows)
+        if !lost.isEmpty {
+            // Bound: rows of the target, whose size was checked.
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[(lost.lowerBound - rows.lowerBound) * rowBytes..<target.count])
+                .initializeMemory(as: UInt8.self, repeating: 0)
+        }
         var start = 0
         for (shard, part) in zip(shards, place.indices) {
             let info = shard.tensors[part]

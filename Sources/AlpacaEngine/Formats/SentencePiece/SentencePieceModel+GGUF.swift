@@ -10,7 +10,8 @@ extension SentencePieceModel {
         let pieces = try metadata.strings(GGUFKey.tokens)
         let scores = try metadata.floats(GGUFKey.scores), types = try metadata.ints(GGUFKey.tokenTypes)
         guard scores.count == pieces.count, types.count == pieces.count else {
-            throw AlpacaError(.badFormat, "\(pieces.count) pieces, \(scores.count) scores and \(types.count) types, expected as many of each")
+            throw AlpacaError(
+                .badFormat, "\(pieces.count) pieces, \(scores.count) scores and \(types.count) types, expected as many of each")
         }
         var bytes = ProtobufWriter()
         for i in pieces.indices {

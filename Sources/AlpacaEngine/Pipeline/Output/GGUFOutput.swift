@@ -31,7 +31,10 @@ enum GGUFOutput {
                 "the importance matrix has \(unused.count) tensors that the model lacks, such as \(first.quoted()): was it made for it?")
         }
         output.quantization = fileType.description
-        output.warnings += choices.compactMap(\.warning)
+        let unfit = choices.compactMap(\.warning)
+        if let first = unfit.first {
+            output.warnings.append(unfit.count == 1 ? first : "\(first); \(unfit.count - 1) more tensors likewise")
+        }
         return output
     }
 
@@ -42,7 +45,8 @@ enum GGUFOutput {
         for (pattern, name) in options.overrides {
             guard let type = TensorType.allCases.first(where: { $0.description == name.uppercased() }) else {
                 let known = TensorType.allCases.map(\.description).joined(separator: ", ")
-                throw AlpacaError(.invalidArgument, "override \(pattern.quoted()): found the type \(name.quoted()), expected one of \(known)")
+                throw AlpacaError(
+                    .invalidArgument, "override \(pattern.quoted()): found the type \(name.quoted()), expected one of \(known)")
             }
             overrides.append((pattern, type))
         }
@@ -56,8 +60,8 @@ enum GGUFOutput {
             let type = request.base.index(of: info.name).map { request.base.tensors[$0].type } ?? info.type
             return try TensorInfo(name: info.name, type: type, shape: info.shape)
         }
-        let declared = request.base.metadata[GGUFKey.fileType]?.integer.flatMap { UInt32(exactly: $0) }.flatMap { GGUFFileType(rawValue: $0) }
-        let fileType = declared ?? .f16
+        let declared = request.base.metadata[GGUFKey.fileType]?.integer.flatMap { UInt32(exactly: $0) }
+        let fileType = declared.flatMap { GGUFFileType(rawValue: $0) } ?? .f16
         var mix = QuantizationMix(fileType)
         mix.overrides = overrides
         return (try mix.choices(keeping: before), fileType)

@@ -75,7 +75,9 @@ enum HuggingFaceBinOutput {
 
     /// Rotary frequencies, which such files repeat in each layer: the base's own bytes where it has them.
     private static func buffer(_ info: TensorInfo, _ request: OutputRequest) throws(AlpacaError) -> [UInt8] {
-        if let folder = request.base.folder, let index = folder.weights.index(of: info.name), folder.weights.tensors[index].type == info.type {
+        if let folder = request.base.folder, let index = folder.weights.index(of: info.name),
+            folder.weights.tensors[index].type == info.type
+        {
             return try folder.weights.withTensor(index) { (bytes: RawSpan) throws(AlpacaError) in
                 // Bound: the span's own bytes.
                 unsafe bytes.withUnsafeBytes { unsafe Array($0) }

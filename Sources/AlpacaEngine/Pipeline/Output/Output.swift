@@ -57,7 +57,8 @@ struct OutputRequest: Sendable {
     /// The type of all tensors in the formats of PyTorch's world: the one that was asked for, else that of the base.
     func floatType() throws(AlpacaError) -> TensorType {
         guard options.overrides.isEmpty, options.importanceMatrix == nil else {
-            throw AlpacaError(.invalidArgument, "overrides and importance are for GGUF files; a \(options.format.rawValue) folder has one type")
+            throw AlpacaError(
+                .invalidArgument, "overrides and importance are for GGUF files; a \(options.format.rawValue) folder has one type")
         }
         guard let name = options.quantization else {
             let found = try source.tensors[index(of: .tokenEmbedding)].type

@@ -46,7 +46,9 @@ struct RowEncoder {
                     } else {
                         unsafe Kernels.best.pointee.vector.dequantize_row(Int32(bitPattern: source.rawValue), from, columns, floats)
                     }
-                    guard unsafe format.encode(values, columns: columns, importance: weights, into: output + row * targetRow) else { return row }
+                    guard unsafe format.encode(values, columns: columns, importance: weights, into: output + row * targetRow) else {
+                        return row
+                    }
                 }
                 return nil
             }

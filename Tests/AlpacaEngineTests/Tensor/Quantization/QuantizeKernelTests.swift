@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [TensorType.q2_K, .q3_K, .q4_K, .q5_K, .q6_K])
+    @Test(arguments: TensorType.allCases.filter { $0.isQuantized && $0 != .q8_0 })
     func `importance lowers the error where it is high`(type: TensorType) throws {
         let row = Self.rows[0].values
         let importance = (0..<512).map { $0 % 4 == 0 ? Float(50) : 1 }
@@ -75,6 +75,28 @@ import Testing
         let plain = try #require(try Self.encode("generic", type, row))
         let weighted = try #require(try Self.encode("generic", type, row, importance: importance))
         #expect(error(weighted) < error(plain) * 0.95)
+    }
+
+    /// Types of blocks of 32 are searched eight blocks at a time: neighbours and the end of the row change nothing.
+    @Test(arguments: [TensorType.q4_0, .q4_1, .q5_0, .q5_1])
+    func `a block depends on itself alone`(type: TensorType) throws {
+        var random = SplitMix(9)
+        let row = random.floats(32 * 13), importance = random.floats(32 * 13).map { abs($0) }
+        for path in Self.paths {
+            let all = try #require(try Self.encode(path, type, row, importance: importance))
+            for block in 0..<13 {
+                let range = 32 * block..<32 * (block + 1)
+                let one = try #require(try Self.encode(path, type, Array(row[range]), importance: Array(importance[range])))
+                #expect(one[...] == all[one.count * block..<one.count * (block + 1)])
+            }
+            var some = importance
+            some.replaceSubrange(32..<64, with: [Float](repeating: 0, count: 32))
+            let plain = try #require(try Self.encode(path, type, row))
+            let mixed = try #require(try Self.encode(path, type, row, importance: some))
+            let bytes = type.bytesPerBlock
+            #expect(mixed[bytes..<2 * bytes] == plain[bytes..<2 * bytes])
+            #expect(mixed[2 * bytes..<3 * bytes] == all[2 * bytes..<3 * bytes])
+        }
     }
 
     @Test func `BF16 rounds to nearest even`() throws {

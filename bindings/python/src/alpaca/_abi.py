@@ -255,7 +255,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "alpaca_perplexity_params": PerplexityParams,
     "alpaca_perplexity_result": PerplexityResult,
     "alpaca_verify_params": VerifyParams,
-    "alpaca_adapter": Adapter,
+    "alpaca_adapter_source": Adapter,
     "alpaca_type_override": TypeOverride,
     "alpaca_convert_params": ConvertParams,
     "alpaca_convert_result": ConvertResult,

@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+@testable import AlpacaEngine
+
+@Suite struct AtomicFolderWriterTests {
+    static func names(_ folder: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
+    static func put(_ text: String, _ path: String) throws { try text.write(toFile: path, atomically: false, encoding: .utf8) }
+
+    static func write(_ path: String, overwrite: Bool, _ files: [String: String], finish: Bool = true) throws(AlpacaError) {
+        let folder = try AtomicFolderWriter(path: path, overwrite: overwrite)
+        for (name, text) in files { try folder.create(name).write(Array(text.utf8), at: 0) }
+        if finish { try folder.finish() }
+    }
+
+    @Test func `a folder appears whole, in place of none or of an empty one`() throws {
+        try Fixtures.withFolder { work in
+            let writer = try AtomicFolderWriter(path: work + "/山/", overwrite: false)
+            try writer.create("a.bin").write([1, 2], at: 1)
+            let during = try Self.names(work)
+            #expect(during.count == 1 && during[0].hasPrefix(".山.") && during[0].hasSuffix(".alpaca-tmp"))
+            try writer.finish()
+            #expect(try Self.names(work) == ["山"])
+            #expect(try Data(contentsOf: URL(fileURLWithPath: work + "/山/a.bin")) == Data([0, 1, 2]))
+            try FileManager.default.createDirectory(atPath: work + "/empty", withIntermediateDirectories: false)
+            try Self.write(work + "/empty", overwrite: false, ["b.json": "{}"])
+            #expect(try Self.names(work + "/empty") == ["b.json"])
+        }
+    }
+
+    @Test func `without finish nothing is left, and the old folder stays`() throws {
+        try Fixtures.withFolder { work in
+            try Self.write(work + "/out", overwrite: false, ["a.bin": "old"])
+            try Self.write(work + "/out", overwrite: true, ["a.bin": "new"], finish: false)
+            #expect(try Self.names(work) == ["out"])
+            #expect(try String(contentsOfFile: work + "/out/a.bin", encoding: .utf8) == "old")
+            try Self.write(work + "/out", overwrite: true, ["b.safetensors": "new"])
+            #expect(try Self.names(work) == ["out"] && Self.names(work + "/out") == ["b.safetensors"])
+        }
+    }
+
+    @Test func `what must not be replaced`() throws {
+        try Fixtures.withFolder { work in
+            let out = work + "/out"
+            try Self.write(out, overwrite: false, ["a.bin": "old"])
+            func error(_ path: String, overwrite: Bool = true, inputs: [InputFile] = []) -> AlpacaError? {
+                alpacaError { _ = try AtomicFolderWriter(path: path, overwrite: overwrite, inputs: inputs) }
+            }
+            #expect(
+                error(out, overwrite: false)
+                    == AlpacaError(.invalidArgument, "\(out): there is a folder of that name already, which is not empty"))
+            #expect(
+                error(out, inputs: [try InputFile(path: out + "/a.bin")])
+                    == AlpacaError(.invalidArgument, "\(out): the output's folder holds one of the inputs, \"\(out)/a.bin\""))
+            try Self.put("x", out + "/thesis.tex")
+            #expect(
+                error(out)
+                    == AlpacaError(
+                        .invalidArgument,
+                        "\(out): the folder holds \"thesis.tex\", which no model's folder has: it is not replaced; choose another"))
+            try FileManager.default.removeItem(atPath: out + "/thesis.tex")
+            try FileManager.default.createDirectory(atPath: out + "/more.bin", withIntermediateDirectories: false)
+            #expect(error(out)?.code == .invalidArgument)
+            try Self.put("x", work + "/file")
+            #expect(
+                error(work + "/file")
+                    == AlpacaError(.io, "\(work)/file: found a file, expected a folder or nothing: this format is a folder"))
+            #expect(error(work + "/none/out")?.code == .notFound)
+            #expect(error("")?.code == .invalidArgument)
+            #expect(try Self.names(work) == ["file", "out"])
+        }
+    }
+
+    /// Somebody puts a file there while we write.
+    @Test func `what appears meanwhile is not lost`() throws {
+        try Fixtures.withFolder { work in
+            let writer = try AtomicFolderWriter(path: work + "/out", overwrite: false)
+            _ = try writer.create("a.bin")
+            try FileManager.default.createDirectory(atPath: work + "/out", withIntermediateDirectories: false)
+            try Self.put("mine", work + "/out/notes.md")
+            #expect(alpacaError { try writer.finish() }?.code == .invalidArgument)
+            #expect(try Self.names(work) == ["out"] && Self.names(work + "/out") == ["notes.md"])
+        }
+    }
+}
