@@ -124,7 +124,6 @@ package final class ModelSource: TensorSource {
         self.path = path
         self.format = format
         self.weights = weights
-        self.naming = naming
         self.metadata = metadata
         self.configured = configured
         self.files = files
@@ -169,7 +168,7 @@ package final class ModelSource: TensorSource {
 
     package func configuration() throws(AlpacaError) -> ModelConfiguration { try configured.get() }
 
-    /// Throws unless the tensors are those of the configuration, no more and no fewer. Who uses them checks the shapes.
+    /// Throws unless the tensors are those of the configuration, no more and no fewer, each of its shape.
     package func checkTensors() throws(AlpacaError) {
         let configuration = try configuration()
         for (i, info) in tensors.enumerated() where !TensorRole.isIgnored(info.name) {
@@ -187,9 +186,12 @@ package final class ModelSource: TensorSource {
         for role in TensorRole.all(configuration) {
             let expected = role.shape(configuration)
             guard let index = index(of: role) else {
+                let name = role.name(in: naming) ?? "\(role)"
+                // There, but of no type that weights have.
+                if let other = others.first(where: { $0.name == name }) { throw other.refusal }
                 throw AlpacaError(
                     .missing,
-                    "tensor \((role.name(in: naming) ?? "\(role)").quoted()) is missing: expected shape \(TensorInfo.text(expected)) "
+                    "tensor \(name.quoted()) is missing: expected shape \(TensorInfo.text(expected)) "
                         + "(is the file complete?)")
             }
             guard tensors[index].shape == expected else {
@@ -198,14 +200,6 @@ package final class ModelSource: TensorSource {
                     "tensor \(fileName(of: index).quoted()): found shape \(tensors[index].shapeText), expected "
                         + "\(TensorInfo.text(expected))")
             }
-        }
-        for role in TensorRole.all(configuration) where index(of: role) == nil {
-            let name = role.name(in: naming) ?? role.name(in: .gguf) ?? ""
-            // There, but of no type that weights have.
-            if let other = others.first(where: { $0.name == name }) { throw other.refusal }
-            throw AlpacaError(
-                .missing, "tensor \(name.quoted()) is missing: expected shape \(TensorInfo.text(role.shape(configuration))) "
-                    + "(is the file complete?)")
         }
     }
 

@@ -31,8 +31,8 @@ package final class AtomicFolderWriter {
         discarded = temporary
     }
 
-    /// Throws what `init` would throw, as far as it can be known without writing, and when files of `sizes` don't find room. Gives the folder's
-    /// path: of a link, the one that it leads to.
+    /// Throws what `init` would throw, as far as it can be known without writing, and when files of `sizes` don't find room. Gives the
+    /// folder's path: of a link, the one that it leads to.
     ///
     /// - Parameter cleans: whether what killed writers of this name left is removed: it may take the room that is needed.
     @discardableResult

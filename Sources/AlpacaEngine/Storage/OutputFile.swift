@@ -61,7 +61,8 @@ package final class OutputFile: Sendable {
         if let failure { throw failure }
     }
 
-    /// Takes the room for `size` bytes from the disk, before hours of work go into them. ``WriteTarget/checkRoom(_:largest:as:)`` comes first.
+    /// Takes the room for `size` bytes from the disk, before hours of work go into them. Comes after
+    /// ``WriteTarget/checkRoom(_:largest:as:)``.
     package func reserve(_ size: Int) throws(AlpacaError) {
         // Zeros where nothing will be written, and the right length; what is not there (NFS, FUSE) is met while writing.
         guard let length = off_t(exactly: size) else { throw failed("cannot write \(size) bytes", EFBIG) }

@@ -56,7 +56,8 @@ struct WriteTarget {
         AlpacaError(.invalidArgument, "\(path): there is a file of that name already; choose another, or allow it to be overwritten")
     }
 
-    /// Throws when the folder takes no files, or has no room for `size` bytes in files of at most `largest`. What can't be told is met later.
+    /// Throws when the folder takes no files, or has no room for `size` bytes in files of at most `largest`. What can't be told is met
+    /// later.
     func checkRoom(_ size: Int, largest: Int, as path: String) throws(AlpacaError) {
         guard unsafe access(folder, W_OK | X_OK) == 0 else { throw cannotWrite(path, errno) }
         var limit = rlimit()
@@ -122,8 +123,8 @@ struct WriteTarget {
 
     private static let attempts = 100
 
-    /// Locks what was just made: as long as the lock is held nobody takes it for a leftover. False if somebody did, in the moment before; it
-    /// is gone then, or about to go. File systems without locks have no cleaning up either.
+    /// Locks what was just made: as long as the lock is held nobody takes it for a leftover. False if somebody did, in the moment before:
+    /// it is gone then, or about to go. File systems without locks have no cleaning up either.
     private static func hold(_ descriptor: Int32, _ name: String) -> Bool {
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { return false }
         var own = stat()

@@ -28,11 +28,16 @@ import Testing
 
     /// Converts, and expects an error, no progress (so nothing was read or written), and all files as they were.
     static func refuses(
-        _ options: ConversionOptions, in work: String, _ code: AlpacaError.Code, _ words: String..., location: SourceLocation = #_sourceLocation
+        _ options: ConversionOptions, in work: String, _ code: AlpacaError.Code, _ words: String...,
+        location: SourceLocation = #_sourceLocation
     ) throws {
         let before = try contents(work)
         var stages: Set<String> = []
-        let error = alpacaError { _ = try Converter.convert(options) { stages.insert($0.stage); return true } }
+        let error = alpacaError {
+            _ = try Converter.convert(options) {
+                stages.insert($0.stage); return true
+            }
+        }
         #expect(error?.code == code, "\(error?.message ?? "no error")", sourceLocation: location)
         for word in words { #expect(error?.message.contains(word) == true, "\(error?.message ?? "")", sourceLocation: location) }
         #expect(stages == [], sourceLocation: location)
@@ -194,15 +199,20 @@ import Testing
                     try Self.refuses(bin(), in: work, .truncated, "pytorch_model-00001-of-00002.bin")
                 }
             }
-            // A pickle that would run a program: nothing is run, and it is said what it was.
+            // A pickle that would run a program: nothing is run. (More of them: HostileCorpusTests.)
             let program: [UInt8] = [0x80, 2] + Array("cposix\nsystem\nX".utf8) + [2, 0, 0, 0] + Array("id".utf8) + [0x85, 0x52, 0x2e]
             try changed(work + "/meta/consolidated.00.pth", { $0 = Data(program) }) {
-                try Self.refuses(meta(), in: work, .unsafe, "posix")
+                try Self.refuses(meta(), in: work, .unsupported, "not one that `torch.save` writes")
             }
             // Another model's shard, of another width.
-            try changed(work + "/meta/consolidated.01.pth", { data in
-                data = (try? Data(contentsOf: URL(fileURLWithPath: MiniFamily.shared("official/merged-meta-1/consolidated.00.pth")))) ?? data
-            }) { try Self.refuses(meta(), in: work, .shapeMismatch, "consolidated.01.pth") }
+            try changed(
+                work + "/meta/consolidated.01.pth",
+                { data in
+                    data =
+                        (try? Data(contentsOf: URL(fileURLWithPath: MiniFamily.shared("official/merged-meta-1/consolidated.00.pth"))))
+                        ?? data
+                }
+            ) { try Self.refuses(meta(), in: work, .shapeMismatch, "consolidated.01.pth") }
         }
     }
 

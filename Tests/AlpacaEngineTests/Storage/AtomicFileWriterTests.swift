@@ -161,54 +161,6 @@ import Testing
         }
     }
 
-    @Test func foldersAreReplacedAsAWhole() throws {
-        try Fixtures.withFolder { folder in
-            let path = folder + "/out"
-            func write(_ text: String, to path: String) throws {
-                let writer = try AtomicFolderWriter(path: path, overwrite: true)
-                try writer.create("\(text).json").write(Array(text.utf8), at: 0)
-                let names = try Self.names(folder)
-                #expect(names.count { $0.hasSuffix(".alpaca-tmp") } == 1)
-                try writer.finish()
-            }
-            try write("one", to: path)
-            try write("two", to: path + "/")
-            do {
-                let found = try Self.names(folder)
-                #expect(found == ["out"])
-            }
-            do {
-                let found = try Self.names(path)
-                #expect(found == ["two.json"])
-            }
-            // A link stays one.
-            try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: path)
-            try write("three", to: folder + "/link")
-            do {
-                let found = try Self.names(folder)
-                #expect(found == ["link", "out"])
-            }
-            do {
-                let found = try Self.names(path)
-                #expect(found == ["three.json"])
-            }
-            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder + "/link") == path)
-            try FileManager.default.createSymbolicLink(atPath: folder + "/none", withDestinationPath: folder + "/nothing")
-            #expect(alpacaError { try write("four", to: folder + "/none") }?.message.contains("a link to nothing") == true)
-            // What no model's folder has is not removed.
-            try "mine".write(toFile: path + "/diary.doc", atomically: false, encoding: .utf8)
-            #expect(alpacaError { try write("five", to: path) }?.message.contains("\"diary.doc\"") == true)
-            do {
-                let found = try Self.names(path)
-                #expect(found == ["diary.doc", "three.json"])
-            }
-            do {
-                let found = try Self.names(folder)
-                #expect(found == ["link", "none", "out"])
-            }
-        }
-    }
-
     @Test func moreThanTheDiskHolds() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/out"
