@@ -25,6 +25,7 @@ help:
 	@echo "make demo       sets up what is missing, builds, and writes a poem through C and through Python"
 	@echo "make test       sets up what is missing and runs all tests"
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
+	@echo "make test-hostile  broken and malicious files through the command; test-write: it is killed and refused at every write (minutes)"
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
@@ -76,6 +77,14 @@ test-abi: lib
 test-valgrind: lib
 	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
 
+# Broken and malicious files.
+test-hostile: cli
+	@scripts/test-hostile.sh
+
+# Every system call that writes fails once, 200 kills for each format.
+test-write: cli
+	@FULL=1 Tests/faults/run.sh
+
 # What the converter writes, read by torch, transformers, PEFT, gguf and sentencepiece, which take a gigabyte or more to install.
 test-reference:
 	@scripts/test-reference.sh
@@ -96,4 +105,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-reference bench bench-convert lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-reference bench bench-convert lint clean

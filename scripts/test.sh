@@ -17,6 +17,8 @@ echo "== Library"
 make --no-print-directory lib cli example > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
 scripts/test-c-example.sh
 Tests/abi/run.sh build/lib/libalpaca.so.1
+Tests/faults/run.sh
+KINDS=adapter,other scripts/test-hostile.sh  # All kinds: make test-hostile; in process: HostileCorpusTests.
 
 echo "== Python"
 make --no-print-directory wheel > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }

@@ -4,6 +4,7 @@
 #if defined(__linux__)
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 int system_allocate(int descriptor, int64_t size) {
     int result;
@@ -16,7 +17,13 @@ int system_allocate(int descriptor, int64_t size) {
 int system_begin_writing(int descriptor, int64_t offset, int64_t count) {
     return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
 }
+
+int system_exchange(const char *a, const char *b) {
+    return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+}
 #else
+#include <stdio.h>
+
 int system_allocate(int descriptor, int64_t size) {
     (void)descriptor, (void)size;
     return 0;
@@ -25,5 +32,9 @@ int system_allocate(int descriptor, int64_t size) {
 int system_begin_writing(int descriptor, int64_t offset, int64_t count) {
     (void)descriptor, (void)offset, (void)count;
     return 0;
+}
+
+int system_exchange(const char *a, const char *b) {
+    return renamex_np(a, b, RENAME_SWAP);
 }
 #endif

@@ -186,9 +186,12 @@ package final class ModelSource: TensorSource {
         for role in TensorRole.all(configuration) {
             let expected = role.shape(configuration)
             guard let index = index(of: role) else {
+                let name = role.name(in: naming) ?? "\(role)"
+                // There, but of no type that weights have.
+                if let other = others.first(where: { $0.name == name }) { throw other.refusal }
                 throw AlpacaError(
                     .missing,
-                    "tensor \((role.name(in: naming) ?? "\(role)").quoted()) is missing: expected shape \(TensorInfo.text(expected)) "
+                    "tensor \(name.quoted()) is missing: expected shape \(TensorInfo.text(expected)) "
                         + "(is the file complete?)")
             }
             guard tensors[index].shape == expected else {

@@ -131,10 +131,11 @@ package enum CheckpointKind: Sendable, Equatable, CaseIterable, CustomStringConv
         }
     }
 
-    private static func refuseMarkup(_ bytes: [UInt8]) throws(AlpacaError) {
+    /// Throws when `bytes` begin like what a failed download leaves in a file's place. Readers ask this of text that they can't read.
+    static func refuseMarkup(_ bytes: [UInt8]) throws(AlpacaError) {
         if bytes.starts(with: "version https://git-lfs".utf8) {
             throw AlpacaError(
-                .badFormat, "this is a Git LFS pointer, not the model: run `git lfs pull` in the repository that the file belongs to")
+                .badFormat, "this is a Git LFS pointer, not the file itself: run `git lfs pull` in the repository that it belongs to")
         }
         guard firstInk(bytes) == UInt8(ascii: "<") else { return }
         let text = String(decoding: bytes, as: UTF8.self).lowercased()

@@ -138,6 +138,12 @@ struct ConversionInputs {
             }
             return nil
         }
+        do throws(AlpacaError) {
+            _ = try Tokenizer(chosen.model)
+        } catch {
+            // One of another kind is fine where it is only copied.
+            if error.code != .unsupported || !options.format.isFolder { throw error.inFile(chosen.path) }
+        }
         guard chosen.model.pieces.count == model.vocabularySize else {
             throw AlpacaError(
                 .shapeMismatch,

@@ -11,6 +11,9 @@ struct ConversionJob {
     let source: MergedSource
     let output: Output
     let inputs: [InputFile]
+    /// What else the output must not replace: files, and folders of files.
+    private let sidePaths: [String]
+    private let sideFolders: [String]
 
     var threadCount: Int { ConversionJob.threadCount(options) }
 
@@ -32,6 +35,8 @@ struct ConversionJob {
             merged, inputs: inputs.files, rounding: options.rounding ?? ConversionJob.defaultRounding(options.format),
             precision: options.precision)
         self.inputs = inputs.files
+        sidePaths = [options.tokenizer, options.importanceMatrix, base.tokenizerFile?.file.path].compactMap { $0 }
+        sideFolders = ([base.folder?.path] + inputs.adapters.map(\.adapter.path)).compactMap { $0 }
         let request = OutputRequest(
             options: options, base: base, source: source, configuration: configuration, tokenizer: try inputs.tokenizer(configuration),
             provenance: inputs.provenance(hashes))
@@ -76,12 +81,36 @@ struct ConversionJob {
 
     // MARK: Work
 
+    /// Throws what would hinder the output from being written, as far as it can be known: what stands in its place, the folder, the room.
+    ///
+    /// - Parameter cleans: whether what earlier runs that were killed left of this output is removed first.
+    func checkPlace(cleans: Bool) throws(AlpacaError) {
+        let guarded = inputs + sideFiles
+        if options.format.isFolder {
+            try AtomicFolderWriter.check(
+                path: options.output, sizes: plan.files.map(\.byteCount), overwrite: options.overwrites, inputs: guarded, cleans: cleans)
+        } else {
+            try AtomicFileWriter.check(
+                path: options.output, size: plan.byteCount, overwrite: options.overwrites, inputs: guarded, cleans: cleans)
+        }
+    }
+
+    /// The small files that are read, and whatever else makes up the folders of the base and the adapters.
+    private var sideFiles: [InputFile] {
+        var paths = sidePaths
+        for folder in sideFolders {
+            let names = (try? FolderListing.names(in: folder)) ?? []
+            // A GGUF file in a model's folder is something made of it.
+            paths += names.filter { !$0.hasSuffix(".gguf") }.map { FolderFiles.join(folder, $0) }
+        }
+        return paths.compactMap { try? InputFile(path: $0) }
+    }
+
     /// Writes everything. Nothing shows under the output's name before all of it is on the disk.
     func run(progress: ProgressHandler) throws(AlpacaError) {
         let cancelled = AlpacaError(.cancelled, "\(options.output): conversion was cancelled")
         if options.format.isFolder {
             let folder = try AtomicFolderWriter(path: options.output, overwrite: options.overwrites, inputs: inputs)
-            try checkRoom()
             var files: [(file: OutputFile, layout: FileLayout)] = []
             for planned in output.files {
                 let file = try folder.create(planned.name)
@@ -105,12 +134,6 @@ struct ConversionJob {
     /// What remains to be done when all is written: waiting for the disk.
     private var flushing: Progress {
         Progress(stage: "flush", item: options.output, done: UInt64(plan.byteCount), total: UInt64(plan.byteCount))
-    }
-
-    /// The room for all files together; each alone is checked when it is reserved.
-    private func checkRoom() throws(AlpacaError) {
-        guard let free = plan.freeByteCount, plan.byteCount > free else { return }
-        throw AlpacaError(.io, "\(options.output): \(plan.byteCount) bytes are needed, \(free) are free: No space left on device")
     }
 
     private func write(

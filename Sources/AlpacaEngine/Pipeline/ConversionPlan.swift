@@ -21,7 +21,7 @@ public struct ConversionPlan: Sendable {
     /// Bytes that are free where the output goes; nil where the system does not tell.
     public let freeByteCount: Int?
     /// What is unusual, in sentences.
-    public let warnings: [String]
+    public internal(set) var warnings: [String]
 
     public struct Input: Sendable {
         public let path: String

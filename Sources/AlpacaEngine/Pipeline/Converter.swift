@@ -6,13 +6,17 @@ public enum Converter {
     ///
     /// - Throws: ``AlpacaError`` for everything that can be known before: missing files, adapters that don't fit, rules of the family.
     public static func plan(_ options: ConversionOptions) throws(AlpacaError) -> ConversionPlan {
-        try ConversionJob(ConversionInputs(options)).plan
+        let job = try ConversionJob(ConversionInputs(options))
+        var plan = job.plan
+        do throws(AlpacaError) { try job.checkPlace(cleans: false) } catch { plan.warnings.append(error.message) }
+        return plan
     }
 
     /// Merges, converts and quantizes. The output appears whole or not at all.
     ///
     /// - Parameter progress: stages "verify", "convert", "flush", "hash"; bytes of the input done and in all; on this thread, some ten
-    ///   times a second. false stops with ``AlpacaError/Code/cancelled``; what stood at the output's place is then as it was.
+    ///   times a second. false stops with ``AlpacaError/Code/cancelled``; what stood at the output's place is then as it was (unless
+    ///   only the output's hash was missing).
     public static func convert(_ options: ConversionOptions, progress: ProgressHandler? = nil) throws(AlpacaError) -> ConversionReport {
         let start = Clock.now()
         let memory = PeakMemory()
@@ -23,6 +27,7 @@ public enum Converter {
         let inputs = try ConversionInputs(options)
         // Before anything is hashed: what is wrong is found at once.
         var job = try ConversionJob(inputs)
+        try job.checkPlace(cleans: true)
         var warnings: [String] = []
         let hashed = try verify(inputs, &warnings, report)
         if !hashed.isEmpty { job = try ConversionJob(inputs, hashes: hashed) }

@@ -29,22 +29,33 @@ package final class AtomicFileWriter {
     package init(path: String, size: Int? = nil, overwrite: Bool, inputs: [InputFile] = []) throws(AlpacaError) {
         self.path = path
         overwrites = overwrite
-        guard !path.utf8.contains(0), !path.isEmpty else {
-            throw AlpacaError(.invalidArgument, "a path must not be empty or contain a zero byte")
-        }
-        let old = try WriteTarget.check(path, overwrite: overwrite, inputs: inputs)
+        let old = try AtomicFileWriter.check(path: path, size: size ?? 0, overwrite: overwrite, inputs: inputs)
         if let old, old.isNullDevice {
             file = try OutputFile(device: path)
             temporary = nil
             return
         }
-        let target = WriteTarget(path)
-        target.removeLeftovers()
-        let name = target.temporaryPath()
-        file = try OutputFile(creating: name, as: path)
-        temporary = name
+        (file, temporary) = try WriteTarget(path).createFile(as: path)
         if let old { _ = fchmod(file.descriptor, old.mode) }
         if let size { try file.reserve(size) }
+    }
+
+    /// Throws what `init` would throw, as far as it can be known without writing; gives what stands at `path`.
+    ///
+    /// - Parameter cleans: whether what killed writers of this name left is removed: it may take the room that is needed.
+    @discardableResult
+    static func check(
+        path: String, size: Int, overwrite: Bool, inputs: [InputFile], cleans: Bool = true
+    ) throws(AlpacaError) -> WriteTarget.Existing? {
+        guard !path.utf8.contains(0), !path.isEmpty else {
+            throw AlpacaError(.invalidArgument, "a path must not be empty or contain a zero byte")
+        }
+        let old = try WriteTarget.check(path, overwrite: overwrite, inputs: inputs)
+        guard old?.isNullDevice != true else { return old }
+        let target = WriteTarget(path)
+        if cleans { target.removeLeftovers() }
+        try target.checkRoom(size, largest: size, as: path)
+        return old
     }
 
     deinit { discard() }

@@ -1,6 +1,8 @@
 // Folders of several files appear whole or not at all, as single files do: they are written in a temporary folder beside the target, flushed,
 // and the folder is renamed. A folder that is replaced stays as it was until then.
 
+internal import CAlpacaSystem
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -11,43 +13,64 @@
 package final class AtomicFolderWriter {
     package let path: String
     private let temporary: String
-    private let lock: Int32
+    /// The folder, locked while it is being written: one whose lock is free is a leftover.
+    private let descriptor: Int32
     private let overwrites: Bool
     private var files: [OutputFile] = []
     private var names: [String] = []
-    private var isFinished = false
+    /// What goes when the writer goes: the unfinished folder, or the one that was replaced.
+    private var discarded: String?
 
     /// - Parameters:
     ///   - overwrite: whether a folder of that name may be replaced: one that holds nothing but files such as a model's folder has.
     ///   - inputs: files that are still being read, which must not lie in the target.
     package init(path: String, overwrite: Bool, inputs: [InputFile] = []) throws(AlpacaError) {
+        self.path = try AtomicFolderWriter.check(path: path, sizes: [], overwrite: overwrite, inputs: inputs)
+        overwrites = overwrite
+        (descriptor, temporary) = try WriteTarget(self.path).createFolder(as: path)
+        discarded = temporary
+    }
+
+    /// Throws what `init` would throw, as far as it can be known without writing, and when files of `sizes` don't find room. Gives the
+    /// folder's path: of a link, the one that it leads to.
+    ///
+    /// - Parameter cleans: whether what killed writers of this name left is removed: it may take the room that is needed.
+    @discardableResult
+    static func check(
+        path: String, sizes: [Int], overwrite: Bool, inputs: [InputFile], cleans: Bool = true
+    ) throws(AlpacaError) -> String {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         guard !path.utf8.contains(0), !path.isEmpty else {
             throw AlpacaError(.invalidArgument, "a path must not be empty or contain a zero byte")
         }
-        self.path = path
-        overwrites = overwrite
-        try AtomicFolderWriter.check(path, overwrite: overwrite, inputs: inputs)
+        path = try resolve(path)
+        try checkContents(path, overwrite: overwrite, inputs: inputs)
+        var sum = 0
+        for size in sizes { sum = try CheckedMath.sum(sum, size, of: "size of the output") }
         let target = WriteTarget(path)
-        target.removeLeftovers()
-        temporary = target.temporaryPath()
-        guard unsafe mkdir(temporary, mode_t(0o777)) == 0 else {
-            throw InputFile.error("cannot write in folder \(target.folder.quoted())", path: path, errno)
-        }
-        lock = unsafe open(temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        // Held while the folder is being written: one whose lock is free is a leftover.
-        if lock >= 0 { _ = flock(lock, LOCK_EX | LOCK_NB) }
+        if cleans { target.removeLeftovers() }
+        try target.checkRoom(sum, largest: sizes.max() ?? 0, as: path)
+        return path
+    }
+
+    /// A link stays, and its folder is replaced.
+    private static func resolve(_ path: String) throws(AlpacaError) -> String {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
+        guard let raw = unsafe realpath(path, nil) else { throw InputFile.error("cannot write (a link to nothing)", path: path, errno) }
+        defer { unsafe free(raw) }
+        return unsafe String(cString: raw)
     }
 
     deinit {
         discard()
-        if lock >= 0 { close(lock) }
+        close(descriptor)
     }
 
     private func discard() {
-        if !isFinished { WriteTarget.removeFolder(temporary) }
-        isFinished = true
+        if let discarded { WriteTarget.removeFolder(discarded) }
+        discarded = nil
     }
 
     /// Begins a file of the folder. All files together have to find room: reserve it before writing.
@@ -65,7 +88,7 @@ package final class AtomicFolderWriter {
     package func finish() throws(AlpacaError) {
         defer { discard() }
         for file in files { try file.flush() }
-        if lock >= 0, fsync(lock) != 0, errno == EIO || errno == ENOSPC { throw failed("cannot write to the disk", errno) }
+        if fsync(descriptor) != 0, errno == EIO || errno == ENOSPC { throw failed("cannot write to the disk", errno) }
         try takeName()
         if let reason = WriteTarget(path).flushFolder() { throw failed("cannot write the folder to the disk", reason) }
     }
@@ -73,27 +96,31 @@ package final class AtomicFolderWriter {
     private func takeName() throws(AlpacaError) {
         // A folder takes the place of an empty one, or of none.
         if unsafe rename(temporary, path) == 0 {
-            isFinished = true
+            discarded = nil
             return
         }
         guard errno == ENOTEMPTY || errno == EEXIST else { throw failed("cannot give the folder its name", errno) }
         // Checked again: hours may have passed.
-        try AtomicFolderWriter.check(path, overwrite: overwrites, inputs: [])
-        let old = WriteTarget(path).temporaryPath()
+        try AtomicFolderWriter.checkContents(path, overwrite: overwrites, inputs: [])
+        // In one step, so that there is no moment without the folder. The old one has the temporary name then, and goes.
+        if unsafe system_exchange(temporary, path) == 0 { return }
+        let reason = errno
+        guard [EINVAL, ENOSYS, EOPNOTSUPP].contains(reason) else { throw failed("cannot replace the folder", reason) }
+        // In two steps. What is killed between them leaves the old folder under a name that no writer cleans up.
+        let old = "\(path).old-\(getpid())"
         guard unsafe rename(path, old) == 0 else { throw failed("cannot replace the folder", errno) }
         guard unsafe rename(temporary, path) == 0 else {
             let reason = errno
             unsafe _ = rename(old, path)
             throw failed("cannot give the folder its name", reason)
         }
-        isFinished = true
-        WriteTarget.removeFolder(old)
+        discarded = old
     }
 
     private func failed(_ doing: String, _ reason: Int32) -> AlpacaError { InputFile.error(doing, path: path, reason) }
 
     /// Throws when what stands at `path` must not be replaced.
-    private static func check(_ path: String, overwrite: Bool, inputs: [InputFile]) throws(AlpacaError) {
+    private static func checkContents(_ path: String, overwrite: Bool, inputs: [InputFile]) throws(AlpacaError) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else {
             guard errno == ENOENT else { throw InputFile.error("cannot write", path: path, errno) }

@@ -27,8 +27,6 @@ package final class OutputFile: Sendable {
                 throw failed("cannot write", reason)
             }
         }
-        // Held while the file is being written: a file whose lock is free is a leftover.
-        _ = flock(descriptor, LOCK_EX | LOCK_NB)
     }
 
     /// Opens a device that takes everything.
@@ -63,23 +61,9 @@ package final class OutputFile: Sendable {
         if let failure { throw failure }
     }
 
-    /// Takes the room for `size` bytes from the disk, before hours of work go into them.
+    /// Takes the room for `size` bytes from the disk, before hours of work go into them. Comes after
+    /// ``WriteTarget/checkRoom(_:largest:as:)``.
     package func reserve(_ size: Int) throws(AlpacaError) {
-        var limit = rlimit()
-        #if canImport(Glibc)
-            let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
-        #else
-            let resource = RLIMIT_FSIZE
-        #endif
-        if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(clamping: size) {
-            throw failed("cannot write \(size) bytes (this process may write files of up to \(limit.rlim_cur))", EFBIG)
-        }
-        var disk = statvfs()
-        // File systems that tell no size have 0 blocks; there a full disk shows when it is met.
-        if unsafe fstatvfs(descriptor, &disk) == 0, disk.f_blocks > 0 {
-            let (free, overflow) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
-            guard overflow || free >= UInt64(clamping: size) else { throw failed("\(size) bytes are needed, \(free) are free", ENOSPC) }
-        }
         // Zeros where nothing will be written, and the right length; what is not there (NFS, FUSE) is met while writing.
         guard let length = off_t(exactly: size) else { throw failed("cannot write \(size) bytes", EFBIG) }
         if size > 0, system_allocate(descriptor, Int64(length)) != 0, errno == ENOSPC || errno == EDQUOT || errno == EFBIG {
@@ -90,7 +74,9 @@ package final class OutputFile: Sendable {
 
     /// Waits until all bytes are on the disk. A failure is final: the kernel may have dropped the bytes, and a second call would not say so.
     package func flush() throws(AlpacaError) {
-        guard fsync(descriptor) == 0 || errno == EINVAL else { throw failed("cannot write to the disk", errno) }
+        var result: Int32
+        repeat { result = fsync(descriptor) } while result != 0 && errno == EINTR
+        guard result == 0 || errno == EINVAL else { throw failed("cannot write to the disk", errno) }
     }
 
     func failed(_ doing: String, _ reason: Int32) -> AlpacaError { InputFile.error(doing, path: path, reason) }

@@ -56,6 +56,29 @@ struct WriteTarget {
         AlpacaError(.invalidArgument, "\(path): there is a file of that name already; choose another, or allow it to be overwritten")
     }
 
+    /// Throws when the folder takes no files, or has no room for `size` bytes in files of at most `largest`. What can't be told is met
+    /// later.
+    func checkRoom(_ size: Int, largest: Int, as path: String) throws(AlpacaError) {
+        guard unsafe access(folder, W_OK | X_OK) == 0 else { throw cannotWrite(path, errno) }
+        var limit = rlimit()
+        #if canImport(Glibc)
+            let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
+        #else
+            let resource = RLIMIT_FSIZE
+        #endif
+        if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(clamping: largest) {
+            throw InputFile.error(
+                "cannot write \(largest) bytes (this process may write files of up to \(limit.rlim_cur))", path: path, EFBIG)
+        }
+        var disk = statvfs()
+        // File systems that tell no size have 0 blocks; there a full disk shows when it is met.
+        guard unsafe statvfs(folder, &disk) == 0, disk.f_blocks > 0 else { return }
+        let (free, overflow) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
+        guard overflow || free >= UInt64(clamping: size) else {
+            throw InputFile.error("\(size) bytes are needed, \(free) are free", path: path, ENOSPC)
+        }
+    }
+
     // MARK: Temporary names
 
     private static let suffix = ".alpaca-tmp"
@@ -68,7 +91,54 @@ struct WriteTarget {
         return "\(folder)/\(prefix)\(getpid()).\(String(random.next() as UInt64, radix: 16))\(WriteTarget.suffix)"
     }
 
-    /// Removes what writers of this name left that were killed: files of exactly our form, untouched for a minute, that nobody has locked.
+    /// Makes a file under a temporary name; `path` is what messages call it.
+    func createFile(as path: String) throws(AlpacaError) -> (file: OutputFile, name: String) {
+        for _ in 0..<WriteTarget.attempts {
+            let name = temporaryPath()
+            let file = try OutputFile(creating: name, as: path)
+            if WriteTarget.hold(file.descriptor, name) { return (file, name) }
+            unsafe _ = unlink(name)
+        }
+        throw busy(path)
+    }
+
+    /// Makes a folder under a temporary name, open as long as it is being written.
+    func createFolder(as path: String) throws(AlpacaError) -> (descriptor: Int32, name: String) {
+        for _ in 0..<WriteTarget.attempts {
+            let name = temporaryPath()
+            guard unsafe mkdir(name, mode_t(0o777)) == 0 else { throw cannotWrite(path, errno) }
+            let raw = unsafe open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            // 0, 1 and 2 belong to the host, also while they are closed.
+            let descriptor = (0...2).contains(raw) ? fcntl(raw, F_DUPFD_CLOEXEC, 3) : raw
+            let reason = errno
+            if raw >= 0, descriptor != raw { close(raw) }
+            if descriptor >= 0, WriteTarget.hold(descriptor, name) { return (descriptor, name) }
+            if descriptor >= 0 { close(descriptor) }
+            unsafe _ = rmdir(name)
+            // Gone already: taken for a leftover, as below.
+            guard descriptor >= 0 || reason == ENOENT else { throw cannotWrite(path, reason) }
+        }
+        throw busy(path)
+    }
+
+    private static let attempts = 100
+
+    /// Locks what was just made: as long as the lock is held nobody takes it for a leftover. False if somebody did, in the moment before:
+    /// it is gone then, or about to go. File systems without locks have no cleaning up either.
+    private static func hold(_ descriptor: Int32, _ name: String) -> Bool {
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { return false }
+        var own = stat()
+        var named = stat()
+        return unsafe fstat(descriptor, &own) == 0 && lstat(name, &named) == 0 && own.st_dev == named.st_dev && own.st_ino == named.st_ino
+    }
+
+    func cannotWrite(_ path: String, _ reason: Int32) -> AlpacaError {
+        InputFile.error("cannot write in folder \(folder.quoted())", path: path, reason)
+    }
+
+    private func busy(_ path: String) -> AlpacaError { cannotWrite(path, EAGAIN) }
+
+    /// Removes what writers of this name left that were killed: files and folders of exactly our form that nobody has locked.
     func removeLeftovers() {
         guard let directory = unsafe opendir(folder) else { return }
         defer { unsafe _ = closedir(directory) }
@@ -91,13 +161,15 @@ struct WriteTarget {
     }
 
     private static func removeIfAbandoned(_ path: String) {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        let flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+        // Network file systems lock only what may be written; folders can't be opened for that.
+        var descriptor = unsafe open(path, O_RDWR | flags)
+        if descriptor < 0 { descriptor = unsafe open(path, O_RDONLY | flags) }
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0, time(nil) - 60 > status.st_mtim.tv_sec,
-            flock(descriptor, LOCK_EX | LOCK_NB) == 0
-        else { return }
+        // The lock of a process that was killed is free. It is held here until the name is gone: see `hold`.
+        guard unsafe fstat(descriptor, &status) == 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return }
         switch status.st_mode & S_IFMT {
         case S_IFREG: unsafe _ = unlink(path)
         case S_IFDIR: removeFolder(path)

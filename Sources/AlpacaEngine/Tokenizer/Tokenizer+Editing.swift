@@ -31,7 +31,7 @@ extension Tokenizer {
     /// added behind its last piece.
     public func save(to path: String, overwrite: Bool = false) throws(AlpacaError) {
         let bytes = try file("saved").source
-        var writer = try AtomicFileWriter(path: path, size: bytes.count, overwrite: overwrite)
+        let writer = try AtomicFileWriter(path: path, size: bytes.count, overwrite: overwrite)
         try writer.write(bytes)
         try writer.finish()
     }

@@ -69,6 +69,16 @@ public final class Tokenizer: Sendable {
         try self.init(
             pieces: model.pieces, scores: model.scores, kinds: model.kinds, bos: model.bos, eos: model.eos, unknown: model.unknown,
             pad: model.pad, eot: nil, addsBOS: true, addsEOS: false, addsSpacePrefix: model.addsDummyPrefix, sentencePiece: model)
+        // What sentencepiece's own library refuses.
+        if let duplicate = vocabulary.duplicate {
+            throw AlpacaError(
+                .badFormat, "vocabulary: piece \(duplicate), \(model.pieces.text(Int(duplicate)).quoted()), has the text of one before it")
+        }
+        let unknown = model.kinds.count { $0 == .unknown }
+        guard unknown <= 1 else { throw AlpacaError(.badFormat, "vocabulary: found \(unknown) unknown pieces, expected one") }
+        guard !model.fallsBackToBytes || vocabulary.hasByteFallback else {
+            throw AlpacaError(.badFormat, "vocabulary: found no byte pieces, but byte_fallback is set: expected 256")
+        }
     }
 
     /// From the metadata of a GGUF file.

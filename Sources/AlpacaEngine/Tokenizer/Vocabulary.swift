@@ -10,6 +10,8 @@ struct Vocabulary: Sendable {
     /// For each byte the token that stands for it, or -1.
     let byteTokens: [TokenID]
     let hasByteFallback: Bool
+    /// A piece that text can become and that was there before; sentencepiece's own library refuses such models.
+    let duplicate: TokenID?
 
     /// Open addressing over pieces that text can become: token id or -1. The size is a power of two and at least twice the number of pieces.
     private let slots: [TokenID]
@@ -34,6 +36,7 @@ struct Vocabulary: Sendable {
         while size < 2 * pieces.count { size *= 2 }
         var slots = [TokenID](repeating: -1, count: size)
         var longest = 0
+        var duplicate: TokenID?
         let all = pieces.bytes
         for id in 0..<pieces.count {
             let range = pieces.range(of: id)
@@ -48,6 +51,7 @@ struct Vocabulary: Sendable {
                     // Of equal pieces the first counts, as in sentencepiece's table.
                     if Vocabulary.equal(all, range, all, pieces.range(of: Int(slots[slot]))) {
                         isNew = false
+                        duplicate = duplicate ?? TokenID(id)
                         break
                     }
                     slot = (slot + 1) & (size - 1)
@@ -74,6 +78,7 @@ struct Vocabulary: Sendable {
         self.scores = scores
         self.kinds = kinds
         self.longest = longest
+        self.duplicate = duplicate
         self.slots = slots
         self.characters = characters
         byteTokens = bytes

@@ -28,7 +28,7 @@ import Testing
         (.truncated, "the file is empty", []),
         (.truncated, "the file has only 3 bytes: \"GGU\" (is the download complete?)", Array("GGU".utf8)),
         (
-            .badFormat, "this is a Git LFS pointer, not the model: run `git lfs pull` in the repository that the file belongs to",
+            .badFormat, "this is a Git LFS pointer, not the file itself: run `git lfs pull` in the repository that it belongs to",
             Array("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n".utf8)
         ),
         (

@@ -1,5 +1,6 @@
 import AlpacaEngine
 import Foundation
+import Synchronization
 import Testing
 
 @Suite(.serialized) struct AtomicFileWriterTests {
@@ -106,21 +107,57 @@ import Testing
 
     @Test func leftoversOfKilledWritersGo() throws {
         try Fixtures.withFolder { folder in
-            let old = Date(timeIntervalSinceNow: -3600)
             let others = [
                 ".out.notes.alpaca-tmp", ".out.1.xyz.alpaca-tmp", ".out.1.2f.tmp", ".outs.1.2f.alpaca-tmp", ".out.1.2.3f.alpaca-tmp",
             ]
             for name in others + [".out.999.1f.alpaca-tmp", ".out.998.2f.alpaca-tmp"] {
                 try "x".write(toFile: "\(folder)/\(name)", atomically: false, encoding: .utf8)
-                try FileManager.default.setAttributes([.modificationDate: old], ofItemAtPath: "\(folder)/\(name)")
             }
-            // One that is being written, and one that was touched just now.
+            // One that is being written, and folders: one that was being written, one that holds what is not ours.
             let locked = open("\(folder)/.out.998.2f.alpaca-tmp", O_RDONLY)
             #expect(flock(locked, LOCK_EX | LOCK_NB) == 0)
             defer { close(locked) }
-            try "x".write(toFile: "\(folder)/.out.997.3f.alpaca-tmp", atomically: false, encoding: .utf8)
+            for (name, inside) in [(".out.997.3f.alpaca-tmp", "a.bin"), (".out.996.3f.alpaca-tmp", "a/b")] {
+                let path = URL(fileURLWithPath: "\(folder)/\(name)/\(inside)")
+                try FileManager.default.createDirectory(at: path.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data([1]).write(to: path)
+            }
             do { _ = try AtomicFileWriter(path: folder + "/out", overwrite: false) }
-            #expect(try Self.names(folder) == (others + [".out.997.3f.alpaca-tmp", ".out.998.2f.alpaca-tmp"]).sorted())
+            let left = try Self.names(folder)
+            #expect(left == (others + [".out.996.3f.alpaca-tmp", ".out.998.2f.alpaca-tmp"]).sorted())
+        }
+    }
+
+    /// While writers come and go, each cleaning up, none may take another's file for a leftover.
+    @Test func writersSideBySide() throws {
+        try Fixtures.withFolder { folder in
+            let failures = Mutex<[String]>([])
+            DispatchQueue.concurrentPerform(iterations: 8) { thread in
+                for round in 0..<60 {
+                    let path = "\(folder)/out"
+                    let error = alpacaError {
+                        if thread % 2 == 0 {
+                            let file = try AtomicFileWriter(path: path, overwrite: true)
+                            try file.write([UInt8](repeating: UInt8(thread), count: 1 + round))
+                            try file.finish()
+                        } else {
+                            let writer = try AtomicFolderWriter(path: path + "s", overwrite: true)
+                            try writer.create("a.json").write([UInt8(thread)], at: 0)
+                            try writer.finish()
+                        }
+                    }
+                    if let error { failures.withLock { $0.append(error.message) } }
+                }
+            }
+            #expect(failures.withLock { $0 } == [])
+            do {
+                let found = try Self.names(folder)
+                #expect(found == ["out", "outs"])
+            }
+            do {
+                let found = try Self.names(folder + "/outs")
+                #expect(found == ["a.json"])
+            }
         }
     }
 

@@ -71,6 +71,19 @@ import Testing
         }
     }
 
+    @Test func `a link stays one, and its folder is replaced`() throws {
+        try Fixtures.withFolder { work in
+            try Self.write(work + "/out", overwrite: false, ["a.bin": "old"])
+            try FileManager.default.createSymbolicLink(atPath: work + "/link", withDestinationPath: work + "/out")
+            try Self.write(work + "/link", overwrite: true, ["b.bin": "new"])
+            #expect(try Self.names(work) == ["link", "out"] && Self.names(work + "/out") == ["b.bin"])
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: work + "/link") == work + "/out")
+            try FileManager.default.createSymbolicLink(atPath: work + "/none", withDestinationPath: work + "/nothing")
+            let error = alpacaError { try Self.write(work + "/none", overwrite: true, [:]) }
+            #expect(error == AlpacaError(.notFound, "\(work)/none: cannot write (a link to nothing): No such file or directory"))
+        }
+    }
+
     /// Somebody puts a file there while we write.
     @Test func `what appears meanwhile is not lost`() throws {
         try Fixtures.withFolder { work in

@@ -21,6 +21,8 @@ package struct SentencePieceModel: Sendable {
     package var pad: TokenID?
     package var normalizer = ""
     package var hasNormalizerRules = false
+    /// Whether what is in no piece is spelled in bytes.
+    package var fallsBackToBytes = false
     package var addsDummyPrefix = true
     package var removesExtraSpaces = true
     package var escapesSpaces = true
@@ -38,7 +40,7 @@ package struct SentencePieceModel: Sendable {
             throw AlpacaError(
                 .badFormat, "\(region.name): found \(region.count) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
         }
-        do {
+        do throws(AlpacaError) {
             try self.init(try region.bytes(at: 0, count: region.count))
         } catch {
             try CheckpointKind.refuseOthers(region)
@@ -108,6 +110,7 @@ package struct SentencePieceModel: Sendable {
                     throw AlpacaError(.unsupported, "trainer settings: found model type \(number), expected 1 to 4")
                 }
                 kind = known
+            case (35, .varint(let number)): fallsBackToBytes = number != 0
             case (40, .varint(let number)): unknown = id(number)
             case (41, .varint(let number)): bos = id(number)
             case (42, .varint(let number)): eos = id(number)

@@ -77,6 +77,16 @@ enum GGUFOutput {
         }
     }
 
+    /// Throws when no reader would take the vocabulary that the base has. Other kinds than those of the family are carried on as they are.
+    private static func checkVocabulary(_ metadata: GGUFMetadata) throws(AlpacaError) {
+        guard try metadata.string(GGUFKey.tokenizerModel) == "gpt2" else {
+            _ = try Tokenizer(metadata)
+            return
+        }
+        _ = try metadata.strings(GGUFKey.tokens)
+        _ = try metadata.strings(GGUFKey.merges)
+    }
+
     private static func metadata(_ request: OutputRequest) throws(AlpacaError) -> GGUFMetadata {
         var metadata = request.base.metadata
         let model = request.configuration
@@ -89,6 +99,8 @@ enum GGUFOutput {
         } else if metadata[GGUFKey.tokens] == nil {
             throw request.base.tokenizerProblem
                 ?? AlpacaError(.missing, "\(request.base.path): there is no tokenizer.model, which a GGUF file needs: name one")
+        } else {
+            do throws(AlpacaError) { try checkVocabulary(metadata) } catch { throw error.inFile(request.base.path) }
         }
         request.provenance.add(to: &metadata)
         return metadata
