@@ -6,7 +6,9 @@ import Testing
 
 @Suite struct LayeringTests {
     /// Folders of Sources/AlpacaEngine, lowest first.
-    static let layers = ["Support", "Storage", "Tensor", "Formats", "Tokenizer", "Checkpoint", "Model", "Generation", "Pipeline", "Inspection"]
+    static let layers = [
+        "Support", "Storage", "Tensor", "Formats", "Tokenizer", "Checkpoint", "Model", "Generation", "Pipeline", "Inspection",
+    ]
 
     /// What the pipeline may not name although it lies below: it converts files, and runs no model.
     static let closedToPipeline = ["Model", "Generation"]
