@@ -31,6 +31,7 @@ help:
 	@echo "make wheel      the Python wheel, in build/wheel/"
 	@echo "make bench      speed of reading and writing; SIZE=130m|1.3b|7b TYPES=q4_0,q4_k_m"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
+	@echo "make bench-tokenizer  speed of the tokenizer beside sentencepiece's"
 	@echo "make lint       formatting"
 	@echo "make clean"
 
@@ -97,6 +98,11 @@ bench: setup cli wheel
 bench-convert: setup cli
 	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),f16,q4_0,q8_0,q4_k_m)" $(OPTIONS)
 
+# With the published tokenizers where the folder that ALPACA_SHARED names has them.
+bench-tokenizer: setup lib
+	@ALPACA_LIBRARY=$(CURDIR)/build/lib/libalpaca.so.1 $(PYTHON) Benchmarks/tokenizer.py \
+		--tokenizers "$${ALPACA_SHARED:-$(CURDIR)/../shared}/fixtures/tokenizers" $(OPTIONS)
+
 # ---- Keeping order
 
 lint:
@@ -105,4 +111,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-reference bench bench-convert lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-reference bench bench-convert bench-tokenizer lint clean

@@ -9,21 +9,23 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
 ///
 /// Logits that are not numbers count as minus infinity; when nothing is left to choose from, the lowest id is taken.
 @safe final class Sampler {
-    private struct Entry: BitwiseCopyable {
+    struct Entry: BitwiseCopyable {
         var logit: Float
         var id: TokenID
     }
 
-    private let size: Int
+    let size: Int
     private let workBuffer: AlignedBuffer
     private let entryBuffer: AlignedBuffer
     private let weightBuffer: AlignedBuffer
     /// For each token how often it occurred in the window at hand; all zero between calls.
     private let countBuffer: AlignedBuffer
+    private let bucketBuffer: AlignedBuffer
 
-    // Each has `size` elements.
-    private let work: UnsafeMutablePointer<Float>
-    private let entries: UnsafeMutablePointer<Entry>
+    // Each has `size` elements, buckets has ``bucketCount``.
+    let work: UnsafeMutablePointer<Float>
+    let entries: UnsafeMutablePointer<Entry>
+    let buckets: UnsafeMutablePointer<Int32>
     private let weights: UnsafeMutablePointer<Double>
     private let counts: UnsafeMutablePointer<Int32>
 
@@ -33,10 +35,12 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
         entryBuffer = try AlignedBuffer(size, of: Entry.self, for: "sampler")
         weightBuffer = try AlignedBuffer(size, of: Double.self, for: "sampler")
         countBuffer = try AlignedBuffer(size, of: Int32.self, for: "sampler")
+        bucketBuffer = try AlignedBuffer(Sampler.bucketCount, of: Int32.self, for: "sampler")
         unsafe work = workBuffer.pointer()
         unsafe entries = entryBuffer.pointer()
         unsafe weights = weightBuffer.pointer()
         unsafe counts = countBuffer.pointer()
+        unsafe buckets = bucketBuffer.pointer()
     }
 
     /// The next token.
@@ -109,36 +113,45 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
         func weight(_ logit: Float) -> Double { Numerics.exponential((Double(logit) - Double(top)) * scale) }
 
         let kept = p.topK == 0 ? size : min(p.topK, size)
+        if kept == size, p.topP >= 1 {
+            var total = 0.0
+            for i in 0..<size { unsafe total += weight(work[i]) }
+            return drawUnordered(total: total, minP: p.minP, weight: weight, &random)
+        }
         var count: Int
-        var total = 0.0
+        // Top p keeps the shortest head of the list whose probability reaches it, at least one token.
         if kept < size {
-            count = selectTop(kept, of: size)
+            count = kept <= Sampler.heapMost ? selectTop(kept, of: size) : selectTop(kept, top: top, scale: scale)
+            var total = 0.0
             for i in 0..<count {
                 unsafe weights[i] = weight(entries[i].logit)
                 unsafe total += weights[i]
             }
-        } else {
-            // All tokens count for the sum; of the likeliest, as many are put in order as top p needs.
-            for i in 0..<size { unsafe total += weight(work[i]) }
-            count = p.topP < 1 ? min(size, 256) : size
-            if count == size { return drawUnordered(total: total, minP: p.minP, weight: weight, &random) }
-            while true {
-                count = selectTop(count, of: size)
-                var sum = 0.0
-                for i in 0..<count {
-                    unsafe weights[i] = weight(entries[i].logit)
-                    unsafe sum += weights[i]
-                }
-                if sum >= Double(p.topP) * total || count == size { break }
-                count = min(size, count * 4)
-            }
-        }
-        // Top p keeps the shortest head of the list whose probability reaches it, at least one token.
-        if p.topP < 1 {
             var sum = 0.0
-            for i in 0..<count {
+            for i in 0..<count where p.topP < 1 {
                 unsafe sum += weights[i]
                 if sum >= Double(p.topP) * total {
+                    count = i + 1
+                    break
+                }
+            }
+        } else {
+            // All tokens count for the sum. A quick one decides but where the head's comes too near to it: then it is taken exactly.
+            let quick = quickTotal(top: top, scale: scale)
+            var least = Double(p.topP) * quick * (1 - Sampler.quickError)
+            var enough = Double(p.topP) * quick * (1 + Sampler.quickError)
+            count = selectNucleus(enough, minP: p.minP, top: top, scale: scale)
+            var sum = 0.0
+            for i in 0..<count {
+                unsafe weights[i] = weight(entries[i].logit)
+                unsafe sum += weights[i]
+                if sum >= least, sum < enough {
+                    var total = 0.0
+                    for k in 0..<size { unsafe total += weight(work[k]) }
+                    least = Double(p.topP) * total
+                    enough = least
+                }
+                if sum >= enough {
                     count = i + 1
                     break
                 }
@@ -174,55 +187,5 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
             if rest < 0 { break }
         }
         return TokenID(truncatingIfNeeded: last)
-    }
-
-    // MARK: - Partial selection
-
-    /// Puts the `k` highest of `work` into `entries`, highest first, lowest id first among equals, and returns their number. A heap whose
-    /// root is the least of those kept: most tokens cost one comparison.
-    private func selectTop(_ k: Int, of n: Int) -> Int {
-        let k = min(k, n)
-        guard k > 0 else { return 0 }
-        for i in 0..<k { unsafe entries[i] = Entry(logit: work[i], id: TokenID(truncatingIfNeeded: i)) }
-        var parent = k / 2
-        while parent > 0 {
-            parent -= 1
-            sift(parent, k)
-        }
-        for i in k..<n where unsafe work[i] > entries[0].logit {
-            unsafe entries[0] = Entry(logit: work[i], id: TokenID(truncatingIfNeeded: i))
-            sift(0, k)
-        }
-        // Taking the least away to the end again and again leaves the highest in front.
-        var end = k
-        while end > 1 {
-            end -= 1
-            unsafe swapEntries(0, end)
-            sift(0, end)
-        }
-        return k
-    }
-
-    /// Whether entry `a` is chosen after entry `b`.
-    private func isAfter(_ a: Entry, _ b: Entry) -> Bool { a.logit < b.logit || (a.logit == b.logit && a.id > b.id) }
-
-    @unsafe private func swapEntries(_ a: Int, _ b: Int) {
-        let e = unsafe entries[a]
-        unsafe entries[a] = entries[b]
-        unsafe entries[b] = e
-    }
-
-    /// Restores the heap of the first `n` entries below `root`.
-    private func sift(_ root: Int, _ n: Int) {
-        var at = root
-        while true {
-            var least = at
-            let left = 2 * at + 1
-            if left < n, unsafe isAfter(entries[left], entries[least]) { least = left }
-            if left + 1 < n, unsafe isAfter(entries[left + 1], entries[least]) { least = left + 1 }
-            if least == at { return }
-            unsafe swapEntries(at, least)
-            at = least
-        }
     }
 }

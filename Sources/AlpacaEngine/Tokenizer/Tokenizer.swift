@@ -22,7 +22,7 @@ public final class Tokenizer: Sendable {
     let vocabulary: Vocabulary
     /// The `tokenizer.model` that this was made of, nil for one out of a model's file.
     let sentencePiece: SentencePieceModel?
-    private let encoder: SentencePieceBPE
+    let encoder: SentencePieceBPE
     /// Control pieces that `parseSpecial` finds in text, longest first.
     private let special: [(bytes: [UInt8], id: TokenID)]
 
@@ -189,37 +189,7 @@ public final class Tokenizer: Sendable {
 
     private func encode(part: ArraySlice<UInt8>, addsSpacePrefix: Bool, to ids: inout [TokenID]) {
         guard !part.isEmpty else { return }
-        let text = Array(part)
-        var normal: [UInt8] = []
-        normal.reserveCapacity(text.count + text.count / 4 + 8)
-        func appendBlank() {
-            normal.append(0xE2)
-            normal.append(0x96)
-            normal.append(0x81)
-        }
-        if addsSpacePrefix { appendBlank() }
-        var at = 0
-        while at < text.count {
-            let byte = text[at]
-            if byte == 0x20 {
-                appendBlank()
-                at += 1
-            } else if byte < 0x80 {
-                normal.append(byte)
-                at += 1
-            } else {
-                let (scalar, length) = UTF8Text.decode(text, at, text.count)
-                if scalar == 0xFFFD, length == 1 {
-                    normal.append(0xEF)
-                    normal.append(0xBF)
-                    normal.append(0xBD)
-                } else {
-                    for i in at..<at + length { normal.append(text[i]) }
-                }
-                at += length
-            }
-        }
-        encoder.encode(normal, to: &ids)
+        encoder.encode(part.span, startsWithBlank: addsSpacePrefix, to: &ids)
     }
 
     // MARK: - Tokens to text
@@ -235,7 +205,7 @@ public final class Tokenizer: Sendable {
         func endRun() {
             var at = 0
             while at < run.count {
-                let (scalar, length) = UTF8Text.decode(run, at, run.count)
+                let (scalar, length) = UTF8Text.decode(run.span, at, run.count)
                 if scalar == 0xFFFD, length == 1 { text += [0xEF, 0xBF, 0xBD] } else { text += run[at..<at + length] }
                 at += length
             }

@@ -5,18 +5,14 @@ struct Vocabulary: Sendable {
     let kinds: [TokenKind]
     var count: Int { kinds.count }
 
-    /// The longest piece that text can become, in bytes.
-    let longest: Int
     /// For each byte the token that stands for it, or -1.
     let byteTokens: [TokenID]
     let hasByteFallback: Bool
     /// A piece that text can become and that was there before; sentencepiece's own library refuses such models.
     let duplicate: TokenID?
 
-    /// Open addressing over pieces that text can become: token id or -1. The size is a power of two and at least twice the number of pieces.
-    private let slots: [TokenID]
-    /// Tokens of single characters of the basic plane: -1 where there is none.
-    private let characters: [TokenID]
+    /// The pieces that text can become.
+    let table: PieceTable
 
     static let most = 1 << 22
 
@@ -31,11 +27,7 @@ struct Vocabulary: Sendable {
                 "vocabulary: found \(pieces.count) pieces, \(scores.count) scores and \(kinds.count) types, expected as many of each")
         }
         var bytes = [TokenID](repeating: -1, count: 256)
-        var characters = [TokenID](repeating: -1, count: 1 << 16)
-        var size = 4
-        while size < 2 * pieces.count { size *= 2 }
-        var slots = [TokenID](repeating: -1, count: size)
-        var longest = 0
+        let table = try PieceTable(pieces)
         var duplicate: TokenID?
         let all = pieces.bytes
         for id in 0..<pieces.count {
@@ -44,23 +36,7 @@ struct Vocabulary: Sendable {
             case .normal, .userDefined:
                 guard !scores[id].isNaN else { throw AlpacaError(.badFormat, "vocabulary: the score of piece \(id) is not a number") }
                 guard !range.isEmpty else { throw AlpacaError(.badFormat, "vocabulary: piece \(id) is empty") }
-                longest = max(longest, range.count)
-                var slot = Vocabulary.hash(all, range) & (size - 1)
-                var isNew = true
-                while slots[slot] >= 0 {
-                    // Of equal pieces the first counts, as in sentencepiece's table.
-                    if Vocabulary.equal(all, range, all, pieces.range(of: Int(slots[slot]))) {
-                        isNew = false
-                        duplicate = duplicate ?? TokenID(id)
-                        break
-                    }
-                    slot = (slot + 1) & (size - 1)
-                }
-                if isNew {
-                    slots[slot] = TokenID(id)
-                    let (scalar, length) = UTF8Text.decode(all, range.lowerBound, range.upperBound)
-                    if length == range.count, scalar < 1 << 16 { characters[Int(scalar)] = TokenID(id) }
-                }
+                if !table.add(TokenID(id), score: scores[id]) { duplicate = duplicate ?? TokenID(id) }
             case .byte:
                 guard let byte = Vocabulary.byte(all[range]) else {
                     throw AlpacaError(
@@ -77,42 +53,14 @@ struct Vocabulary: Sendable {
         self.pieces = pieces
         self.scores = scores
         self.kinds = kinds
-        self.longest = longest
         self.duplicate = duplicate
-        self.slots = slots
-        self.characters = characters
+        self.table = table
         byteTokens = bytes
         hasByteFallback = known == 256
     }
 
     /// The token that `range` of `text` is a piece of, -1 if none.
-    func token(_ text: [UInt8], _ range: Range<Int>) -> TokenID {
-        guard range.count <= longest else { return -1 }
-        var slot = Vocabulary.hash(text, range) & (slots.count - 1)
-        while true {
-            let id = slots[slot]
-            if id < 0 || Vocabulary.equal(text, range, pieces.bytes, pieces.range(of: Int(id))) { return id }
-            slot = (slot + 1) & (slots.count - 1)
-        }
-    }
-
-    /// The token of a single character, -1 if none.
-    func token(_ scalar: UInt32, _ text: [UInt8], _ range: Range<Int>) -> TokenID {
-        scalar < 1 << 16 ? characters[Int(scalar)] : token(text, range)
-    }
-
-    private static func hash(_ text: [UInt8], _ range: Range<Int>) -> Int {
-        var h: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(truncatingIfNeeded: range.count)
-        for i in range { h = (h ^ UInt64(text[i])) &* 0x100_0000_01B3 }
-        h ^= h >> 32
-        return Int(truncatingIfNeeded: h & 0x7FFF_FFFF)
-    }
-
-    private static func equal(_ a: [UInt8], _ x: Range<Int>, _ b: [UInt8], _ y: Range<Int>) -> Bool {
-        guard x.count == y.count else { return false }
-        for i in 0..<x.count where a[x.lowerBound + i] != b[y.lowerBound + i] { return false }
-        return true
-    }
+    func token(_ text: [UInt8], _ range: Range<Int>) -> TokenID { table.find(text.span.extracting(range)).token }
 
     /// The byte of a piece "<0x0A>".
     static func byte(_ piece: ArraySlice<UInt8>) -> UInt8? {
@@ -125,7 +73,7 @@ struct Vocabulary: Sendable {
 /// UTF-8, read the way sentencepiece reads it.
 enum UTF8Text {
     /// The character at `at` and the bytes it takes; a byte that begins none is U+FFFD and takes one byte.
-    static func decode(_ bytes: [UInt8], _ at: Int, _ end: Int) -> (scalar: UInt32, length: Int) {
+    static func decode(_ bytes: Span<UInt8>, _ at: Int, _ end: Int) -> (scalar: UInt32, length: Int) {
         let first = bytes[at]
         if first < 0x80 { return (UInt32(first), 1) }
         let length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2

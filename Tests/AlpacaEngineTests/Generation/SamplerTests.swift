@@ -107,6 +107,83 @@ import Testing
         }
     }
 
+    /// The definition, on a list of all tokens in order.
+    private func reference(_ logits: [Float], _ p: SamplingParameters, _ random: inout RandomSource) -> TokenID {
+        let order = logits.indices.sorted { logits[$0] > logits[$1] || (logits[$0] == logits[$1] && $0 < $1) }
+        let top = Double(logits[order[0]])
+        func weight(_ id: Int) -> Double { exp((Double(logits[id]) - top) * (1 / Double(p.temperature))) }
+        var kept = p.topK == 0 ? order : Array(order.prefix(p.topK))
+        let total = (p.topK == 0 ? Array(logits.indices) : kept).reduce(0) { $0 + weight($1) }
+        if p.topP < 1 {
+            var sum = 0.0
+            for (i, id) in kept.enumerated() {
+                sum += weight(id)
+                if sum >= Double(p.topP) * total {
+                    kept = Array(kept.prefix(i + 1))
+                    break
+                }
+            }
+        }
+        kept = kept.enumerated().filter { $0.offset == 0 || weight($0.element) >= Double(p.minP) }.map(\.element)
+        var rest = random.uniform() * kept.reduce(0) { $0 + weight($1) }
+        for id in kept {
+            rest -= weight(id)
+            if rest < 0 { return TokenID(id) }
+        }
+        return TokenID(kept[kept.count - 1])
+    }
+
+    /// Whatever is selected in part, the draws are those from a list in full order: few and many tokens, wide and narrow, with equals.
+    @Test func drawsAreThoseOfAFullSort() throws {
+        var random = RandomSource(seed: 5)
+        let size = 1200
+        let sampler = try Sampler(vocabularySize: size)
+        var wrong: [String] = []
+        for spread: Float in [0, 0.01, 1, 4, 30, 1e6] {
+            for steps: Float in [1e6, 4] {
+                var logits = (0..<size).map { _ in
+                    // Rounded to steps, so that some are equal, of both zeros too.
+                    ((Float(random.uniform() + random.uniform() + random.uniform()) - 1.5) * steps).rounded() / steps * spread
+                }
+                for i in stride(from: 0, to: size, by: 7) { logits[i] = -.infinity }
+                for temperature: Float in [1e-30, 0.2, 1, 1e30] {
+                    for (k, p, minP) in [
+                        (40, Float(1), Float(0)), (0, 0.5, 0), (0, 0.95, 0.05), (0, 0.999999, 0), (300, 0.9, 0), (1000, 1, 0.01),
+                        (1199, 0.3, 0), (0, 0, 0),
+                    ] {
+                        var parameters = SamplingParameters()
+                        parameters.repetitionPenalty = 1
+                        parameters.temperature = temperature
+                        parameters.topK = k
+                        parameters.topP = p
+                        parameters.minP = minP
+                        var a = RandomSource(seed: 9)
+                        var b = a
+                        for _ in 0..<3 where draw(sampler, logits, [], parameters, &a) != reference(logits, parameters, &b) {
+                            wrong.append("spread \(spread), temperature \(temperature), k \(k), p \(p), min p \(minP)")
+                        }
+                    }
+                }
+            }
+        }
+        #expect(wrong.isEmpty, "\(wrong.count) differ: \(wrong.prefix(5))")
+    }
+
+    /// The quick sum of weights is as near as the cut by top p relies on.
+    @Test func quickTotals() throws {
+        var random = RandomSource(seed: 6)
+        for size in [1, 7, 64, 5003] {
+            let sampler = try Sampler(vocabularySize: size)
+            for (spread, scale) in [(0.0, 1.0), (1, 1), (8, 1.25), (20, 5), (1, 1e-30), (1, 1e30)] {
+                for i in 0..<size { sampler.work[i] = Float((random.uniform() + random.uniform() - 2) * spread) }
+                sampler.work[size / 2] = 0
+                if size > 1 { sampler.work[0] = -.infinity }
+                let exact = (0..<size).reduce(0) { $0 + exp(Double(sampler.work[$1]) * scale) }
+                #expect(abs(sampler.quickTotal(top: 0, scale: scale) / exact - 1) < Sampler.quickError / 4)
+            }
+        }
+    }
+
     @Test func candidatesAreTheModelS() throws {
         let sampler = try Sampler(vocabularySize: 3)
         let logits = [log(0.2), log(0.5), log(0.3)].map { Float($0) }

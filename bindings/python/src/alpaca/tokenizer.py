@@ -65,7 +65,7 @@ class Tokenizer:
             ids = (c_int32 * n.value)()
             status = lib.alpaca_tokenize(self._handle, raw, len(raw), flags, ids, n.value, byref(n))
         check(status)
-        return list(ids[: n.value])
+        return memoryview(ids).cast("B").cast("i")[: n.value].tolist()
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ``ids``, without control tokens and the blank in front."""
