@@ -1,7 +1,7 @@
 /// Partial selection: the likeliest tokens in order, without putting all in order.
 ///
-/// A few are kept in a heap. For more, tokens are counted in buckets by how far they are below the likeliest, 1/128 of a natural logarithm of
-/// probability each; then only the buckets that are needed are filled and put in order. Both give the same list.
+/// A few are kept in a heap. For more, tokens are counted in buckets by how far they are below the likeliest, 1/128 of a natural logarithm
+/// of probability each; then only the buckets that are needed are filled and put in order. Both give the same list.
 extension Sampler {
     static let bucketCount = 4096
     private static let bucketsPerUnit: Float = 128

@@ -1,5 +1,5 @@
-/// What text can become, made for quick questions: pieces by their bytes, characters that are pieces, and characters that stand side by side
-/// in a piece. Filled by one thread, then only read, by any number of them.
+/// What text can become, made for quick questions: pieces by their bytes, characters that are pieces, and characters that stand side by
+/// side in a piece. Filled by one thread, then only read, by any number of them.
 ///
 /// A slot holds a short piece's bytes themselves, so that a question about a word or two Chinese characters costs one cache line.
 @safe final class PieceTable: @unchecked Sendable {
@@ -26,7 +26,7 @@
     private let shift: UInt64
     /// One more than the token of each character of the basic plane, 0 where there is none: 2^16.
     private let characters: UnsafeMutablePointer<TokenID>
-    /// One bit a pair of characters that occurs in a piece, by hash; a bit that is set by chance does no harm. 2^21 bits.
+    /// One bit a pair of characters that occurs in a piece, by hash; a bit that is set by chance does no harm. 2^19 bits.
     private let neighbours: UnsafeMutablePointer<UInt64>
     /// The longest piece in bytes.
     private(set) var longest = 0
@@ -39,7 +39,7 @@
         shift = UInt64(64 - bits)
         slotBuffer = try AlignedBuffer(1 << bits, of: Slot.self, for: "vocabulary")
         characterBuffer = try AlignedBuffer(1 << 16, of: TokenID.self, for: "vocabulary")
-        neighbourBuffer = try AlignedBuffer(1 << 15, of: UInt64.self, for: "vocabulary")
+        neighbourBuffer = try AlignedBuffer(1 << 13, of: UInt64.self, for: "vocabulary")
         unsafe slots = slotBuffer.pointer()
         unsafe characters = characterBuffer.pointer()
         unsafe neighbours = neighbourBuffer.pointer()
@@ -76,7 +76,7 @@
             let (scalar, length) = UTF8Text.decode(text, at, text.count)
             if let last {
                 let bit = PieceTable.bit(last, scalar)
-                // Bound: bits are below 2^21.
+                // Bound: bits are below 2^19.
                 unsafe neighbours[bit >> 6] |= 1 << UInt64(bit & 63)
             }
             last = scalar
@@ -134,7 +134,7 @@
     /// Whether two characters may stand side by side in a piece.
     @inline(__always) func areNeighbours(_ a: UInt32, _ b: UInt32) -> Bool {
         let bit = PieceTable.bit(a, b)
-        // Bound: bits are below 2^21.
+        // Bound: bits are below 2^19.
         return unsafe neighbours[bit >> 6] >> UInt64(bit & 63) & 1 != 0
     }
 
@@ -144,7 +144,7 @@
 
     @inline(__always) private static func bit(_ a: UInt32, _ b: UInt32) -> Int {
         let h = (UInt64(a) << 32 | UInt64(b)) &* 0x9E37_79B9_7F4A_7C15
-        return Int(truncatingIfNeeded: h >> 43)
+        return Int(truncatingIfNeeded: h >> 45)
     }
 
     @inline(__always) private func index(_ key: UInt64, _ length: Int) -> Int {

@@ -61,22 +61,27 @@ struct SentencePieceBPE: Sendable {
 
     /// Cuts `text` into parts and appends the tokens of each.
     private func walk(_ text: Span<UInt8>, _ startsWithBlank: Bool, _ shortPart: Int, _ ids: inout [TokenID]) {
-        let limit = max(2, min(shortPart, SentencePieceBPE.shortPart))
-        unsafe withUnsafeTemporaryAllocation(of: ShortPart.Symbol.self, capacity: limit) { symbols in
+        let most = SentencePieceBPE.shortPart
+        unsafe withUnsafeTemporaryAllocation(of: ShortPart.Symbol.self, capacity: most) { symbols in
             // A character takes at most 4 bytes; questions to the table read 8 from where a symbol begins.
-            unsafe withUnsafeTemporaryAllocation(byteCount: 4 * limit + 8, alignment: 8) { bytes in
-                guard let symbols = symbols.baseAddress, let window = bytes.baseAddress else { return }
-                unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
-                var part = unsafe ShortPart(symbols, window, limit, vocabulary, unknown)
-                var long = LongPart(vocabulary)
-                if startsWithBlank { part.add(.blank, &long, &ids) }
-                var at = 0
-                while at < text.count {
-                    let character = Character(text, at)
-                    part.add(character, &long, &ids)
-                    at += character.length
+            unsafe withUnsafeTemporaryAllocation(byteCount: 4 * most + 8, alignment: 8) { bytes in
+                unsafe withUnsafeTemporaryAllocation(of: TokenID.self, capacity: ShortPart.waitingMost) { waiting in
+                    guard let symbols = symbols.baseAddress, let window = bytes.baseAddress, let waiting = waiting.baseAddress else {
+                        return
+                    }
+                    unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+                    var part = unsafe ShortPart(symbols, window, waiting, max(2, min(shortPart, most)), vocabulary, unknown)
+                    var long = LongPart(vocabulary)
+                    if startsWithBlank { part.add(.blank, &long, &ids) }
+                    var at = 0
+                    while at < text.count {
+                        let character = Character(text, at)
+                        part.add(character, &long, &ids)
+                        at += character.length
+                    }
+                    part.finish(&long, &ids)
+                    part.flush(&ids)
                 }
-                part.finish(&long, &ids)
             }
         }
     }

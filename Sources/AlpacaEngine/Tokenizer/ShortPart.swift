@@ -14,6 +14,10 @@
     private let symbols: UnsafeMutablePointer<Symbol>
     private let window: UnsafeMutableRawPointer
     private let limit: Int
+    /// Tokens on their way: appending them one by one to an array costs more than finding them. Room for `waitingMost`.
+    private let waiting: UnsafeMutablePointer<TokenID>
+    private var waitingCount = 0
+    static let waitingMost = 64
     private let vocabulary: Vocabulary
     private let table: PieceTable
     private let unknown: TokenID
@@ -23,11 +27,12 @@
     private var last: UInt32 = 0
 
     @unsafe init(
-        _ symbols: UnsafeMutablePointer<Symbol>, _ window: UnsafeMutableRawPointer, _ limit: Int, _ vocabulary: Vocabulary,
-        _ unknown: TokenID
+        _ symbols: UnsafeMutablePointer<Symbol>, _ window: UnsafeMutableRawPointer, _ waiting: UnsafeMutablePointer<TokenID>, _ limit: Int,
+        _ vocabulary: Vocabulary, _ unknown: TokenID
     ) {
         unsafe self.symbols = symbols
         unsafe self.window = window
+        unsafe self.waiting = waiting
         self.limit = limit
         self.vocabulary = vocabulary
         table = vocabulary.table
@@ -58,10 +63,23 @@
         // Bound: count <= limit.
         for i in 0..<count {
             let symbol = unsafe symbols[i]
-            if symbol.token >= 0 { ids.append(symbol.token) } else { spell(symbol, &ids) }
+            guard symbol.token >= 0 else {
+                spell(symbol, &ids)
+                continue
+            }
+            if waitingCount == ShortPart.waitingMost { flush(&ids) }
+            // Bound: waitingCount < waitingMost.
+            unsafe waiting[waitingCount] = symbol.token
+            waitingCount += 1
         }
         count = 0
         size = 0
+    }
+
+    /// Appends the tokens that wait; also called at the end.
+    mutating func flush(_ ids: inout [TokenID]) {
+        unsafe ids.append(contentsOf: UnsafeBufferPointer(start: waiting, count: waitingCount))
+        waitingCount = 0
     }
 
     /// The part is too long for this: its bytes go to `long`.
@@ -74,6 +92,7 @@
 
     private mutating func solve(_ long: inout LongPart, _ ids: inout [TokenID]) {
         guard long.isEmpty else {
+            flush(&ids)
             long.solve(unknown, &ids)
             count = 0
             return
@@ -114,7 +133,8 @@
         unsafe symbols[i].score = match.score
     }
 
-    private func spell(_ symbol: Symbol, _ ids: inout [TokenID]) {
+    private mutating func spell(_ symbol: Symbol, _ ids: inout [TokenID]) {
+        flush(&ids)
         if vocabulary.hasByteFallback {
             for i in 0..<Int(symbol.length) {
                 // Bound: symbols lie in the window.
