@@ -149,11 +149,25 @@ extension Sampler {
         guard k > 0 else { return 0 }
         for i in 0..<k { unsafe entries[i] = Entry(logit: work[i], id: TokenID(truncatingIfNeeded: i)) }
         heapify(0, k)
-        var least = unsafe entries[0].logit
-        for i in k..<n where unsafe work[i] > least {
-            unsafe entries[0] = Entry(logit: work[i], id: TokenID(truncatingIfNeeded: i))
-            sift(0, 0, k)
-            least = unsafe entries[0].logit
+        // Eight at a time against the least kept: hardly any is higher.
+        var i = k
+        while i < n {
+            // Bound: i + 8 <= n in the test of eight; n <= size.
+            if i + 8 <= n {
+                let logits = unsafe UnsafeRawPointer(work + i).loadUnaligned(as: SIMD8<Float>.self)
+                if unsafe !any(logits .> entries[0].logit) {
+                    i += 8
+                    continue
+                }
+            }
+            let end = min(i + 8, n)
+            while i < end {
+                if unsafe work[i] > entries[0].logit {
+                    unsafe entries[0] = Entry(logit: work[i], id: TokenID(truncatingIfNeeded: i))
+                    sift(0, 0, k)
+                }
+                i += 1
+            }
         }
         sortHeap(0, k)
         return k
