@@ -628,7 +628,7 @@ typedef struct alpaca_convert_result {
  *  @return as alpaca_convert: what can be known before is found here too. */
 alpaca_status alpaca_convert_plan(const alpaca_convert_params *params, alpaca_string **json);
 
-/** Merges, converts and quantizes in one pass, a tensor at a time. The output appears whole or not at all: after an error, a cancelled call
+/** Merges, converts and quantizes in one pass, some rows at a time. The output appears whole or not at all: after an error, a cancelled call
  *  or the end of the process what stood in its place is as it was, and what was left half done is removed by the next call.
  *
  *  @param result  Receives the figures; set its struct_size. May be NULL.
