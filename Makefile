@@ -26,6 +26,7 @@ help:
 	@echo "make test       sets up what is missing and runs all tests"
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
 	@echo "make test-hostile  broken and malicious files through the command; test-write: it is killed and refused at every write (minutes)"
+	@echo "make fuzz       every reader under libFuzzer; SECONDS=60 TARGETS=\"gguf torch\""
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
@@ -85,6 +86,10 @@ test-hostile: cli
 test-write: cli
 	@FULL=1 Tests/faults/run.sh
 
+# Every reader under libFuzzer and AddressSanitizer.
+fuzz:
+	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(TARGETS)
+
 # What the converter writes, read by torch, transformers, PEFT, gguf and sentencepiece, which take a gigabyte or more to install.
 test-reference:
 	@scripts/test-reference.sh
@@ -105,4 +110,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-reference bench bench-convert lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write fuzz test-reference bench bench-convert lint clean
