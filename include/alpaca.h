@@ -299,7 +299,8 @@ typedef struct alpaca_session alpaca_session;
 /** Types of the key and value caches. */
 typedef enum alpaca_cache_type {
     ALPACA_CACHE_F32 = 0, /**< 4 bytes a value. */
-    ALPACA_CACHE_F16 = 1  /**< 2 bytes a value. */
+    ALPACA_CACHE_F16 = 1, /**< 2 bytes a value. */
+    ALPACA_CACHE_Q8_0 = 8 /**< 1 byte a value and a scale for each 32; heads of whole blocks of 32. Since version 1.1. */
 } alpaca_cache_type;
 
 /** What a session is made with. */
