@@ -104,11 +104,15 @@ test-reference:
 
 # ---- Measuring
 
+# In variables: a comma inside $(or ...) would part them.
+BENCH_TYPES   := q4_0,q4_k_m
+CONVERT_TYPES := f16,q4_0,q8_0,q4_k_m
+
 bench: setup cli wheel
-	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),q4_0,q4_k_m)"
+	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),$(BENCH_TYPES))"
 
 bench-convert: setup cli
-	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),f16,q4_0,q8_0,q4_k_m)" $(OPTIONS)
+	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),$(CONVERT_TYPES))" $(OPTIONS)
 
 # ---- Keeping order
 
