@@ -26,6 +26,8 @@ help:
 	@echo "make test       sets up what is missing and runs all tests"
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
 	@echo "make test-hostile  broken and malicious files through the command; test-write: it is killed and refused at every write (minutes)"
+	@echo "make test-asan  the Swift tests under AddressSanitizer; test-tsan: under ThreadSanitizer (minutes)"
+	@echo "make fuzz       every reader under libFuzzer; SECONDS=60 TARGETS=\"gguf torch\""
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
@@ -86,17 +88,32 @@ test-hostile: cli
 test-write: cli
 	@FULL=1 Tests/faults/run.sh
 
+# The Swift tests under sanitizers: minutes.
+test-asan:
+	@scripts/sanitize.sh address
+
+test-tsan:
+	@scripts/sanitize.sh thread
+
+# Every reader under libFuzzer and AddressSanitizer.
+fuzz:
+	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(TARGETS)
+
 # What the converter writes, read by torch, transformers, PEFT, gguf and sentencepiece, which take a gigabyte or more to install.
 test-reference:
 	@scripts/test-reference.sh
 
 # ---- Measuring
 
+# In variables: a comma inside $(or ...) would part them.
+BENCH_TYPES   := q4_0,q4_k_m
+CONVERT_TYPES := f16,q4_0,q8_0,q4_k_m
+
 bench: setup cli wheel
-	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),q4_0,q4_k_m)"
+	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),$(BENCH_TYPES))"
 
 bench-convert: setup cli
-	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),f16,q4_0,q8_0,q4_k_m)" $(OPTIONS)
+	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),$(CONVERT_TYPES))" $(OPTIONS)
 
 # With the published tokenizers where the folder that ALPACA_SHARED names has them.
 bench-tokenizer: setup lib
@@ -111,4 +128,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-reference bench bench-convert bench-tokenizer lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan fuzz test-reference bench bench-convert bench-tokenizer lint clean

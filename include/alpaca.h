@@ -299,7 +299,8 @@ typedef struct alpaca_session alpaca_session;
 /** Types of the key and value caches. */
 typedef enum alpaca_cache_type {
     ALPACA_CACHE_F32 = 0, /**< 4 bytes a value. */
-    ALPACA_CACHE_F16 = 1  /**< 2 bytes a value. */
+    ALPACA_CACHE_F16 = 1, /**< 2 bytes a value. */
+    ALPACA_CACHE_Q8_0 = 8 /**< 1 byte a value and a scale for each 32; heads of whole blocks of 32. Since version 1.1. */
 } alpaca_cache_type;
 
 /** What a session is made with. */
@@ -628,7 +629,7 @@ typedef struct alpaca_convert_result {
  *  @return as alpaca_convert: what can be known before is found here too. */
 alpaca_status alpaca_convert_plan(const alpaca_convert_params *params, alpaca_string **json);
 
-/** Merges, converts and quantizes in one pass, a tensor at a time. The output appears whole or not at all: after an error, a cancelled call
+/** Merges, converts and quantizes in one pass, some rows at a time. The output appears whole or not at all: after an error, a cancelled call
  *  or the end of the process what stood in its place is as it was, and what was left half done is removed by the next call.
  *
  *  @param result  Receives the figures; set its struct_size. May be NULL.

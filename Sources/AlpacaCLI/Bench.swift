@@ -21,7 +21,7 @@ struct Bench: ParsableCommand {
     @Option(name: .shortAndLong, help: "Numbers of threads; 0: one on each core.") var threads = "0"
     @Option(name: .shortAndLong, help: "Tokens of a prompt that are computed together.") var batch = 512
     @Option(name: .shortAndLong, help: "Repetitions of each test.") var repetitions = 5
-    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16 or f32.") var cacheType = CacheType.f16
+    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.") var cacheType = CacheType.f16
     @Flag(help: "Print JSON.") var json = false
 
     func run() throws {

@@ -6,7 +6,7 @@ struct Convert: ParsableCommand {
         abstract: "Merge LoRAs into a base model, convert and quantize it, in one pass.",
         discussion: """
             Reads Meta and Hugging Face folders, GGUF and older llama.cpp files, and PEFT adapters, also zipped; applies the adapters in their
-            order and takes the last one's tokenizer. One tensor is in memory at a time. The output appears whole or not at all.
+            order and takes the last one's tokenizer. Some rows of a tensor are in memory at a time. The output appears whole or not at all.
 
             Examples:
               alpaca convert llama/7B --adapter chinese-alpaca-lora-7b -o alpaca-7b-q4_k_m.gguf --type q4_k_m

@@ -15,7 +15,7 @@ struct ModelOptions: ParsableArguments {
     @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Threads; 0: one on each core.")
     var threads = 0
 
-    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16 or f32.")
+    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.")
     var cacheType = CacheType.f16
 
     @Flag(name: .customLong("no-mmap"), help: "Read the whole file into memory instead of mapping it.")
@@ -43,6 +43,7 @@ extension CacheType: ExpressibleByArgument {
         switch argument {
         case "f16": self = .f16
         case "f32": self = .f32
+        case "q8_0": self = .q8_0
         default: return nil
         }
     }

@@ -19,7 +19,7 @@ extension alpaca_session_params {
     func options() throws(AlpacaError) -> Session.Options {
         func type(_ value: Int32, _ name: String) throws(AlpacaError) -> CacheType {
             guard let type = CacheType(rawValue: value) else {
-                throw AlpacaError(.invalidArgument, "\(name): found \(value), expected an alpaca_cache_type, 0 or 1")
+                throw AlpacaError(.invalidArgument, "\(name): found \(value), expected an alpaca_cache_type, 0, 1 or 8")
             }
             return type
         }

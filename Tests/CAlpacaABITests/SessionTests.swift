@@ -33,8 +33,8 @@ import Testing
                 try create { $0.n_threads = value } == .invalid("n_threads: found \(value), expected 1 ... 256, or 0 for all cores"))
         }
         for value: Int32 in [-1, 2, .min, .max] {
-            #expect(try create { $0.type_k = value } == .invalid("type_k: found \(value), expected an alpaca_cache_type, 0 or 1"))
-            #expect(try create { $0.type_v = value } == .invalid("type_v: found \(value), expected an alpaca_cache_type, 0 or 1"))
+            #expect(try create { $0.type_k = value } == .invalid("type_k: found \(value), expected an alpaca_cache_type, 0, 1 or 8"))
+            #expect(try create { $0.type_v = value } == .invalid("type_v: found \(value), expected an alpaca_cache_type, 0, 1 or 8"))
         }
         for value in [-1, Double.nan, .infinity, -.infinity] {
             #expect(try create { $0.rope_theta = value } == .invalid("rope_theta: found \(value), expected a positive number"))

@@ -5,7 +5,7 @@ import Foundation
 @testable import AlpacaEngine
 
 enum Targets {
-    static let all: [String: ([UInt8]) throws -> Void] = [
+    static let all: [String: @Sendable ([UInt8]) throws -> Void] = [
         "gguf": { bytes in
             let source = ModelSource(try GGUFReader(file(bytes)))
             _ = try? Tokenizer(source.metadata)

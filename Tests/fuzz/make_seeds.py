@@ -39,11 +39,12 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         subprocess.run([sys.executable, shared, work], check=True, stdout=subprocess.DEVNULL)
         work = pathlib.Path(work)
-        files = [work / case["path"] for case in json.loads((work / "manifest.json").read_text())["cases"]]
+        files = [work / case["path"] for case in json.loads((work / "manifest.json").read_text())]
         for path in list((work / "base").rglob("*")) + files:
-            inside = [p for p in path.iterdir()] if path.is_dir() else [path]
+            # Links, pipes and names that no system takes are part of the corpus.
+            inside = [path / name for name in os.listdir(path)] if os.path.isdir(path) and not os.path.islink(path) else [path]
             for file in inside:
-                if not file.is_file() or file.is_symlink() or file.stat().st_size > 1 << 16:
+                if not os.path.isfile(file) or os.path.islink(file) or os.path.getsize(file) > 1 << 16:
                     continue
                 data, name = file.read_bytes(), str(file.relative_to(work))
                 if file.name in JSON_NAMES:

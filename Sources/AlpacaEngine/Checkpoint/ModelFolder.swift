@@ -86,9 +86,24 @@ package struct ModelFolder: Sendable {
         }
         func shape(_ name: String) -> [Int]? { weights.index(of: name).map { weights.tensors[$0].shape } }
         guard naming == .meta else { return try ModelConfiguration.huggingFace(configuration, shape: shape) }
+        try checkShardCount(configuration)
         var found = try ModelConfiguration.meta(configuration, shape: shape)
         found.warnings += (weights as? MetaShards)?.warnings ?? []
         return found
+    }
+
+    /// The embeddings are cut between columns: fewer than the model's width means that the last files are missing.
+    private func checkShardCount(_ parameters: JSONDocument) throws(AlpacaError) {
+        guard let width = try parameters.root.intIfPresent("dim", in: ModelConfiguration.Limits.embeddingLength),
+            let index = weights.index(of: "tok_embeddings.weight"), weights.tensors[index].shape.count == 2
+        else { return }
+        let columns = weights.tensors[index].columns
+        guard columns > 0, columns < width, width % columns == 0 else { return }
+        let count = weightFiles.count * (width / columns)
+        throw AlpacaError(
+            .missing,
+            "\(path): \(ModelFolder.metaPrefix)\(weightFiles.count < 10 ? "0" : "")\(weightFiles.count).pth is missing: found "
+                + "\(weightFiles.count) of \(count) files, which hold \(columns) of \(width) columns (is the download complete?)")
     }
 
     /// Whether a folder has what `init` looks for.

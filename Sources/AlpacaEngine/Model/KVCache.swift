@@ -4,8 +4,11 @@ internal import CAlpacaKernels
 public enum CacheType: Int32, Sendable, CaseIterable {
     case f32 = 0
     case f16 = 1
+    /// 8 bits a component, and a scale for each 32 of a position: a little more than half of F16. Heads of whole blocks of 32.
+    case q8_0 = 8
 
-    var bytesPerElement: Int { self == .f32 ? 4 : 2 }
+    /// Bytes of a block of positions of one head.
+    func bytesPerBlock(headDimension: Int) -> Int { unsafe kern_kv_block_bytes(rawValue, headDimension) }
 }
 
 /// The keys and values of one sequence, all layers, in one piece of memory that the system provides as it is touched.
@@ -26,10 +29,15 @@ public enum CacheType: Int32, Sendable, CaseIterable {
     init(_ configuration: ModelConfiguration, contextLength: Int, keys: CacheType, values: CacheType) throws(AlpacaError) {
         let what = "key and value cache of \(contextLength) positions"
         let capacity = try CheckedMath.align(contextLength, to: Int(KERN_KEY_BLOCK), of: what)
-        let elements = try CheckedMath.product(
-            capacity, configuration.keyValueHeadCount, configuration.headDimension, of: what)
-        keyBytes = try CheckedMath.product(elements, keys.bytesPerElement, of: what)
-        layerBytes = try CheckedMath.sum(keyBytes, try CheckedMath.product(elements, values.bytesPerElement, of: what), of: what)
+        let head = configuration.headDimension
+        for type in [keys, values] where type == .q8_0 && head % Int(KERN_KV_SCALED) != 0 {
+            throw AlpacaError(
+                .unsupported, "\(what): heads of \(head) components are not a multiple of \(KERN_KV_SCALED): choose F16 or F32, not Q8_0")
+        }
+        let blocks = try CheckedMath.product(capacity / Int(KERN_KEY_BLOCK), configuration.keyValueHeadCount, of: what)
+        keyBytes = try CheckedMath.product(blocks, keys.bytesPerBlock(headDimension: head), of: what)
+        layerBytes = try CheckedMath.sum(
+            keyBytes, try CheckedMath.product(blocks, values.bytesPerBlock(headDimension: head), of: what), of: what)
         byteCount = try CheckedMath.product(layerBytes, configuration.layerCount, of: what)
         try MemoryBudget.require(byteCount, for: what)
         buffer = try AlignedBuffer(count: byteCount, for: what)

@@ -166,7 +166,7 @@ struct ConversionInputs {
             adapters: adapters.map {
                 .init(name: Self.modelName($0.adapter.path), scale: $0.scale, hashes: hashed($0.adapter.inputs))
             },
-            rounding: adapters.isEmpty ? nil : options.rounding)
+            rounding: adapters.isEmpty ? nil : options.effectiveRounding)
     }
 
     /// What people call the model or adapter at a path: the folder or file, or for one in the hub's cache, where folders are called by

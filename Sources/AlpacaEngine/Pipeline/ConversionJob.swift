@@ -32,8 +32,7 @@ struct ConversionJob {
         let configuration = try inputs.resultConfiguration()
         let merged = try inputs.mergedTensors(configuration)
         source = try MergedSource(
-            merged, inputs: inputs.files, rounding: options.rounding ?? ConversionJob.defaultRounding(options.format),
-            precision: options.precision)
+            merged, inputs: inputs.files, rounding: options.effectiveRounding, precision: options.precision)
         self.inputs = inputs.files
         sidePaths = [options.tokenizer, options.importanceMatrix, base.tokenizerFile?.file.path].compactMap { $0 }
         sideFolders = ([base.folder?.path] + inputs.adapters.map(\.adapter.path)).compactMap { $0 }
@@ -52,11 +51,6 @@ struct ConversionJob {
             parameterCount: source.tensors.reduce(0) { $0 &+ $1.elementCount },
             memoryByteCount: ConversionJob.memory(source, merged, ConversionJob.threadCount(options)),
             freeByteCount: ConversionJob.freeBytes(options.output), warnings: warnings)
-    }
-
-    private static func defaultRounding(_ format: OutputFormat) -> MergeRounding {
-        // Files with published hashes were made by the script that rounds once.
-        format == .meta || format == .huggingFaceBin ? .once : .each
     }
 
     private static func files(_ output: Output, _ path: String) -> [(name: String, byteCount: Int)] {

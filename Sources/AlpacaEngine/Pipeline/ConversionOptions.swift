@@ -71,6 +71,9 @@ public struct ConversionOptions: Sendable {
     /// Meta folders: number of files; nil: as Meta cut models of that width.
     public var shardCount: Int?
 
+    /// Files with published hashes were made by the script that rounds once.
+    var effectiveRounding: MergeRounding { rounding ?? (format == .meta || format == .huggingFaceBin ? .once : .each) }
+
     /// A LoRA adapter: a folder, a `.zip` of one, or a name on the hub; its change is multiplied with `scale`.
     public struct Adapter: Sendable, Equatable {
         public var path: String

@@ -14,7 +14,10 @@ struct Provenance: Sendable {
 
     /// What the result may be called: the last adapter's name without "-lora-", since it names the model that is made.
     var resultName: String? {
-        adapters.last.map { $0.name.split(separator: "-").filter { $0 != "lora" }.joined(separator: "-") }
+        adapters.last.map { adapter in
+            let name = adapter.name.hasSuffix(".zip") ? String(adapter.name.dropLast(4)) : adapter.name
+            return name.split(separator: "-").filter { $0 != "lora" }.joined(separator: "-")
+        }
     }
 
     func add(to metadata: inout GGUFMetadata) {

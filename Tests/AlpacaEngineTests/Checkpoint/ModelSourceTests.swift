@@ -26,6 +26,22 @@ import Testing
         }
     }
 
+    @Test func `a missing file of a Meta folder is named`() throws {
+        try Fixtures.withFolder { work in
+            for name in ["consolidated.00.pth", "params.json"] {
+                try FileManager.default.createSymbolicLink(
+                    atPath: "\(work)/\(name)", withDestinationPath: Self.path("mini-llama-meta/\(name)"))
+            }
+            let error = alpacaError { _ = try ModelSource(path: work).configuration() }
+            #expect(
+                error
+                    == AlpacaError(
+                        .missing,
+                        "\(work): consolidated.01.pth is missing: found 1 of 2 files, which hold 128 of 256 columns "
+                            + "(is the download complete?)"))
+        }
+    }
+
     @Test func `a Hugging Face folder is what the converter made of it`() throws {
         let source = try ModelSource(path: Self.path("merged-chinese-alpaca-hf")), gguf = try GGUFReader(InputFile(path: MiniFamily.f16))
         #expect(Set(source.tensors.map(\.name)) == Set(gguf.tensors.map(\.name)))

@@ -59,6 +59,22 @@ import Testing
         }
     }
 
+    /// 8 bits for keys and values cost about what they cost for inputs of matrices, and types can be mixed.
+    @Test(arguments: [(CacheType.q8_0, CacheType.q8_0), (.f16, .q8_0), (.q8_0, .f32)])
+    func cachesOfEightBits(keys: CacheType, values: CacheType) throws {
+        let model = try Model(path: MiniFamily.f16)
+        var options = Session.Options()
+        options.keyType = keys
+        options.valueType = values
+        let prompt = try #require(MiniFamily.generation.prompts.first { MiniFamily.logits[$0.name] != nil })
+        let expected = try #require(MiniFamily.logits[prompt.name])
+        var found: [Float] = []
+        try model.makeSession(options).evaluate(prompt.prompt_ids) { _, row in for i in row.indices { found.append(row[i]) } }
+        let error = zip(found, expected).reduce(0.0) { $0 + Double(abs($1.0 - $1.1)) } / Double(found.count)
+        print("cache of \(keys) and \(values): mean difference to transformers \(error)")
+        #expect(found.count == expected.count && error > 0 && error < 0.05)
+    }
+
     /// The other quantized files of the family, which are read in place, against what llama.cpp's types decode to: perplexity is near.
     @Test(arguments: ["q4_0", "q4_k_m"]) func otherTypes(type: String) throws {
         guard let path = Shared.path("mini/gguf/mini-chinese-alpaca-\(type).gguf") else { return }

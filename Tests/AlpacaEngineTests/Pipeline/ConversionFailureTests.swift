@@ -184,7 +184,9 @@ import Testing
             try missing(work + "/meta/consolidated.00.pth") {
                 try Self.refuses(meta(), in: work, .missing, "consolidated.00.pth is missing")
             }
-            try missing(work + "/meta/consolidated.01.pth") { try Self.refuses(meta(), in: work, .shapeMismatch) }
+            try missing(work + "/meta/consolidated.01.pth") {
+                try Self.refuses(meta(), in: work, .missing, "consolidated.01.pth is missing")
+            }
             try missing(work + "/meta/params.json") { try Self.refuses(meta(), in: work, .missing, "params.json is missing") }
             try missing(work + "/meta/tokenizer.model") { try Self.refuses(meta(), in: work, .missing, "tokenizer.model") }
             try missing(work + "/bin/pytorch_model-00002-of-00002.bin") {

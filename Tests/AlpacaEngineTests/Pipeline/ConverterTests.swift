@@ -96,6 +96,7 @@ import Testing
                 #expect(result.metadata[key] == expected.metadata[key], "\(key)")
             }
             #expect(result.metadata["alpaca.adapter.names"] == .array(.string(GGUFStrings(Self.adapters))))
+            #expect(result.metadata["alpaca.merge_rounding"] == .string("each"))
             let model = try Model(path: path)
             #expect(model.tokenizer.count == 3941 && model.template?.name == "alpaca")
         }

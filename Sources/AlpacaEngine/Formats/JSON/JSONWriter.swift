@@ -74,8 +74,8 @@ package struct JSONWriter {
         for _ in open { text += indent }
     }
 
-    /// Escapes what JSON demands and nothing else: Chinese text stays readable.
-    private static func quote(_ string: String) -> String {
+    /// Escapes what JSON demands, in its shortest form, and nothing else: Chinese text stays readable.
+    static func quote(_ string: String) -> String {
         var result = "\""
         for scalar in string.unicodeScalars {
             switch scalar {
@@ -84,7 +84,9 @@ package struct JSONWriter {
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case "\u{0}"..<"\u{20}", "\u{7f}":
+            case "\u{8}": result += "\\b"
+            case "\u{c}": result += "\\f"
+            case "\u{0}"..<"\u{20}":
                 let code = String(scalar.value, radix: 16)
                 result += "\\u" + String(repeating: "0", count: 4 - code.count) + code
             default: result.unicodeScalars.append(scalar)

@@ -24,7 +24,9 @@ package enum SafetensorsLayout {
         var header: [UInt8] = []
         header.append(UInt8(ascii: "{"))
         if !metadata.isEmpty {
-            let texts = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { quote($0.key) + ":" + quote($0.value) }
+            let texts = metadata.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map {
+                JSONWriter.quote($0.key) + ":" + JSONWriter.quote($0.value)
+            }
             header += Array("\"\(SafetensorsReader.Limits.metadataKey)\":{\(texts.joined(separator: ","))}".utf8)
         }
         var offsets = [Int](repeating: 0, count: tensors.count)
@@ -37,7 +39,8 @@ package enum SafetensorsLayout {
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             let type = SafetensorsType(tensor.type)?.name ?? ""
             header += Array(
-                "\(quote(tensor.name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offsets[index]),\(end)]}".utf8)
+                "\(JSONWriter.quote(tensor.name)):{\"dtype\":\"\(type)\",\"shape\":[\(shape)],\"data_offsets\":[\(offsets[index]),\(end)]}"
+                    .utf8)
         }
         header.append(UInt8(ascii: "}"))
         while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
@@ -51,26 +54,5 @@ package enum SafetensorsLayout {
             byteCount: try CheckedMath.sum(start, end, of: "size of the file"), fixed: [.init(at: 0, length + header)],
             // Bound: no offset is beyond `end`, which was added to `start` without overflow.
             dataOffsets: offsets.map { start + $0 })
-    }
-
-    /// As the library's JSON writer (serde_json) escapes: what JSON demands, in its shortest form, and nothing else.
-    private static func quote(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "\u{8}": result += "\\b"
-            case "\u{c}": result += "\\f"
-            case "\u{0}"..<"\u{20}":
-                let code = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - code.count) + code
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

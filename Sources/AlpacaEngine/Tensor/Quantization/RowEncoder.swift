@@ -52,7 +52,7 @@ struct RowEncoder {
                 }
                 return nil
             }
-            guard let importance else { return unsafe encode(nil) }
+            guard let importance else { return encode(nil) }
             return unsafe importance.withUnsafeBufferPointer { unsafe encode($0.baseAddress) }
         }
     }

@@ -42,7 +42,7 @@ def convert(
     progress: Union[bool, ProgressFunction, None] = None,
     plan: bool = False,
 ) -> dict[str, Any]:
-    """Merges LoRAs into a base model, converts and quantizes it, a tensor at a time. The output appears whole or not at all.
+    """Merges LoRAs into a base model, converts and quantizes it, some rows at a time. The output appears whole or not at all.
 
     >>> alpaca.convert("llama/7B", "alpaca-7b.gguf", adapters=["ziqingyang/chinese-alpaca-lora-7b"], quantization="q4_k_m", progress=True)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FINISH_REASONS = ("end_of_sequence", "stop_string", "length", "context_full", "callback", "cancelled")
 _ROLES = {"system": 0, "user": 1, "assistant": 2}
-_CACHE_TYPES = {"f32": 0, "f16": 1}
+_CACHE_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ class Session:
     :param n_ctx: positions that the session can hold; 0 for what the model was trained for.
     :param n_batch: tokens of a prompt that are computed together; the result does not depend on it.
     :param n_threads: 0 for one on each physical core; the result does not depend on it.
-    :param cache_type: "f16" or "f32", type of the key and value caches.
+    :param cache_type: "f16", "f32" or "q8_0", type of the key and value caches.
     :param rope_theta: 0 for the model's.
     :param rope_scale: 0 for the model's.
     """
@@ -256,7 +256,7 @@ class Session:
         rope_scale: float = 0,
     ) -> None:
         if cache_type not in _CACHE_TYPES:
-            raise ValueError(f"cache_type: found {cache_type!r}, expected 'f16' or 'f32'")
+            raise ValueError(f"cache_type: found {cache_type!r}, expected 'f16', 'f32' or 'q8_0'")
         kind = _CACHE_TYPES[cache_type]
         params = _abi.SessionParams()
         check(lib.alpaca_session_params_init(byref(params), ctypes.sizeof(params)))
