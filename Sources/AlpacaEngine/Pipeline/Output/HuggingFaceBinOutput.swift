@@ -69,7 +69,7 @@ enum HuggingFaceBinOutput {
         // The official script's base was divided into files before its vocabulary grew.
         let before = try model.resized(vocabularySize: try request.base.configuration().vocabularySize)
         let sizes = try HuggingFaceBinLayout.tensors(of: before, type: type).map(\.byteCount)
-        let size = request.options.maximumShardByteCount ?? HuggingFaceBinLayout.defaultShardSize
+        let size = request.options.maximumShardByteCount ?? ShardDivision.defaultByteCount
         return try HuggingFaceBinLayout(tensors, baseByteCounts: sizes.count == tensors.count ? sizes : nil, shardSize: size)
     }
 

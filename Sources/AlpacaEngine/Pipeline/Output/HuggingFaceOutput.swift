@@ -1,32 +1,19 @@
 /// A Hugging Face folder with safetensors.
 enum HuggingFaceOutput {
-    /// Bytes of a file at most.
-    static let defaultShardSize = 10_000_000_000
-
     static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
         let type = try request.floatType()
         let model = request.configuration
         var output = Output()
-        let most = request.options.maximumShardByteCount ?? defaultShardSize
-        guard most > 0 else { throw AlpacaError(.invalidArgument, "shard size: found \(most), expected more than 0") }
-        var roles: [[TensorRole]] = [[]]
-        var size = 0
-        for role in TensorRole.all(model) {
-            let bytes = try info(role, model, type).byteCount
-            if size > 0, bytes > most - size {
-                roles.append([])
-                size = 0
-            }
-            roles[roles.count - 1].append(role)
-            size = try CheckedMath.sum(size, bytes, of: "size of the tensors")
-        }
+        let infos = try TensorRole.all(model).map { (role) throws(AlpacaError) in (role: role, info: try info(role, model, type)) }
+        let files = try ShardDivision.divide(
+            infos.map(\.info.byteCount), most: request.options.maximumShardByteCount ?? ShardDivision.defaultByteCount)
         var places: [(tensor: String, shard: String)] = []
         var total = 0
-        for (file, group) in roles.enumerated() {
-            let name = fileName(file, of: roles.count)
-            let infos = try group.map { (role) throws(AlpacaError) in try info(role, model, type) }
-            output.files.append(Output.File(name: name, layout: try SafetensorsLayout.make(infos)))
-            for (part, (role, info)) in zip(group, infos).enumerated() {
+        for (file, numbers) in files.enumerated() {
+            let group = infos[numbers]
+            let name = ShardDivision.name("model", ".safetensors", number: file, of: files.count)
+            output.files.append(Output.File(name: name, layout: try SafetensorsLayout.make(group.map(\.info))))
+            for (part, (role, info)) in group.enumerated() {
                 output.tensors.append(
                     OutputTensor(
                         source: try request.index(of: role), info: info,
@@ -36,7 +23,7 @@ enum HuggingFaceOutput {
                 total = try CheckedMath.sum(total, info.byteCount, of: "size of the tensors")
             }
         }
-        if roles.count > 1 {
+        if files.count > 1 {
             output.extras.append(("model.safetensors.index.json", ShardIndex.encode(places, totalSize: total)))
         }
         let tokens = request.tokenizer?.model
@@ -56,10 +43,5 @@ enum HuggingFaceOutput {
                 .unsupported, "tensor \"\(role.name(in: .gguf) ?? "")\" has no place in a Hugging Face folder; convert to GGUF")
         }
         return try TensorInfo(name: name, type: type, shape: role.shape(model))
-    }
-
-    private static func fileName(_ number: Int, of count: Int) -> String {
-        func five(_ value: Int) -> String { String(repeating: "0", count: max(0, 5 - "\(value)".count)) + "\(value)" }
-        return count == 1 ? "model.safetensors" : "model-\(five(number + 1))-of-\(five(count)).safetensors"
     }
 }
