@@ -1,5 +1,3 @@
-import Synchronization
-
 /// One pass from a base model, perhaps with adapters, to a file or folder in another format and type.
 public enum Converter {
     /// What ``convert(_:progress:)`` would do; writes nothing, and reads headers only.

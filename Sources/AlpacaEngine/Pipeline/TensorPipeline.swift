@@ -37,7 +37,7 @@ final class TensorPipeline: Sendable {
     private let done = Atomic<UInt64>(0)
     private let current = Atomic<Int>(0)
     /// CRC-32 of what each chunk wrote to each piece, for formats that store checksums.
-    private let checksums: Mutex<[[UInt32]]>
+    private let checksums: Lock<[[UInt32]]>
 
     private struct Chunk: Sendable {
         let output: Int
@@ -72,7 +72,7 @@ final class TensorPipeline: Sendable {
         }
         self.chunks = chunks
         scratch = (0..<max(1, threadCount)).map { _ in Scratch() }
-        checksums = Mutex([[UInt32]](repeating: [], count: chunks.count))
+        checksums = Lock([[UInt32]](repeating: [], count: chunks.count))
     }
 
     /// Whole heads where rows are put into another order.

@@ -47,11 +47,11 @@ public enum Verifier {
 private final class HashJob: Sendable {
     let names: [String]
     let done = Atomic<UInt64>(0)
-    let files: Mutex<[VerifiedFile?]>
+    let files: Lock<[VerifiedFile?]>
 
     init(names: [String]) {
         self.names = names
-        files = Mutex([VerifiedFile?](repeating: nil, count: names.count))
+        files = Lock([VerifiedFile?](repeating: nil, count: names.count))
     }
 
     func hash(_ item: Int, _ worker: ParallelJob.Worker) throws(AlpacaError) {

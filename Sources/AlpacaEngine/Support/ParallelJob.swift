@@ -29,7 +29,7 @@ final class ParallelJob: Sendable {
     private let next = Atomic<Int>(0)
     private let finished = Atomic<Int>(0)
     private let stopped = Atomic<Bool>(false)
-    private let failure = Mutex<AlpacaError?>(nil)
+    private let failure = Lock<AlpacaError?>(nil)
 
     private init(items: Int, body: @escaping @Sendable (Int, Worker) throws(AlpacaError) -> Void) {
         self.items = items
