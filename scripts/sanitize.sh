@@ -9,7 +9,7 @@ export ALPACA_SHARED=${ALPACA_SHARED:-$(cd .. && pwd)/shared}
 export ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=halt_on_error=0
 case $1 in
 address) flags=(--sanitize=address -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined) ;;
-thread) flags=(--sanitize=thread) ;;
+thread) flags=(--sanitize=thread) && export ALPACA_THREAD_SECONDS=${ALPACA_THREAD_SECONDS:-60} ;;
 *) echo "usage: $0 address|thread [FILTER]" >&2 && exit 2 ;;
 esac
 filter=()

@@ -10,7 +10,7 @@ public enum Verifier {
     /// - Parameters:
     ///   - paths: files, and folders whose files are taken.
     ///   - threadCount: files that are hashed at the same time; 0: one on each core.
-    ///   - progress: called on this thread, some ten times a second.
+    ///   - progress: called on this thread, some fifty times a second.
     /// - Throws: ``AlpacaError`` when a path does not exist, a file can't be read, or `progress` said to stop.
     public static func verify(
         paths: [String], threadCount: Int = 0, progress: ProgressHandler? = nil

@@ -24,6 +24,12 @@ enum ProcessorCount {
         #endif
     }
 
+    /// The processors that this process may run on: its affinity mask. At least 1.
+    static func allowed() -> Int {
+        let list = SystemFile.line(of: "/proc/self/status", startingWith: "Cpus_allowed_list:")
+        return max(1, list.map { numbers(in: $0).count } ?? sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }
+
     /// The numbers of a list such as "0-3,8".
     private static func numbers(in list: String) -> [Int] {
         var result: [Int] = []
