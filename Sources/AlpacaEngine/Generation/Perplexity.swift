@@ -67,7 +67,8 @@ extension Session {
             let ids = model.tokenizer.encode(text, addBOS: model.tokenizer.bos != nil, stop: forward.cancelFlag)
             try checkCancelled()
             guard ids.count > length else {
-                throw AlpacaError(.invalidArgument, "the text has \(ids.count) tokens, expected more than the \(length) of a window (n_ctx)")
+                throw AlpacaError(
+                    .invalidArgument, "the text has \(ids.count) tokens, expected more than the \(length) of a window (n_ctx)")
             }
             var sums = Perplexity.Sums()
             var windowCount = 0

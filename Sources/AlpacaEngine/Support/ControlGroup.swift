@@ -45,7 +45,7 @@ enum ControlGroup {
             let controllers = parts[1].split(separator: ",")
             let isUnified = parts[0] == "0" && controllers.isEmpty
             guard isUnified || controllers.contains(Substring(controller)),
-                let mount = mounts.first(where: { isUnified ? $0.type == "cgroup2" : $0.type == "cgroup" && $0.options.contains(controller) })
+                let mount = mounts.first(where: { isUnified ? $0.type == "cgroup2" : $0.isOld(with: controller) })
             else { continue }
             var names = mount.names(below: parts[2])
             while true {
@@ -72,6 +72,9 @@ enum ControlGroup {
             type = String(words[dash + 1])
             options = words[dash + 3].split(separator: ",").map(String.init)
         }
+
+        /// Whether it is a hierarchy of version 1 that has `controller`.
+        func isOld(with controller: String) -> Bool { type == "cgroup" && options.contains(controller) }
 
         /// The names that lead from the mount's place to the group `path`; none when it can't be seen from there.
         func names(below path: Substring) -> [String] {

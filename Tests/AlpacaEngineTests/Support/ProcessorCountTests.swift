@@ -10,7 +10,9 @@ import Testing
 
     private func count(_ files: [String: String], allowed: String = "0-7") throws -> Int {
         try Fixtures.withFolder { root in
-            for (path, text) in files.merging(["proc/self/status": "Name:\tx\nCpus_allowed_list:\t\(allowed)\n"], uniquingKeysWith: { a, _ in a }) {
+            var files = files
+            files["proc/self/status"] = "Name:\tx\nCpus_allowed_list:\t\(allowed)\n"
+            for (path, text) in files {
                 let url = URL(fileURLWithPath: root + "/" + path)
                 try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
                 try Data(text.utf8).write(to: url)
@@ -88,7 +90,10 @@ import Testing
         #expect(try count(files) == 4)
     }
 
-    @Test(arguments: ["", "x", "0:", "9:cpu", "0::/a:b\n", "33 31 0:30 /", "a b c d e f - cgroup2", "-", "33 31 0:30 / /m rw - cgroup2 c rw\n"])
+    @Test(
+        arguments: [
+            "", "x", "0:", "9:cpu", "0::/a:b\n", "33 31 0:30 /", "a b c d e f - cgroup2", "-", "33 31 0:30 / /m rw - cgroup2 c rw\n",
+        ])
     func `lines that say nothing`(text: String) throws {
         #expect(try count(["proc/self/mountinfo": text + "\n" + Self.unified, "proc/self/cgroup": text]) == 8)
     }
