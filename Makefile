@@ -25,7 +25,8 @@ help:
 	@echo "make demo       sets up what is missing, builds, and writes a poem through C and through Python"
 	@echo "make test       sets up what is missing and runs all tests"
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
-	@echo "make test-hostile  broken and malicious files through the command; test-write: it is killed and refused at every write (minutes)"
+	@echo "make test-hostile  broken and malicious files through the command, C and Python (minutes)"
+	@echo "make test-faults  every write and read fails, kills, too little memory (minutes); or test-write, test-read, test-oom"
 	@echo "make test-asan  the Swift tests under AddressSanitizer; test-tsan: under ThreadSanitizer (minutes)"
 	@echo "make fuzz       every reader under libFuzzer; SECONDS=60 TARGETS=\"gguf torch\""
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
@@ -80,13 +81,25 @@ test-abi: lib
 test-valgrind: lib
 	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
 
-# Broken and malicious files.
-test-hostile: cli
+# Broken and malicious files; valid ones that are cut at every byte of their headers, and with every bit of their first 4 KB turned.
+test-hostile: lib cli
 	@scripts/test-hostile.sh
+	@FULL=1 scripts/test-some.sh DamagedFileTests
 
 # Every system call that writes fails once, 200 kills for each format.
 test-write: cli
-	@FULL=1 Tests/faults/run.sh
+	@Tests/faults/run.sh write
+
+# Every system call that opens, reads and maps fails, once and from then on.
+test-read: cli
+	@Tests/faults/run.sh read
+
+# From too little memory for anything to enough, in small steps; and each large allocation refused.
+test-oom: lib
+	@Tests/faults/run.sh oom
+	@scripts/test-some.sh OutOfMemoryTests
+
+test-faults: test-write test-read test-oom
 
 # The Swift tests under sanitizers: minutes.
 test-asan:
@@ -128,4 +141,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan fuzz test-reference bench bench-convert bench-tokenizer lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan fuzz test-reference bench bench-convert bench-tokenizer lint clean

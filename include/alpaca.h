@@ -120,9 +120,13 @@ typedef struct alpaca_tokenizer alpaca_tokenizer;
 /** How a model is opened. */
 typedef struct alpaca_model_params {
     size_t struct_size;                /**< sizeof(alpaca_model_params). */
-    int32_t use_mmap;                  /**< 1 (default): weights are used where they lie in the file, loaded when touched, shared between
-                                            processes; another process that cuts the file short while it is in use ends this one by a signal.
-                                            0: the whole file is read into memory. */
+    int32_t use_mmap;                  /**< 1: weights are used where they lie in the file, loaded when touched, shared between processes.
+                                            0: the whole file is read into memory. -1 (default): 1, except for files on network and FUSE
+                                            file systems (NFS, SMB, 9P, Ceph, ...), where the system can lose pages of a mapped file.
+                                            A mapped file that another process cuts short or writes to: a session notices before each
+                                            token and each batch of a prompt, with ALPACA_TRUNCATED or ALPACA_IO. Pages that are lost while
+                                            one is computed end the process by SIGBUS; with 0 nothing of the kind can happen. Renaming
+                                            another file over it does no harm: the model goes on with what it opened. */
     int32_t lock_memory;               /**< 1: keep the weights from being swapped out (mlock). Default 0. */
     int32_t prefetch;                  /**< 1: ask the system to load the whole file ahead of its use. Default 0. */
     int32_t reserved;                  /**< 0. */

@@ -63,7 +63,7 @@ extension Session {
         guard (0..<length).contains(stride) else {
             throw AlpacaError(.invalidArgument, "stride: found \(stride), expected 0 to \(length - 1)")
         }
-        let ids = model.tokenizer.encode(text, addBOS: model.tokenizer.bos != nil)
+        let ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.bos != nil)
         guard ids.count > length else {
             throw AlpacaError(.invalidArgument, "the text has \(ids.count) tokens, expected more than the \(length) of a window (n_ctx)")
         }

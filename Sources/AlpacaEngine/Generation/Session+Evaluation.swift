@@ -82,7 +82,7 @@ extension Session {
 
     static var cancelled: AlpacaError { AlpacaError(.cancelled, "the call was cancelled") }
 
-    func check(_ ids: [TokenID]) throws(AlpacaError) {
+    func check(_ ids: some RandomAccessCollection<TokenID>) throws(AlpacaError) {
         let size = model.configuration.vocabularySize
         for (index, id) in ids.enumerated() where id < 0 || Int(id) >= size {
             throw AlpacaError(.invalidArgument, "token id at index \(index): found \(id), expected 0 ... \(size - 1)")
@@ -109,6 +109,7 @@ extension Session {
 
     /// Reads one token: the step of writing. Allocates nothing.
     func evaluate(_ id: TokenID) throws(AlpacaError) {
+        try model.llama.weights.store.checkFiles()
         hasLogits = false
         forward.clear()
         let one = CollectionOfOne(id)
@@ -120,6 +121,7 @@ extension Session {
     }
 
     private func runBatch(_ ids: ArraySlice<TokenID>) throws(AlpacaError) {
+        try model.llama.weights.store.checkFiles()
         hasLogits = false
         forward.clear()
         forward.add(ids.span, to: cache)

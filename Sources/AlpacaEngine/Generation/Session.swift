@@ -86,7 +86,7 @@ public final class Session: @unchecked Sendable {
             cancelFlag: cancelFlag)
         threadCount = forward.workspace.threadCount
         sampler = try Sampler(vocabularySize: model.configuration.vocabularySize)
-        history.reserveCapacity(min(contextLength, 1 << 16))
+        try history.makeRoom(for: contextLength, of: "n_ctx \(contextLength)")
     }
 
     static let mostContext = 1 << 22

@@ -6,7 +6,15 @@ struct LongPart {
     private var symbols: [Symbol] = []
     private var heap: [Pair] = []
 
-    init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+    private let mayAsk: Bool
+    /// Why a part could not be solved.
+    private(set) var refusal: AlpacaError?
+
+    /// - Parameter mayAsk: whether large memory is asked for; if not, it is taken, and parts of any length are solved.
+    init(_ vocabulary: Vocabulary, mayAsk: Bool) {
+        self.vocabulary = vocabulary
+        self.mayAsk = mayAsk
+    }
 
     var isEmpty: Bool { text.isEmpty }
     mutating func append(_ byte: UInt8) { text.append(byte) }
@@ -32,6 +40,14 @@ struct LongPart {
 
     /// Joins what can be joined, appends the tokens, and forgets the part.
     mutating func solve(_ unknown: TokenID, _ ids: inout [TokenID]) {
+        defer {
+            symbols.removeAll(keepingCapacity: true)
+            text.removeAll(keepingCapacity: true)
+        }
+        if let error = askForRoom() {
+            refusal = error
+            return
+        }
         var at = 0
         while at < text.count {
             let (_, length) = UTF8Text.decode(text.span, at, text.count)
@@ -67,8 +83,19 @@ struct LongPart {
             }
             i = symbol.next
         }
-        symbols.removeAll(keepingCapacity: true)
-        text.removeAll(keepingCapacity: true)
+    }
+
+    /// There are as many symbols as characters, and with each join two pairs more wait; lists grow by doubling.
+    private func askForRoom() -> AlpacaError? {
+        guard mayAsk else { return nil }
+        let characters = text.count { $0 & 0xC0 != 0x80 }
+        let size = MemoryLayout<Symbol>.stride + 3 * MemoryLayout<Pair>.stride
+        do throws(AlpacaError) {
+            try LargeMemory.ask(characters, of: 3 * size, for: "tokens of a text")
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Adds the pair of `left` and `right` if joined they are a piece.
