@@ -21,7 +21,7 @@ final class SourceWeightStore: WeightStore {
         var maps: [MappedFile] = []
         var places: [Place?] = []
         var total = 0
-        let remote = source.inputs.filter { options.usesMemoryMap ?? false ? false : $0.isRemote }
+        let remote = options.usesMemoryMap == nil ? source.inputs.filter(\.isRemote) : []
         for (i, info) in source.tensors.enumerated() {
             guard options.usesMemoryMap ?? true, let region = source.place(of: i), region.start % (info.type == .f32 ? 4 : 2) == 0,
                 !remote.contains(where: { $0 === region.file })

@@ -95,9 +95,11 @@ private struct DamagedFile {
 
     /// The most bytes of memory that the process had so far.
     private static func peakMemory() throws -> Int {
-        var usage = rusage()
-        guard getrusage(RUSAGE_SELF, &usage) == 0 else { throw Failure(description: "getrusage") }
-        return usage.ru_maxrss * 1024
+        let line = SystemFile.line(of: "/proc/self/status", startingWith: "VmHWM:") ?? ""
+        guard let kilobytes = line.split(whereSeparator: \.isWhitespace).first.flatMap({ Int($0) }) else {
+            throw Failure(description: "the system does not tell of memory")
+        }
+        return kilobytes * 1024
     }
 
     // MARK: Files

@@ -27,7 +27,7 @@ struct TokenizerJSON {
     ]
 
     /// Whether a text is meant to be one.
-    static func isOne(_ root: JSONValue) -> Bool { root[key: "model"]?[key: "vocab"] != nil }
+    static func isOne(_ root: JSONValue) -> Bool { root["model"]?["vocab"] != nil }
 
     init(_ root: JSONValue) throws(AlpacaError) {
         let model = try root.member("model")
