@@ -119,7 +119,8 @@ package final class InputFile: Sendable {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw InputFile.error("cannot read", path: path, errno) }
         guard Int(status.st_size) >= size else {
-            throw AlpacaError(.truncated, "\(path): the file became shorter while it was in use: \(status.st_size) of \(size) bytes are left")
+            throw AlpacaError(
+                .truncated, "\(path): the file became shorter while it was in use: \(status.st_size) of \(size) bytes are left")
         }
         guard InputFile.modified(status) == modified, Int(status.st_size) == size else {
             throw AlpacaError(.io, "\(path): the file was written to while it was in use")

@@ -161,7 +161,9 @@ public final class Tokenizer: Sendable {
     /// The same for a text of any length.
     ///
     /// - Throws: `outOfMemory`, where the others end the process, as Swift's arrays do.
-    package func ids(of text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false) throws(AlpacaError) -> [TokenID] {
+    package func ids(
+        of text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false
+    ) throws(AlpacaError) -> [TokenID] {
         try askForIDs(of: text.count)
         var ids: [TokenID] = []
         if let refusal = encode(utf8: text, addBOS, addEOS, parseSpecial, mayAsk: true, to: &ids) { throw refusal }

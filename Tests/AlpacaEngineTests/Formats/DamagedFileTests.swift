@@ -59,7 +59,7 @@ private struct DamagedFile {
 
     /// From the longest on: the file has to be made shorter only.
     private func cut() throws {
-        let step = Self.isFull ? 1 : max(1, (head + tail) / 400)
+        let step = Self.isFull ? 1 : max(1, (head + tail) / 250)
         let places = Self.isFull ? 200 : 20
         var sizes = Set(stride(from: 0, to: head, by: step)).union(stride(from: bytes.count - tail, to: bytes.count, by: step))
         sizes.formUnion((0..<places).map { head + (bytes.count - tail - head) * $0 / places })
@@ -73,7 +73,7 @@ private struct DamagedFile {
     private func turn() throws {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
         guard let file = FileHandle(forUpdatingAtPath: path) else { throw Failure(description: "can't write the file") }
-        for at in 0..<min(4096, bytes.count) where Self.isFull || at < 64 || at % 31 == 0 {
+        for at in 0..<min(4096, bytes.count) where Self.isFull || at < 64 || at % 61 == 0 {
             for bit in 0..<8 {
                 try file.seek(toOffset: UInt64(at))
                 try file.write(contentsOf: Data([bytes[at] ^ 1 << UInt8(bit)]))

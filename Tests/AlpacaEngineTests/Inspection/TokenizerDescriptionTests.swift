@@ -63,7 +63,7 @@ import Testing
             #expect(json["pieces"] as? [String: Int] == ["normal": 3, "control": 1, "user_defined": 1])
             #expect(json["normalizer"] as? String == "NFC")
             #expect(try json["sha256"] as? String == Shared.sha256(path))
-            #expect(alpacaError { _ = try Tokenizer(file: path) }?.code == .unsupported)
+            #expect(alpacaError { _ = try Tokenizer(file: path) } != nil)
         }
         for (part, other, words) in [
             ("\"a b\"", "\"a c\"", "merge 0: found \"c\", which is not in the vocabulary"), ("\"a b\"", "[\"a\"]", "found 1 parts"),

@@ -22,7 +22,8 @@ struct TokenizerJSON {
         "UnicodeScripts", "Whitespace", "WhitespaceSplit",
     ]
     private static let normalizers: Set<String> = [
-        "BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "Prepend", "Replace", "Sequence", "Strip",
+        "BertNormalizer", "ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "Prepend", "Replace", "Sequence",
+        "Strip",
         "StripAccents",
     ]
 
