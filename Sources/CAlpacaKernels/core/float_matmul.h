@@ -27,7 +27,8 @@ INLINE v16f weights_part(int type, const uint8_t *p, size_t n) {
 
 INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y,
                          size_t y_stride) {
-    const size_t fit = FLOAT_ROWS * FLOAT_TOKENS / (size_t)n_tokens, step = fit < 4 ? fit : 4 /* rows whose sums fit registers */;
+    /* Rows whose sums fit registers; two are enough to hide an addition behind another, and fewer streams are easier on the memory. */
+    const size_t fit = FLOAT_ROWS * FLOAT_TOKENS / (size_t)n_tokens, most = n_tokens == 1 ? 2 : 4, step = fit < most ? fit : most;
     const size_t left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
     for (size_t row = first; row < last; row += step) {
         const uint8_t *rows[4];

@@ -7,16 +7,17 @@ INLINE s8x32 four_inputs(const void *p) {
     return (s8x32)((i32x8)word);
 }
 
-/* What all the integers of a block come to: the sum of its products, times the scales of its halves where it has them. */
+/* What all the integers of a block come to: the sum of its products, times the scales of its halves where it has them. Two sums, so that
+ * the additions, each of which waits for the one before, are not what a block waits for. */
 INLINE i32x8 dots_by_words(quant_traits T, const u32x8 *words, const i32x8 *scale, const token_block *a) {
     const int offset_bits = T.wide ? WIDE_OFFSET_BITS : T.offset_bits;
-    i32x8 first = (i32x8)scaled(T.halves ? a->half_starts[0] : a->start, offset_bits);
-    i32x8 second = (i32x8)scaled(a->half_starts[1], offset_bits);
-    if (!offset_bits) first = second = 0;
+    i32x8 first = 0, second = 0;
+    if (offset_bits) first = (i32x8)scaled(T.halves ? a->half_starts[0] : a->start, offset_bits);
+    if (offset_bits && T.halves) second = (i32x8)scaled(a->half_starts[1], offset_bits);
     UNROLL for (int j = 0; j < 8; j++) {
         const s8x32 inputs = four_inputs(a->q + 4 * j);
-        i32x8 *sum = T.halves && j >= 4 ? &second : &first;
+        i32x8 *sum = j >= 4 ? &second : &first;
         *sum = T.wide ? dot4_wide(*sum, (u8x32)words[j], inputs) : dot4(*sum, (u8x32)words[j], inputs);
     }
-    return T.halves ? first * scale[0] + second * scale[1] : first;
+    return T.halves ? first * scale[0] + second * scale[1] : first + second;
 }
