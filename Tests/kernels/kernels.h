@@ -38,6 +38,6 @@ void compare_matmul(const kern_table *const *tables, int n_tables, bool brief);
 void compare_vectors(const kern_table *const *tables, int n_tables, bool brief);
 void compare_attention(const kern_table *const *tables, int n_tables, bool brief);
 void compare_encoders(const kern_table *const *tables, int n_tables, bool brief);
-void compare_checksums(void);
+void compare_checksums(const kern_table *const *tables, int n_tables, bool brief);
 
 #endif

@@ -4,7 +4,7 @@
  *   kernels [--brief] PATH...   PATHs: what this CPU must have beside plain C, from plain to best; that and nothing else
  *   kernels --best              the path that is chosen, and the instructions for checksums
  *
- * The last line has a digest of everything that plain C gave: it is the same on every machine. */
+ * The digests are of everything that plain C gave so far: they are the same on every machine. */
 #include "kernels.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -151,13 +151,15 @@ int main(int count, char **arguments) {
     for (int i = first; i < count; i++) {
         if (strcmp(arguments[i], "generic") && !kern_named(arguments[i])) return printf("error: %s is not there\n", arguments[i]), 1;
     }
-    compare_matmul(tables, n_tables, brief);
-    compare_vectors(tables, n_tables, brief);
-    compare_attention(tables, n_tables, brief);
-    compare_encoders(tables, n_tables, brief);
-    compare_checksums();
+    static const struct { const char *name; void (*compare)(const kern_table *const *tables, int n_tables, bool brief); } parts[] = {
+        {"matrix products", compare_matmul}, {"vectors", compare_vectors},     {"attention", compare_attention},
+        {"encoders", compare_encoders},      {"checksums", compare_checksums},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        parts[i].compare(tables, n_tables, brief);
+        printf("digest %016llx of %s\n", (unsigned long long)digest, parts[i].name);
+    }
     for (int i = 0; i < n_tables; i++) printf("%s ", tables[i]->name);
-    printf("(CRC-32 %s, SHA-256 %s): %zu comparisons, %zu differences; digest %016llx\n", kern_crc32_name(), kern_sha256_name(), comparisons,
-           differences, (unsigned long long)digest);
+    printf("(CRC-32 %s, SHA-256 %s): %zu comparisons, %zu differences\n", kern_crc32_name(), kern_sha256_name(), comparisons, differences);
     return differences != 0;
 }
