@@ -27,6 +27,7 @@ help:
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
 	@echo "make test-hostile  broken and malicious files through the command; test-write: it is killed and refused at every write (minutes)"
 	@echo "make test-asan  the Swift tests under AddressSanitizer; test-tsan: under ThreadSanitizer (minutes)"
+	@echo "make test-arm   the kernels for AArch64 under qemu, each path against plain C (a minute or two)"
 	@echo "make fuzz       every reader under libFuzzer; SECONDS=60 TARGETS=\"gguf torch\""
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
@@ -95,6 +96,10 @@ test-asan:
 test-tsan:
 	@scripts/sanitize.sh thread
 
+# The kernels for AArch64 under qemu.
+test-arm:
+	@scripts/test-arm.sh
+
 # Every reader under libFuzzer and AddressSanitizer.
 fuzz:
 	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(TARGETS)
@@ -128,4 +133,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan fuzz test-reference bench bench-convert bench-tokenizer lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean

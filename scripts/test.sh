@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests: Swift (engine, C interface, command), the C example by three routes and in three languages, Python. One closing line a runner.
+# All tests: Swift (engine, C interface, command), the C example by three routes and in three languages, kernels for AArch64, Python. One closing line a runner.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SWIFT_BACKTRACE=enable=no
@@ -19,6 +19,9 @@ scripts/test-c-example.sh
 Tests/abi/run.sh build/lib/libalpaca.so.1
 Tests/faults/run.sh
 KINDS=adapter,other scripts/test-hostile.sh  # All kinds: make test-hostile; in process: HostileCorpusTests.
+
+echo "== AArch64"
+scripts/test-arm.sh --brief
 
 echo "== Python"
 make --no-print-directory wheel > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }

@@ -22,6 +22,17 @@ INLINE size_t panel_block_bytes(quant_traits T) {
 
 /* A tile: PANEL_ROWS rows by up to TILE_TOKENS tokens. */
 #include TILE_HEADER
+#ifndef PAIRS /* 1, in a tile's header: its panel has words 2p and 2p + 1 of a row side by side */
+#define PAIRS 0
+#endif
+
+INLINE void pair_words(u32x8 *words) {
+    UNROLL for (int j = 0; j < 8; j += 2) {
+        const u32x8 even = words[j], odd = words[j + 1];
+        words[j] = __builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11);
+        words[j + 1] = __builtin_shufflevector(even, odd, 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+}
 
 /* Each byte times its lane's scale; less the offset, plus 127, if there is one. */
 INLINE u32x8 folded_word(quant_traits T, u32x8 word, i32x8 scale) {
@@ -63,6 +74,7 @@ INLINE void pack_panel(quant_traits T, scales_function *scales, load_function *l
                 u32x8 words[8];
                 load(&r, at, sub, raw);
                 UNROLL for (int j = 0; j < 8; j++) words[j] = word(raw, sub, j);
+                if (PAIRS) pair_words(words);
                 pack_block(T, words, &s[sub], h, out);
             }
         }

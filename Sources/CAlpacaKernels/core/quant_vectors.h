@@ -10,7 +10,7 @@
  *   i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a)            adds four products to each lane; w < 128
  *   i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a)       the same for any w, or for w - 128: WIDE_OFFSET_BITS says which
  *   i32x8 madd16(i32x8 a, i32x8 b)                     products of the lower and upper 16 bits of each lane, added
- * and a tile: core/tile_dot4.h (by dot4), core/tile_maddubs.h or core/tile_vnni512.h. */
+ * and a tile: core/tile_dot4.h (by dot4), core/tile_i8mm.h, core/tile_maddubs.h or core/tile_vnni512.h. */
 #ifndef ALPACA_QUANT_VECTORS_H
 #define ALPACA_QUANT_VECTORS_H
 #include "vector_types.h"
