@@ -1,7 +1,7 @@
 /* The tile for AArch64's products of matrices of bytes: an instruction takes eight weights of two rows and eight inputs of two tokens,
  * and adds to four sums. So the panel has words 2p and 2p + 1 of a row side by side (PAIRS), 128 bytes for each p: rows 0-3, 8-11, 4-7,
  * 12-15. A block's inputs, paired too, and all running sums stay in registers while four rows after four pass. */
-#define PAIRS 1
+#define PAIRS
 
 /* Pairs of words begin ..< end of four rows times four tokens: for each token a vector of its rows. */
 INLINE void four_rows(const uint8_t *rows, const int8x16_t inputs[4][2], int begin, int end, const int32_t *start, int offset_bits,

@@ -3,16 +3,16 @@
 #pragma clang attribute push(__attribute__((target("dotprod,i8mm"))), apply_to = function)
 #include "neon_primitives.h"
 
-INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) {
+INLINE i32xr dot4(i32xr sum, u8xr w, s8xr a) {
     const unsigned_bytes x = __builtin_bit_cast(unsigned_bytes, w);
     const signed_bytes y = __builtin_bit_cast(signed_bytes, a);
     integers s = __builtin_bit_cast(integers, sum);
     s.half[0] = vusdotq_s32(s.half[0], x.half[0], y.half[0]);
     s.half[1] = vusdotq_s32(s.half[1], x.half[1], y.half[1]);
-    return __builtin_bit_cast(i32x8, s);
+    return __builtin_bit_cast(i32xr, s);
 }
 
-INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) { return dot4(sum, w, a); }
+INLINE i32xr dot4_wide(i32xr sum, u8xr w, s8xr a) { return dot4(sum, w, a); }
 
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 };
 #define SPECIALIZED 1
