@@ -24,6 +24,14 @@ enum Arguments {
         return Int(value)
     }
 
+    /// How keys or values are kept.
+    static func cacheType(_ value: Int32, _ name: String) throws(AlpacaError) -> CacheType {
+        guard let type = CacheType(rawValue: value) else {
+            throw AlpacaError(.invalidArgument, "\(name): found \(value), expected an alpaca_cache_type, 0, 1 or 8")
+        }
+        return type
+    }
+
     /// The elements of a caller's array.
     static func list<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ count: Int, _ name: String) throws(AlpacaError) -> [T] {
         guard count >= 0, count <= 1 << 16 else {

@@ -7,6 +7,8 @@ public enum CacheType: Int32, Sendable, CaseIterable {
     /// 8 bits a component, and a scale for each 32 of a position: a little more than half of F16. Heads of whole blocks of 32.
     case q8_0 = 8
 
+    static let positionsPerBlock = Int(KERN_KEY_BLOCK)
+
     /// Bytes of a block of positions of one head.
     func bytesPerBlock(headDimension: Int) -> Int { unsafe kern_kv_block_bytes(rawValue, headDimension) }
 }

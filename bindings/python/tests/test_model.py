@@ -239,3 +239,24 @@ def test_perplexity(model: alpaca.Model) -> None:
     assert (found.n_tokens, found.n_windows, found.n_scored) == (4554, 17, 2159)
     with pytest.raises(ValueError, match="expected more than the 512 of a window"):
         model.perplexity("短")
+
+
+def test_bench(model: alpaca.Model) -> None:
+    steps: list[tuple[str, str, int, int]] = []
+    report = model.bench(
+        prompts=[16], generations=[2], depths=[0, 8], n_threads=[1], n_parallel=[1, 2], repetitions=2, roofs=False,
+        progress=lambda *step: steps.append(step),
+    )
+    assert [row["test"] for row in report["rows"]] == ["pp16", "tg2", "tg2 x 2", "pp16 @ 8", "tg2 @ 8", "tg2 x 2 @ 8"]
+    assert all(len(row["tokens_per_second"]) == 2 and min(row["tokens_per_second"]) > 0 for row in report["rows"])
+    assert (report["quantization"], report["n_params"], report["roofs"]) == ("F16", 5427968, [])
+    assert report["cpu_path"] == alpaca.build_info()["cpu_path"]
+    assert steps[0][2:] == (0, 18) and steps[-1][2:] == (18, 18)
+    with pytest.raises(alpaca.CancelledError):
+        model.bench(roofs=False, progress=lambda *_: False)
+    with pytest.raises(ValueError, match="nothing to measure"):
+        model.bench(prompts=[], generations=[])
+    with pytest.raises(ValueError, match=r"tests\[0\]: depth: found -1"):
+        model.bench(depths=[-1])
+    with pytest.raises(ValueError, match="cache_type: found 'q9'"):
+        model.bench(cache_type="q9")

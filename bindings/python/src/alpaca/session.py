@@ -22,6 +22,13 @@ _ROLES = {"system": 0, "user": 1, "assistant": 2}
 _CACHE_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 
 
+def cache_type_number(name: str) -> int:
+    """The C constant of a cache's type."""
+    if name not in _CACHE_TYPES:
+        raise ValueError(f"cache_type: found {name!r}, expected 'f16', 'f32' or 'q8_0'")
+    return _CACHE_TYPES[name]
+
+
 @dataclass(frozen=True)
 class GenerationResult:
     """How a text ended: counts of tokens and times in seconds."""
@@ -255,9 +262,7 @@ class Session:
         rope_theta: float = 0,
         rope_scale: float = 0,
     ) -> None:
-        if cache_type not in _CACHE_TYPES:
-            raise ValueError(f"cache_type: found {cache_type!r}, expected 'f16', 'f32' or 'q8_0'")
-        kind = _CACHE_TYPES[cache_type]
+        kind = cache_type_number(cache_type)
         params = _abi.SessionParams()
         check(lib.alpaca_session_params_init(byref(params), ctypes.sizeof(params)))
         params.n_ctx, params.n_batch, params.n_threads = n_ctx, n_batch, n_threads
