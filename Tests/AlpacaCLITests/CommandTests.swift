@@ -28,7 +28,8 @@ import Testing
         environment: [String: String] = [:]
     ) throws -> Output {
         try run(
-            arguments, input: input, interruptAfter: interruptAfter, interruptAfterProgress: interruptAfterProgress, environment: environment)
+            arguments, input: input, interruptAfter: interruptAfter, interruptAfterProgress: interruptAfterProgress,
+            environment: environment)
     }
 
     private func run(

@@ -36,8 +36,31 @@ final class BenchmarkRun {
     private var state = Progress(stage: "", done: 0, total: 0)
     private var due: UInt64 = 0
 
+    private var needs: [Key: Need] = [:]
+
     private struct Key: Hashable {
         let depth, threadCount: Int
+
+        init(_ test: BenchmarkPlan.Test) {
+            depth = test.depth
+            threadCount = test.threadCount
+        }
+    }
+
+    /// Positions beyond the depth, and sessions.
+    private struct Need {
+        let length, sequences: Int
+    }
+
+    /// All caches together: each of them alone would be granted, and filled later.
+    private static func requireMemory(for needs: [Key: Need], _ cost: ModelCost) throws(AlpacaError) {
+        let what = "key and value caches of the benchmark"
+        var bytes = 0
+        for (key, need) in needs {
+            bytes = try CheckedMath.sum(
+                bytes, try CheckedMath.product(key.depth + need.length, need.sequences, cost.cacheByteCount, of: what), of: what)
+        }
+        try MemoryBudget.require(bytes, for: what)
     }
 
     init(_ model: Model, _ plan: BenchmarkPlan, _ progress: ProgressHandler?) throws(AlpacaError) {
@@ -47,6 +70,11 @@ final class BenchmarkRun {
         let cores = ProcessorCount.usable()
         tests = plan.tests.map { BenchmarkPlan.Test($0.kind, depth: $0.depth, threadCount: $0.threadCount == 0 ? cores : $0.threadCount) }
         speeds = [[Double]](repeating: [], count: tests.count)
+        for test in tests {
+            let key = Key(test)
+            needs[key] = Need(length: max(needs[key]?.length ?? 0, test.length), sequences: max(needs[key]?.sequences ?? 0, test.sequences))
+        }
+        try BenchmarkRun.requireMemory(for: needs, ModelCost(model.llama, keys: plan.keyType, values: plan.valueType))
         meter = plan.measuresRoofs ? try RoofMeter() : nil
         state.total = UInt64(tests.count * (plan.repetitions + 1))
     }
@@ -130,11 +158,10 @@ final class BenchmarkRun {
 
     /// The sessions of a test, as many as it has sequences, with room for all tests of its depth.
     private func sessions(for test: BenchmarkPlan.Test) throws(AlpacaError) -> [Session] {
-        let key = Key(depth: test.depth, threadCount: test.threadCount)
+        let key = Key(test)
         var known = sessions[key] ?? []
         var options = Session.Options()
-        options.contextLength = tests.reduce(0) { $1.depth == key.depth && $1.threadCount == key.threadCount ? max($0, $1.length) : $0 }
-        options.contextLength += key.depth
+        options.contextLength = key.depth + (needs[key]?.length ?? 0)
         options.batchSize = plan.batchSize
         options.threadCount = key.threadCount
         options.keyType = plan.keyType

@@ -5,7 +5,8 @@ extension BenchmarkReport {
         if !roofs.isEmpty {
             lines.append(Self.line("threads", "read roof", "integer peak"))
             lines += roofs.map {
-                Self.line("\($0.threadCount)", Decimal.text($0.readRate / 1e9, digits: 1) + " GB/s",
+                Self.line(
+                    "\($0.threadCount)", Decimal.text($0.readRate / 1e9, digits: 1) + " GB/s",
                     Decimal.text($0.integerRate / 1e9, digits: 0) + " GOPS")
             }
             lines.append("")

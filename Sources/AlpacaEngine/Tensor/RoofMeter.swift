@@ -13,7 +13,7 @@ final class RoofMeter {
         let integerRate: Double
     }
 
-    /// What is read: random, because hosts merge pages that are equal, in pages as those of a mapped file.
+    /// What is read: random, because hosts merge pages that are equal; in pages of the size that the system gives by itself.
     private let memory: AlignedBuffer
     private let chunkCount: Int
     private var pools: [Int: WorkerPool] = [:]
