@@ -454,6 +454,30 @@ alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message 
  *          ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_append(alpaca_session *session, const int32_t *ids, size_t n);
 
+/** What one session reads in a step. The layout of this struct never changes: it is used in arrays. Since version 1.1. */
+typedef struct alpaca_step_input {
+    alpaca_session *session; /**< Who reads. */
+    const int32_t *ids;      /**< `n_ids` token ids. */
+    size_t n_ids;            /**< 1 or more: one to go on writing, a whole prompt to begin. */
+    uint64_t reserved;       /**< 0. */
+} alpaca_step_input;
+
+/** Reads tokens in several sessions together: the model's weights are read from memory once for all of them, where alpaca_session_append
+ *  reads them once for each. alpaca_session_logits and alpaca_session_sample of each session then tell what follows its last token. Logits
+ *  are the same as those of separate calls to the last bit, whoever else is in the step. Sessions may differ in their parameters.
+ *
+ *  The session of inputs[0] lends its threads and its buffers: its n_threads and n_batch hold for the call. More ids than n_batch are read
+ *  in several batches, in the order of the inputs.
+ *
+ *  alpaca_session_cancel of any of the sessions stops the call for all.
+ *
+ *  @param inputs  `n` inputs, 1 to 65536. Their sessions are of one model (one alpaca_model_open), each is listed once.
+ *  @return ALPACA_OK, ALPACA_BUSY (a session is in use by another call), ALPACA_CONTEXT_FULL (the ids of a session do not fit),
+ *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED (reserved): no session has changed then, and the message begins with the input, as in
+ *          "inputs[2].ids: ...". ALPACA_CANCELLED: each session holds what it held before, and has no logits until it reads again.
+ *          ALPACA_OUT_OF_MEMORY. Since version 1.1. */
+alpaca_status alpaca_sessions_step(const alpaca_step_input *inputs, size_t n);
+
 /** The logits for the token that follows the last position: n_vocab floats. They belong to the session and are valid until its next call.
  *  @return ALPACA_OK, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT when nothing has been read since the session began or was truncated. */
 alpaca_status alpaca_session_logits(const alpaca_session *session, const float **logits, size_t *n);

@@ -94,7 +94,7 @@ enum Arguments {
     }
 
     /// A field that later versions may give a meaning: what a newer client asks for by it is not to be overlooked.
-    static func reserved(_ value: Int32, _ name: String) throws(AlpacaError) {
+    static func reserved(_ value: some BinaryInteger, _ name: String) throws(AlpacaError) {
         guard value == 0 else {
             throw AlpacaError(.unsupported, "\(name): found \(value), expected 0; this library (\(Version.string)) gives it no meaning")
         }

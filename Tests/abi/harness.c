@@ -323,6 +323,33 @@ static void test_low_level(void *model) {
     free(r);
 }
 
+/* Two sessions read together what one reads alone. */
+static void test_step(void *model) {
+    void *sessions[3];
+    int32_t ids[] = {1, 300, 301, 302};
+    const float *logits[3];
+    size_t n = 0;
+    for (int i = 0; i < 3; i++) sessions[i] = make_session(model);
+    char inputs[2][SIZE_alpaca_step_input] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        FIELD(void *, inputs[i], alpaca_step_input, session) = sessions[i];
+        FIELD(const int32_t *, inputs[i], alpaca_step_input, ids) = ids + i;
+        FIELD(size_t, inputs[i], alpaca_step_input, n_ids) = (size_t)(4 - i);
+    }
+    CHECK(CALL("alpaca_sessions_step", P(inputs), N(2)).q == ALPACA_OK, "%s", message());
+    for (int i = 0; i < 2; i++) {
+        CHECK(CALL("alpaca_session_truncate", P(sessions[2]), N(0)).q == ALPACA_OK, "%s", message());
+        CHECK(CALL("alpaca_session_append", P(sessions[2]), P(ids + i), N(4 - i)).q == ALPACA_OK, "%s", message());
+        CHECK(CALL("alpaca_session_logits", P(sessions[i]), P(&logits[i]), P(&n)).q == ALPACA_OK, "%s", message());
+        CHECK(CALL("alpaca_session_logits", P(sessions[2]), P(&logits[2]), P(&n)).q == ALPACA_OK && n > 1000, "%s", message());
+        CHECK(memcmp(logits[i], logits[2], n * sizeof(float)) == 0, "session %d", i);
+    }
+    FIELD(void *, inputs[1], alpaca_step_input, session) = sessions[0];
+    CHECK(CALL("alpaca_sessions_step", P(inputs), N(2)).q == ALPACA_INVALID_ARGUMENT, "a session twice");
+    CHECK(strncmp(message(), "inputs[1].session: ", 19) == 0, "%s", message());
+    for (int i = 0; i < 3; i++) CALL("alpaca_session_free", P(sessions[i]));
+}
+
 static void test_generation(void *model) {
     void *session = make_session(model);
     struct recorder *r = calloc(1, sizeof *r);
@@ -505,6 +532,7 @@ int main(int argc, char **argv) {
     test_files();
     test_bench(model);
     test_low_level(model);
+    test_step(model);
     test_generation(model);
     test_cancel_from_thread(model);
     test_progress();

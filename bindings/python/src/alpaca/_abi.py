@@ -161,6 +161,15 @@ class Message(Structure):
     ]
 
 
+class StepInput(Structure):
+    _fields_ = [
+        ("session", c_void_p),
+        ("ids", POINTER(c_int32)),
+        ("n_ids", c_size_t),
+        ("reserved", c_uint64),
+    ]
+
+
 class PerplexityParams(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -279,6 +288,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "alpaca_candidate": Candidate,
     "alpaca_token_event": TokenEvent,
     "alpaca_message": Message,
+    "alpaca_step_input": StepInput,
     "alpaca_perplexity_params": PerplexityParams,
     "alpaca_perplexity_result": PerplexityResult,
     "alpaca_bench_test": BenchTest,
@@ -351,6 +361,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         ],
     ),
     "alpaca_session_append": (c_int32, [_handle, POINTER(c_int32), c_size_t]),
+    "alpaca_sessions_step": (c_int32, [POINTER(StepInput), c_size_t]),
     "alpaca_session_logits": (c_int32, [_handle, POINTER(POINTER(c_float)), _size_out]),
     "alpaca_session_sample": (c_int32, [_handle, POINTER(GenerationParams), POINTER(c_int32)]),
     "alpaca_session_truncate": (c_int32, [_handle, c_size_t]),

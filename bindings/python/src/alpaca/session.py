@@ -9,7 +9,7 @@ import threading
 import weakref
 from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterator, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from . import _abi
 from ._abi import check, lib
@@ -387,3 +387,19 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def step(inputs: Iterable[tuple[Session, Sequence[int]]]) -> None:
+    """Reads token ids in several sessions of one model together: weights are read from memory once for all of them.
+
+    Afterwards :attr:`Session.logits` and :meth:`Session.sample` of each session tell what follows its last id; they are the same as after
+    :meth:`Session.append`, to the last bit. The first session lends its threads and its buffers: its ``n_threads`` and ``n_batch`` hold.
+
+    :param inputs: pairs of a session and one id or more; each session once.
+    :raises BusyError: when a session is in use. No session has changed after this and after the errors of arguments.
+    :raises ContextFullError: when the ids of a session do not fit.
+    :raises CancelledError: after :meth:`Session.cancel` of any of them; each holds what it held before.
+    """
+    pairs = [(session._handle, (c_int32 * len(ids))(*ids)) for session, ids in inputs]
+    array = (_abi.StepInput * len(pairs))(*[_abi.StepInput(handle, ids, len(ids), 0) for handle, ids in pairs])
+    check(lib.alpaca_sessions_step(array, len(array)))
