@@ -197,8 +197,9 @@ def main() -> None:
     for ours, peer in comparison.pairs():
         if peer.isa and peer.isa != ours.path:
             print(f"note: {peer.label} is compiled for {peer.isa} and compared with our path {ours.path}: measure PATHS={peer.isa} too")
-    if XLlamaCpp.label in [peer.label for peer in comparison.peers]:
-        print("note: the xllamacpp of PyPI is compiled for AVX2, whatever the machine has")
+    for peer in comparison.peers:
+        if isinstance(peer, XLlamaCpp) and peer.isa == "avx2":
+            print("note: this xllamacpp is compiled for AVX2, as all of PyPI's are, whatever the machine has")
     if not comparison.peers:
         print("no llama.cpp to compare with: pip install xllamacpp in .venv, or make bench-peer, or LLAMA_BENCH=label=/path/llama-bench")
     if o.json:

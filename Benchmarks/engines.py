@@ -101,11 +101,11 @@ class XLlamaCpp:
     """llama.cpp as the package xllamacpp carries it, in a process of its own for each suite."""
 
     label = "xllamacpp"
-    # What its wheels on PyPI are compiled for.
-    isa = "avx2"
 
     def __init__(self) -> None:
         self.about: dict[str, Any] = {}
+        # What its wheels on PyPI are compiled for; its own word comes with the first samples.
+        self.isa = "avx2"
 
     @staticmethod
     def is_installed() -> bool:
@@ -116,4 +116,5 @@ class XLlamaCpp:
         script = pathlib.Path(__file__).with_name("run_xllamacpp.py")
         answer = json.loads(output([sys.executable, str(script), request]).splitlines()[-1])
         self.about = answer["about"]
+        self.isa = "" if "AVX512" in self.about["system_info"] else "avx2"
         return {(test, threads): samples for test, threads, samples in answer["rows"]}

@@ -62,6 +62,7 @@ for threads in suite.threads:
         rows.append((test_name(0, length, suite.depth), threads, samples))
     del peer
 
-about = {"version": importlib.metadata.version("xllamacpp"), "note": "wheels on PyPI are compiled for AVX2"}
+# What its build and this processor have in common.
+about = {"version": importlib.metadata.version("xllamacpp"), "system_info": xllamacpp.get_system_info()}
 print()
 print(json.dumps({"about": about, "rows": rows}))
