@@ -26,7 +26,7 @@ extension Session {
         }
         let lender = try check(inputs)
         for input in inputs { input.session.hasLogits = false }
-        let flags = inputs.map { unsafe Unmanaged.passUnretained($0.session.forward.cancelFlag) }
+        let flags = inputs.lazy.map { $0.session.forward.cancelFlag }
         guard lender.forward.heeding(flags, { read(inputs, lender.forward) }) else {
             for input in inputs { input.session.cache.truncate(to: input.session.history.count) }
             throw cancelled

@@ -87,14 +87,16 @@ package import Synchronization
 
     /// Rows of the batch that the call of `add` number `index` made.
     func rows(ofSequence index: Int) -> Range<Int> {
-        guard index >= 0, index < unsafe step.pointee.segmentCount else { return 0..<0 }
+        guard unsafe (0..<step.pointee.segmentCount).contains(index) else { return 0..<0 }
+        // Bound: index < segmentCount.
         let segment = unsafe step.pointee.segments[index]
         return segment.firstRow..<segment.firstRow + segment.tokenCount
     }
 
-    /// Runs `body`; what it computes is stopped by each of `flags` too.
-    func heeding<R>(_ flags: [Unmanaged<CancelFlag>], _ body: () -> R) -> R {
-        unsafe flags.withUnsafeBufferPointer { flags in
+    /// Runs `body`; what it computes is stopped by each of `flags`, which outlive the call, too.
+    func heeding<R>(_ flags: some Sequence<CancelFlag>, _ body: () -> R) -> R {
+        let flags = unsafe flags.map { unsafe Unmanaged.passUnretained($0) }
+        return unsafe flags.withUnsafeBufferPointer { flags in
             unsafe step.pointee.otherCancels = flags
             defer { unsafe step.pointee.otherCancels = UnsafeBufferPointer(start: nil, count: 0) }
             return body()
