@@ -32,7 +32,8 @@ help:
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
-	@echo "make bench      speed of reading and writing; SIZE=130m|1.3b|7b TYPES=q4_0,q4_k_m"
+	@echo "make bench      speed of reading and writing, charts; SIZE=mini|130m|1.3b|7b TYPES=q4_0,q4_k_m|all PATHS=avx2,avx512 (scripts/bench.sh)"
+	@echo "make bench-peer builds llama.cpp's llama-bench for it to compare with (minutes)"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
 	@echo "make bench-tokenizer  speed of the tokenizer beside sentencepiece's"
 	@echo "make lint       formatting"
@@ -114,8 +115,13 @@ test-reference:
 BENCH_TYPES   := q4_0,q4_k_m
 CONVERT_TYPES := f16,q4_0,q8_0,q4_k_m
 
-bench: setup cli wheel
+# Takes PATHS, LLAMA_BENCH, ROUNDS, DEPTH, OPTIONS from the environment too: scripts/bench.sh.
+bench: setup cli
 	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),$(BENCH_TYPES))"
+
+# PEER_VERSION: of the package llama-cpp-python.
+bench-peer: setup
+	@scripts/build-peer.sh
 
 bench-convert: setup cli
 	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),$(CONVERT_TYPES))" $(OPTIONS)
@@ -133,4 +139,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer

@@ -24,8 +24,8 @@ extension Session {
             throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
         }
         let size = model.configuration.vocabularySize
-        // The workspace holds logitRows * size floats, and the last position's come first.
-        return try unsafe body(Span(_unsafeStart: UnsafePointer(forward.workspace.logits), count: size))
+        // Bound: the workspace has `size` floats there.
+        return try unsafe body(Span(_unsafeStart: UnsafePointer(forward.workspace.lastLogits), count: size))
     }
 
     /// Draws the next token from the logits of the last position; it is not appended. With a seed, what is drawn depends on the seed, the
@@ -129,7 +129,7 @@ extension Session {
     }
 
     private func finishBatch(lastRow: Int) throws(AlpacaError) {
-        guard forward.logits(rows: lastRow..<lastRow + 1) else { throw Session.cancelled }
+        guard forward.logits(row: lastRow) else { throw Session.cancelled }
         hasLogits = true
     }
 }
