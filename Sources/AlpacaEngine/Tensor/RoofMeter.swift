@@ -56,7 +56,7 @@ final class RoofMeter {
         return pool
     }
 
-    private struct ReadJob {
+    @safe private struct ReadJob {
         let base: UnsafeRawPointer
         let ahead: Int
     }
