@@ -56,7 +56,8 @@ import Testing
         for row in rows {
             let samples = try #require(row["tokens_per_second"] as? [Double])
             #expect(samples.count == 2 && samples.allSatisfy { $0 > 0 })
-            #expect(row["median_tokens_per_second"] as? Double == (samples[0] + samples[1]) / 2)
+            let median = try #require(row["median_tokens_per_second"] as? Double)
+            #expect(abs(median / ((samples[0] + samples[1]) / 2) - 1) < 1e-12)
             #expect(row["share"] is NSNull)
         }
         // The mini model (Tests/Goldens/mini): 4 layers of 4 * 256 * 256 + 3 * 256 * 768 weights; an output of 3941 * 256 for the last token.
@@ -139,7 +140,7 @@ import Testing
             ([test(1, 0), test(1, 1)], "params.tests[1]: found n_prompt 1 and n_gen 1, expected one of them to be 0, not both"),
             ([test(1, 0, n_parallel: 2)], "params.tests[0]: n_parallel: found 2, expected 0 or 1 with n_prompt"),
             ([test(-1, 0)], "tests[0]: length: found -1, expected 1 ... 1048576"),
-            ([test(0, 1 << 20 + 1)], "tests[0]: length: found 2097152, expected 1 ... 1048576"),
+            ([test(0, 1 << 20 + 1)], "tests[0]: length: found 1048577, expected 1 ... 1048576"),
             ([test(1, 0), test(1, 0, depth: -1)], "tests[1]: depth: found -1, expected 0 ... 1048576"),
             ([test(0, 1, n_parallel: -1)], "tests[0]: sequences: found -1, expected 1 ... 256"),
             ([test(0, 1, n_parallel: .max)], "tests[0]: sequences: found 2147483647, expected 1 ... 256"),

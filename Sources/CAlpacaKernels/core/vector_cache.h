@@ -13,7 +13,7 @@ INLINE uint16_t quantize_32(const float *x, int8_t *quants) {
     const float most = max_lane(max16(max16(a, -a), max16(b, -b)));
     uint16_t halves[LANES];
     const bool finite = sum16(a * 0.0f + b * 0.0f) == 0.0f;
-    store_f16(halves, (v16f)(finite ? most / 127.0f : __builtin_nanf("")));
+    store_f16(halves, (v16f)(finite ? most / 127.0f + 0.0f : __builtin_nanf(""))); /* never -0 */
     const float scale = f32_from_f16(halves[0]), inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
     for (int i = 0; i < 2; i++) {
         v16f q = (i == 0 ? a : b) * inverse;
