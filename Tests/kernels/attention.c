@@ -20,16 +20,17 @@ static void *old_memory(size_t bytes) {
 static void compare_kinds(const kern_table *const *tables, int n_tables, size_t head_dim, size_t group, size_t tokens, int32_t keys,
                           int32_t values, int edges) {
     const size_t capacity = (tokens + KERN_KEY_BLOCK - 1) / KERN_KEY_BLOCK * KERN_KEY_BLOCK, stride = HEADS * group * head_dim;
-    float *q = guarded(tokens * stride * 4, 4), *k = guarded(tokens * HEADS * head_dim * 4, 4), *v = guarded(tokens * HEADS * head_dim * 4, 4);
-    fill_floats(q, tokens * stride, 3), fill_floats(k, tokens * HEADS * head_dim, 2), fill_floats(v, tokens * HEADS * head_dim, 1);
-    if (edges) fill_edges(k, tokens * HEADS * head_dim, edges == 2), fill_edges(v, tokens * HEADS * head_dim, edges == 2);
+    const size_t width = HEADS * head_dim;
+    float *q = guarded(tokens * stride * 4, 4), *k = guarded(tokens * width * 4, 4), *v = guarded(tokens * width * 4, 4);
+    fill_floats(q, tokens * stride, 3), fill_floats(k, tokens * width, 2), fill_floats(v, tokens * width, 1);
+    if (edges) fill_edges(k, tokens * width, edges == 2), fill_edges(v, tokens * width, edges == 2);
     const size_t key_bytes = cache_bytes(keys, head_dim, capacity), value_bytes = cache_bytes(values, head_dim, capacity);
     void *expected[3] = {NULL, NULL, NULL};
     for (int i = 0; i < n_tables; i++) {
         const kern_vector_table *f = &tables[i]->vector;
         const kern_kv kv = {.keys = old_memory(key_bytes), .values = old_memory(value_bytes), .capacity = capacity, .n_head_kv = HEADS,
                             .head_dim = head_dim, .key_kind = keys, .value_kind = values};
-        for (size_t t = 0; t < tokens; t++) f->kv_store(&kv, t, k + t * HEADS * head_dim, v + t * HEADS * head_dim);
+        for (size_t t = 0; t < tokens; t++) f->kv_store(&kv, t, k + t * width, v + t * width);
         float *out = guarded(tokens * stride * 4, 4);
         void *scratch = guarded(f->attention_scratch_bytes(group, head_dim), 64);
         /* Plain C in one call; the others one token, then seven, then the rest. */
@@ -41,10 +42,10 @@ static void compare_kinds(const kern_table *const *tables, int n_tables, size_t 
             }
         }
         if (!i) expected[0] = kv.keys, expected[1] = kv.values, expected[2] = out;
-        compare(kv.keys, expected[0], key_bytes, false, tables[i]->name, "kv_store, keys %d, head %zu, edges %d", (int)keys, head_dim, edges);
-        compare(kv.values, expected[1], value_bytes, false, tables[i]->name, "kv_store, values %d, head %zu, edges %d", (int)values, head_dim,
-                edges);
-        compare(out, expected[2], tokens * stride * 4, true, tables[i]->name, "attention, keys %d, values %d, head %zu, group %zu, edges %d",
+        const char *name = tables[i]->name;
+        compare(kv.keys, expected[0], key_bytes, false, name, "keys of type %d, %zu numbers, edges %d", (int)keys, head_dim, edges);
+        compare(kv.values, expected[1], value_bytes, false, name, "values of type %d, %zu numbers, edges %d", (int)values, head_dim, edges);
+        compare(out, expected[2], tokens * stride * 4, true, name, "attention, types %d and %d, %zu numbers, %zu heads a group, edges %d",
                 (int)keys, (int)values, head_dim, group, edges);
     }
     forget_all();

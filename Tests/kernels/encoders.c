@@ -21,7 +21,8 @@ static void make_row(int which, float *x) {
     }
 }
 
-static void compare_row(const kern_table *const *tables, int n_tables, const format *f, const char *name, const float *x, const float *importance) {
+static void compare_row(const kern_table *const *tables, int n_tables, const format *f, const char *row, const float *x,
+                        const float *importance) {
     const size_t bytes = ROW / f->weights * f->bytes;
     uint8_t *expected = NULL;
     int expected_ok = 0;
@@ -29,8 +30,8 @@ static void compare_row(const kern_table *const *tables, int n_tables, const for
         uint8_t *out = guarded(bytes, 4);
         int ok = tables[i]->vector.quantize_row(f->type, x, ROW, importance, out);
         if (!i) expected = out, expected_ok = ok;
-        compare(&ok, i ? &expected_ok : &ok, sizeof ok, false, tables[i]->name, "quantize_row %s, %s: accepted", f->name, name);
-        if (ok) compare(out, expected, bytes, false, tables[i]->name, "quantize_row %s, %s%s", f->name, name, importance ? ", importance" : "");
+        compare(&ok, i ? &expected_ok : &ok, sizeof ok, false, tables[i]->name, "%s of %s: accepted", f->name, row);
+        if (ok) compare(out, expected, bytes, false, tables[i]->name, "%s of %s%s", f->name, row, importance ? ", importance" : "");
     }
 }
 

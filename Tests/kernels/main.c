@@ -1,7 +1,7 @@
 /* Every kernel of every CPU path against plain C, bit for bit. For machines other than the one that the Swift tests run on: C alone, so
  * that a cross compiler and an emulator do (scripts/test-arm.sh). The Swift tests say that plain C is right.
  *
- *   kernels [--brief] PATH...   PATHs: what this CPU must have beside plain C, from plain to best; that and nothing else
+ *   kernels [--brief] PATH...   PATHs: what this CPU must have, and nothing else; none: whatever there is
  *   kernels --best              the path that is chosen, and the instructions for checksums
  *
  * The digests are of everything that plain C gave so far: they are the same on every machine. */

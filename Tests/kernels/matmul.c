@@ -35,8 +35,8 @@ static void compare_shape(const kern_table *const *tables, int n_tables, const f
     const uint32_t *expected = product(tables[0], &w, x, stride, tokens, y_stride);
     for (int i = 0; i < n_tables; i++) {
         const uint32_t *y = i ? product(tables[i], &w, x, stride, tokens, y_stride) : expected;
-        compare(y, expected, tokens * y_stride * 4, true, tables[i]->name, "%s, %zu x %zu, %zu tokens, %s", f->name, s.rows, s.columns, tokens,
-                kinds[kind]);
+        compare(y, expected, tokens * y_stride * 4, true, tables[i]->name, "%s, %zu x %zu, %zu tokens, %s", f->name, s.rows,
+                s.columns, tokens, kinds[kind]);
     }
     forget_all();
 }

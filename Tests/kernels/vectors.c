@@ -131,8 +131,8 @@ static void compare_lora(const kern_table *const *tables, int n_tables, size_t r
                 v->lora_merge(&lora, rows, types[type], out_type == 2 && type == 0 ? NULL : w, columns * f->bytes, types[out_type], out,
                               columns * formats[out_type].bytes);
                 if (!i) expected = out;
-                compare(out, expected, bytes, types[out_type] == KERN_F32, tables[i]->name, "lora, rank %zu, %zu x %zu, %s to %s, kind %d", rank,
-                        rows, columns, f->name, formats[out_type].name, kind);
+                compare(out, expected, bytes, types[out_type] == KERN_F32, tables[i]->name, "lora, rank %zu, %zu x %zu, %s to %s, %d",
+                        rank, rows, columns, f->name, formats[out_type].name, kind);
             }
         }
     }

@@ -38,7 +38,8 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
         const int32_t *scale = (const int32_t *)(const void *)(panel + 512 + (T.minimums ? 192 : 64));
         int8x16_t inputs[4][2];
         UNROLL for (int p = 0; p < 4; p++) {
-            const int32x4_t even = vreinterpretq_s32_u8(vld1q_u8(stream + 32 * p)), odd = vreinterpretq_s32_u8(vld1q_u8(stream + 32 * p + 16));
+            const int32x4_t even = vreinterpretq_s32_u8(vld1q_u8(stream + 32 * p));
+            const int32x4_t odd = vreinterpretq_s32_u8(vld1q_u8(stream + 32 * p + 16));
             inputs[p][0] = vreinterpretq_s8_s32(vzip1q_s32(even, odd));
             inputs[p][1] = vreinterpretq_s8_s32(vzip2q_s32(even, odd));
         }
