@@ -126,7 +126,7 @@ typedef struct alpaca_model_params {
     int32_t lock_memory;               /**< 1: keep the weights from being swapped out (mlock). Default 0. */
     int32_t prefetch;                  /**< 1: ask the system to load the whole file ahead of its use. Default 0. */
     int32_t reserved;                  /**< 0. */
-    alpaca_progress_callback progress; /**< Called while the file is read with use_mmap 0; NULL (default) for none. */
+    alpaca_progress_callback progress; /**< Called while the file is read (use_mmap 0, prefetch, lock_memory); NULL (default) for none. */
     void *user_data;                   /**< Handed to progress. */
 } alpaca_model_params;
 
@@ -594,7 +594,7 @@ typedef struct alpaca_verify_params {
     size_t struct_size;                /**< sizeof(alpaca_verify_params). */
     int32_t n_threads;                 /**< Files hashed at the same time, at most 256; 0 (default): one on each core. */
     int32_t fail_on_difference;        /**< 1: ALPACA_VERIFICATION_FAILED when a file is not what its name says. Default 0. */
-    alpaca_progress_callback progress; /**< Called some ten times a second (done and total in bytes); NULL (default) for none. */
+    alpaca_progress_callback progress; /**< Called some fifty times a second (done and total in bytes); NULL (default) for none. */
     void *user_data;                   /**< Handed to progress. */
 } alpaca_verify_params;
 
@@ -673,7 +673,7 @@ typedef struct alpaca_convert_params {
     int32_t check;                         /**< 1 (default): the rules of the family are checked (tokenizers, order of adapters). */
     int32_t verify_base;                   /**< 1: the base's files are hashed and compared with the published list too. Default 0. */
     int32_t hash_output;                   /**< 1: the output's files are hashed when they are written. Default 0. */
-    alpaca_progress_callback progress;     /**< Called some ten times a second with the stage, the tensor, bytes done and in all. */
+    alpaca_progress_callback progress;     /**< Called some fifty times a second with the stage, the tensor, bytes done and in all. */
     void *user_data;                       /**< Handed to progress. */
 } alpaca_convert_params;
 

@@ -18,6 +18,7 @@ make --no-print-directory lib cli example > build-test.log 2>&1 || { tail -40 bu
 scripts/test-c-example.sh
 Tests/abi/run.sh build/lib/libalpaca.so.1
 Tests/faults/run.sh
+CYCLES=60 TOKENS=3000 Tests/soak/run.sh build/lib/libalpaca.so.1  # make soak: 1000 times, 200,000 tokens.
 KINDS=adapter,other scripts/test-hostile.sh  # All kinds: make test-hostile; in process: HostileCorpusTests.
 
 echo "== AArch64"

@@ -53,7 +53,7 @@ final class OwnedText: Sendable {
         var lastFree = count - 1
         var freeCount = count
     }
-    private static let state = Mutex(State())
+    private static let state = Lock(State())
     /// `State.base` for who may not wait for the lock.
     private static let slab = Atomic<UInt>(0)
 

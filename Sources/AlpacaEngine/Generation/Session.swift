@@ -95,6 +95,9 @@ public final class Session: @unchecked Sendable {
     /// ``AlpacaError/Code/cancelled``. Safe from any thread. Without a call under way it does nothing.
     public func cancel() { forward.cancelFlag.set() }
 
+    /// Nobody will use the session any more but the call that is under way, or about to be: it ends.
+    package func close() { forward.cancelFlag.close() }
+
     /// Runs `body` as the one call on this session.
     func exclusively<R>(_ body: () throws(AlpacaError) -> R) throws(AlpacaError) -> R {
         guard claim() else { throw Session.busy }
