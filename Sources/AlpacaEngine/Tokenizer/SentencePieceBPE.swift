@@ -12,6 +12,8 @@ struct SentencePieceBPE: Sendable {
 
     /// Characters of a part that is still solved on the stack.
     static let shortPart = 32
+    /// Text between two looks at whether to stop: some milliseconds.
+    private static let bytesBetweenLooks = 1 << 16
 
     init(_ vocabulary: Vocabulary, unknown: TokenID) {
         self.vocabulary = vocabulary
@@ -27,19 +29,18 @@ struct SentencePieceBPE: Sendable {
     ///
     /// - Parameters:
     ///   - shortPart: longer parts go to the heap; tests set it, at least 2.
-    ///   - mayAsk: whether large memory is asked for.
-    /// - Returns: why the ids are not all there; nil without `mayAsk`.
+    /// - Returns: why the ids are not all there, where large memory is asked for; else nil.
     @discardableResult func encode(
-        _ text: Span<UInt8>, startsWithBlank: Bool, shortPart: Int = shortPart, mayAsk: Bool = false, to ids: inout [TokenID]
+        _ text: Span<UInt8>, startsWithBlank: Bool, shortPart: Int = shortPart, terms: EncodingTerms = .init(), to ids: inout [TokenID]
     ) -> AlpacaError? {
-        guard !fixed.isEmpty else { return walk(text, startsWithBlank, shortPart, mayAsk, &ids) }
+        guard !fixed.isEmpty else { return walk(text, startsWithBlank, shortPart, terms, &ids) }
         // User-defined pieces may have blanks in them: they are looked for in what the text is normalized to.
         let normal = SentencePieceBPE.normalized(text, startsWithBlank: startsWithBlank)
         var at = 0
         var start = 0
         while at < normal.count {
             if let match = fixed.first(where: { normal[at...].starts(with: $0.bytes) }) {
-                if let refusal = walk(normal.span.extracting(start..<at), false, shortPart, mayAsk, &ids) { return refusal }
+                if let refusal = walk(normal.span.extracting(start..<at), false, shortPart, terms, &ids) { return refusal }
                 ids.append(match.id)
                 at += match.bytes.count
                 start = at
@@ -47,7 +48,7 @@ struct SentencePieceBPE: Sendable {
                 at += UTF8Text.decode(normal.span, at, normal.count).length
             }
         }
-        return walk(normal.span.extracting(start..<normal.count), false, shortPart, mayAsk, &ids)
+        return walk(normal.span.extracting(start..<normal.count), false, shortPart, terms, &ids)
     }
 
     /// `text` in UTF-8 with U+2581 for blanks; what was normalized stays as it is.
@@ -66,7 +67,7 @@ struct SentencePieceBPE: Sendable {
 
     /// Cuts `text` into parts and appends the tokens of each.
     private func walk(
-        _ text: Span<UInt8>, _ startsWithBlank: Bool, _ shortPart: Int, _ mayAsk: Bool, _ ids: inout [TokenID]
+        _ text: Span<UInt8>, _ startsWithBlank: Bool, _ shortPart: Int, _ terms: EncodingTerms, _ ids: inout [TokenID]
     ) -> AlpacaError? {
         let most = SentencePieceBPE.shortPart
         return unsafe withUnsafeTemporaryAllocation(of: ShortPart.Symbol.self, capacity: most) { symbols in
@@ -78,13 +79,16 @@ struct SentencePieceBPE: Sendable {
                     }
                     unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
                     var part = unsafe ShortPart(symbols, window, waiting, max(2, min(shortPart, most)), vocabulary, unknown)
-                    var long = LongPart(vocabulary, mayAsk: mayAsk)
+                    var long = LongPart(vocabulary, terms)
                     if startsWithBlank { part.add(.blank, &long, &ids) }
                     var at = 0
-                    while at < text.count {
-                        let character = Character(text, at)
-                        part.add(character, &long, &ids)
-                        at += character.length
+                    while at < text.count, terms.stop?.isSet != true, long.refusal == nil {
+                        let pause = min(text.count, at + SentencePieceBPE.bytesBetweenLooks)
+                        while at < pause {
+                            let character = Character(text, at)
+                            part.add(character, &long, &ids)
+                            at += character.length
+                        }
                     }
                     part.finish(&long, &ids)
                     part.flush(&ids)
@@ -93,6 +97,14 @@ struct SentencePieceBPE: Sendable {
             }
         }
     }
+}
+
+/// What an encoding heeds besides the text.
+struct EncodingTerms {
+    /// Looked at often; when it is set, what is appended is of no use.
+    var stop: CancelFlag?
+    /// Whether large memory is asked for.
+    var mayAsk = false
 }
 
 extension SentencePieceBPE {

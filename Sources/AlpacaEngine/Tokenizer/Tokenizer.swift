@@ -151,10 +151,13 @@ public final class Tokenizer: Sendable {
         encode(utf8: Array(text.utf8), addBOS: addBOS, addEOS: addEOS, parseSpecial: parseSpecial)
     }
 
-    /// The tokens of any bytes; each byte that is not UTF-8 counts as U+FFFD, as in sentencepiece.
-    package func encode(utf8 text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false) -> [TokenID] {
+    /// The tokens of any bytes; each byte that is not UTF-8 counts as U+FFFD, as in sentencepiece. Of a beginning of them when `stop` is set
+    /// meanwhile.
+    package func encode(
+        utf8 text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false, stop: CancelFlag? = nil
+    ) -> [TokenID] {
         var ids: [TokenID] = []
-        _ = encode(utf8: text, addBOS, addEOS, parseSpecial, mayAsk: false, to: &ids)
+        _ = encode(utf8: text, addBOS, addEOS, parseSpecial, terms: EncodingTerms(stop: stop), to: &ids)
         return ids
     }
 
@@ -162,24 +165,26 @@ public final class Tokenizer: Sendable {
     ///
     /// - Throws: `outOfMemory`, where the others end the process, as Swift's arrays do.
     package func ids(
-        of text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false
+        of text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false, stop: CancelFlag? = nil
     ) throws(AlpacaError) -> [TokenID] {
         try askForIDs(of: text.count)
         var ids: [TokenID] = []
-        if let refusal = encode(utf8: text, addBOS, addEOS, parseSpecial, mayAsk: true, to: &ids) { throw refusal }
+        let terms = EncodingTerms(stop: stop, mayAsk: true)
+        if let refusal = encode(utf8: text, addBOS, addEOS, parseSpecial, terms: terms, to: &ids) { throw refusal }
         return ids
     }
 
-    package func ids(of text: String, addBOS: Bool = false) throws(AlpacaError) -> [TokenID] {
+    package func ids(of text: String, addBOS: Bool = false, stop: CancelFlag? = nil) throws(AlpacaError) -> [TokenID] {
         try LargeMemory.ask(text.utf8.count, for: "text")
-        return try ids(of: Array(text.utf8), addBOS: addBOS)
+        return try ids(of: Array(text.utf8), addBOS: addBOS, stop: stop)
     }
 
     /// The tokens of a text that goes on after others: without the blank in front.
-    func ids(of text: String, addsSpacePrefix: Bool) throws(AlpacaError) -> [TokenID] {
+    func ids(of text: String, addsSpacePrefix: Bool, stop: CancelFlag) throws(AlpacaError) -> [TokenID] {
         try askForIDs(of: text.utf8.count)
         var ids: [TokenID] = []
-        if let refusal = encode(part: Array(text.utf8)[...], addsSpacePrefix: addsSpacePrefix, mayAsk: true, to: &ids) { throw refusal }
+        let terms = EncodingTerms(stop: stop, mayAsk: true)
+        if let refusal = encode(part: Array(text.utf8)[...], addsSpacePrefix: addsSpacePrefix, terms: terms, to: &ids) { throw refusal }
         return ids
     }
 
@@ -188,10 +193,9 @@ public final class Tokenizer: Sendable {
         try LargeMemory.ask(byteCount, of: 3 * MemoryLayout<TokenID>.size + 2, for: "tokens of a text")
     }
 
-    /// - Parameter mayAsk: whether large memory is asked for.
-    /// - Returns: why there are not all ids; nil without `mayAsk`.
+    /// - Returns: why there are not all ids, where large memory is asked for; else nil.
     private func encode(
-        utf8 text: [UInt8], _ addBOS: Bool, _ addEOS: Bool, _ parseSpecial: Bool, mayAsk: Bool, to ids: inout [TokenID]
+        utf8 text: [UInt8], _ addBOS: Bool, _ addEOS: Bool, _ parseSpecial: Bool, terms: EncodingTerms, to ids: inout [TokenID]
     ) -> AlpacaError? {
         // A Chinese character takes three bytes and rarely more than one token.
         ids.reserveCapacity(text.count / 3 + 8)
@@ -203,7 +207,7 @@ public final class Tokenizer: Sendable {
                 if let match = special.first(where: {
                     $0.bytes.count <= text.count - at && text[at..<at + $0.bytes.count].elementsEqual($0.bytes)
                 }) {
-                    let refusal = encode(part: text[start..<at], addsSpacePrefix: addsSpacePrefix, mayAsk: mayAsk, to: &ids)
+                    let refusal = encode(part: text[start..<at], addsSpacePrefix: addsSpacePrefix, terms: terms, to: &ids)
                     if let refusal { return refusal }
                     ids.append(match.id)
                     at += match.bytes.count
@@ -212,17 +216,17 @@ public final class Tokenizer: Sendable {
                     at += 1
                 }
             }
-            if let refusal = encode(part: text[start...], addsSpacePrefix: addsSpacePrefix, mayAsk: mayAsk, to: &ids) { return refusal }
-        } else if let refusal = encode(part: text[...], addsSpacePrefix: addsSpacePrefix, mayAsk: mayAsk, to: &ids) {
+            if let refusal = encode(part: text[start...], addsSpacePrefix: addsSpacePrefix, terms: terms, to: &ids) { return refusal }
+        } else if let refusal = encode(part: text[...], addsSpacePrefix: addsSpacePrefix, terms: terms, to: &ids) {
             return refusal
         }
         if addEOS, let eos { ids.append(eos) }
         return nil
     }
 
-    private func encode(part: ArraySlice<UInt8>, addsSpacePrefix: Bool, mayAsk: Bool, to ids: inout [TokenID]) -> AlpacaError? {
+    private func encode(part: ArraySlice<UInt8>, addsSpacePrefix: Bool, terms: EncodingTerms, to ids: inout [TokenID]) -> AlpacaError? {
         guard !part.isEmpty else { return nil }
-        return encoder.encode(part.span, startsWithBlank: addsSpacePrefix, mayAsk: mayAsk, to: &ids)
+        return encoder.encode(part.span, startsWithBlank: addsSpacePrefix, terms: terms, to: &ids)
     }
 
     // MARK: - Tokens to text
