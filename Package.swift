@@ -16,8 +16,8 @@ let modern: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// Sanitizers check each operation of the loops: optimizing them as well takes minutes and gains none (scripts/sanitize.sh).
-let optimization = Context.environment["ALPACA_SANITIZE"] == nil ? "-O3" : "-O1"
+/// Sanitizers put checks into every operation of the loops: to optimize those as well takes minutes (scripts/sanitize.sh).
+let optimization = Context.environment["ALPACA_KERNEL_OPTIMIZATION"] ?? "-O3"
 
 let package = Package(
     name: "alpaca",
