@@ -63,6 +63,12 @@ install: lib cli
 wheel: lib
 	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/wheel ./bindings/python
 
+# The sample of a C extension of Python: one wheel for Python 3.9 and later.
+extension: lib
+	@rm -rf build/extension bindings/python/extension-sample/build
+	ALPACA_INCLUDE=build/include ALPACA_LIB=build/lib $(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/extension \
+		./bindings/python/extension-sample
+
 # ---- The two commands of the README
 
 setup:
@@ -74,8 +80,9 @@ demo: setup example wheel
 test: setup
 	@scripts/test.sh
 
-test-abi: lib
-	@Tests/abi/run.sh build/lib/libalpaca.so.1
+test-abi: setup wheel extension
+	@scripts/install-wheels.sh
+	@FULL=1 Tests/abi/run.sh build/lib/libalpaca.so.1 $(PYTHON)
 
 test-valgrind: lib
 	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
@@ -128,4 +135,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan fuzz test-reference bench bench-convert bench-tokenizer lint clean
+.PHONY: all help lib cli example install wheel extension setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan fuzz test-reference bench bench-convert bench-tokenizer lint clean

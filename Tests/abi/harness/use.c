@@ -1,0 +1,303 @@
+/* Every function, for what it is there for. */
+#include "harness.h"
+
+static void test_getters(void *model) {
+    CHECK(strcmp(CALL("alpaca_version").p, "1.1.0") == 0, "%s", (char *)CALL("alpaca_version").p);
+    CHECK((int32_t)CALL("alpaca_abi_version").q == 2, "%d", (int)CALL("alpaca_abi_version").q);
+    CHECK(strcmp(CALL("alpaca_status_name", N(ALPACA_BUSY)).p, "ALPACA_BUSY") == 0, "name");
+    CHECK(strstr(CALL("alpaca_build_info").p, "cpu_path") != NULL, "build info");
+    char info[SIZE_alpaca_model_info] = {0};
+    FIELD(size_t, info, alpaca_model_info, struct_size) = sizeof info;
+    CHECK(CALL("alpaca_model_get_info", P(model), P(info)).q == ALPACA_OK, "%s", message());
+    CHECK(strcmp(&FIELD(char, info, alpaca_model_info, architecture), "llama") == 0, "architecture");
+    char buffer[64];
+    size_t needed = 0;
+    CHECK(CALL("alpaca_model_metadata", P(model), P("general.architecture"), P(buffer), N(sizeof buffer), P(&needed)).q == ALPACA_OK
+              && strcmp(buffer, "llama") == 0 && needed == 6, "%s", message());
+    void *json = NULL;
+    CHECK(CALL("alpaca_model_describe", P(model), P(&json)).q == ALPACA_OK, "%s", message());
+    CHECK(strlen(CALL("alpaca_string_data", P(json)).p) == CALL("alpaca_string_size", P(json)).q, "sizes");
+    CALL("alpaca_string_free", P(json));
+    CHECK(CALL("alpaca_inspect", P(model_path), P(&json)).q == ALPACA_OK, "%s", message());
+    CALL("alpaca_string_free", P(json));
+    CHECK(CALL("alpaca_model_retain", P(model)).p == model, "retain");
+    CALL("alpaca_model_free", P(model));
+}
+
+static void test_tokenizer(void *model) {
+    void *tokenizers[2] = {CALL("alpaca_model_tokenizer", P(model)).p, NULL};
+    CHECK(CALL("alpaca_tokenizer_open", P(model_path), P(&tokenizers[1])).q == ALPACA_OK, "%s", message());
+    for (int i = 0; i < 2; i++) {
+        void *t = tokenizers[i];
+        int32_t ids[64], id = -1;
+        size_t n = 0, needed = 0;
+        char text[256];
+        CHECK(CALL("alpaca_tokenizer_size", P(t)).q > 1000, "size");
+        CHECK(CALL("alpaca_tokenize", P(t), P(prompt), N(ALPACA_NUL_TERMINATED), N(0), P(ids), N(64), P(&n)).q == ALPACA_OK, "%s", message());
+        CHECK(CALL("alpaca_detokenize", P(t), P(ids), N(n), P(text), N(sizeof text), P(&needed)).q == ALPACA_OK
+                  && strcmp(text, prompt) == 0, "%s", text);
+        CHECK(CALL("alpaca_token_piece", P(t), N(2), P(text), N(sizeof text), P(&needed)).q == ALPACA_OK && strcmp(text, "</s>") == 0,
+              "%s", text);
+        CHECK(CALL("alpaca_token_special", P(t), N(ALPACA_TOKEN_EOS), P(&id)).q == ALPACA_OK && id == 2, "%d", id);
+    }
+    CALL("alpaca_tokenizer_free", P(tokenizers[1]));
+}
+
+/* Pieces are added, the file is written and verified; the model is converted. */
+static void test_files(void) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/tokenizer.model", folder);
+    void *llama = NULL, *merged = NULL, *padded = NULL, *json = NULL;
+    CHECK(CALL("alpaca_tokenizer_open", P("Tests/Goldens/tokenizers/mini_llama.model"), P(&llama)).q == ALPACA_OK, "%s", message());
+    CHECK(CALL("alpaca_tokenizer_merge", P(llama), P("Tests/Goldens/tokenizers/mini_chinese_sp.model"), P(&merged)).q == ALPACA_OK, "%s",
+          message());
+    CHECK(CALL("alpaca_tokenizer_add_piece", P(merged), P("[PAD]"), N(ALPACA_NUL_TERMINATED), F(0.5f), N(ALPACA_PIECE_DEFAULT),
+               P(&padded)).q == ALPACA_OK, "%s", message());
+    CHECK(CALL("alpaca_tokenizer_size", P(padded)).q == 3941, "size");
+    CHECK(CALL("alpaca_tokenizer_save", P(padded), P(path), N(0)).q == ALPACA_OK, "%s", message());
+    CHECK(CALL("alpaca_tokenizer_save", P(padded), P(path), N(0)).q != ALPACA_OK, "written over");
+
+    char params[SIZE_alpaca_verify_params];
+    const char *paths[] = {path};
+    CHECK(CALL("alpaca_verify_params_init", P(params), N(sizeof params)).q == ALPACA_OK, "%s", message());
+    FIELD(int32_t, params, alpaca_verify_params, n_threads) = 1;
+    CHECK(CALL("alpaca_verify", P(paths), N(1), P(params), P(&json)).q == ALPACA_OK, "%s", message());
+    CHECK(strstr(CALL("alpaca_string_data", P(json)).p, "\"ok\": true") != NULL, "%s", (char *)CALL("alpaca_string_data", P(json)).p);
+    CALL("alpaca_string_free", P(json));
+
+    char convert[SIZE_alpaca_convert_params];
+    CHECK(CALL("alpaca_convert_params_init", P(convert), N(sizeof convert)).q == ALPACA_OK, "%s", message());
+    FIELD(const char *, convert, alpaca_convert_params, base) = path;
+    FIELD(const char *, convert, alpaca_convert_params, output) = path;
+    CHECK(CALL("alpaca_convert_plan", P(convert), P(&json)).q != ALPACA_OK && json == NULL && message()[0] != 0, "planned");
+    CHECK(CALL("alpaca_convert", P(convert), P(NULL), P(&json)).q != ALPACA_OK && json == NULL && message()[0] != 0, "converted");
+    char output[64], result[SIZE_alpaca_convert_result] = {0};
+    snprintf(output, sizeof output, "%s/model.gguf", folder);
+    FIELD(const char *, convert, alpaca_convert_params, base) = model_path;
+    FIELD(const char *, convert, alpaca_convert_params, output) = output;
+    FIELD(const char *, convert, alpaca_convert_params, quantization) = "q4_0";
+    FIELD(size_t, result, alpaca_convert_result, struct_size) = sizeof result;
+    CHECK(CALL("alpaca_convert_plan", P(convert), P(&json)).q == ALPACA_OK && json != NULL, "%s", message());
+    CALL("alpaca_string_free", P(json));
+    CHECK(CALL("alpaca_convert", P(convert), P(result), P(NULL)).q == ALPACA_OK, "%s", message());
+    CHECK(FIELD(uint64_t, result, alpaca_convert_result, size_bytes) > 1000000 && unlink(output) == 0, "%s", output);
+
+    CALL("alpaca_tokenizer_free", P(llama));
+    CALL("alpaca_tokenizer_free", P(merged));
+    CALL("alpaca_tokenizer_free", P(padded));
+    CHECK(unlink(path) == 0, "%s", path);
+}
+
+static void test_low_level(void *model) {
+    void *session = NULL;
+    char params[SIZE_alpaca_session_params];
+    CHECK(CALL("alpaca_session_params_init", P(params), N(sizeof params)).q == ALPACA_OK, "%s", message());
+    FIELD(int32_t, params, alpaca_session_params, n_ctx) = 256;
+    FIELD(int32_t, params, alpaca_session_params, n_threads) = 1;
+    CHECK(CALL("alpaca_session_create", P(model), P(params), P(&session)).q == ALPACA_OK, "%s", message());
+    CHECK(CALL("alpaca_session_context_length", P(session)).q == 256, "n_ctx");
+    CHECK(CALL("alpaca_session_thread_count", P(session)).q == 1, "n_threads");
+    /* The poem, token by token: what alpaca_session_generate does, from outside. */
+    char greedy[SIZE_alpaca_generation_params];
+    CALL("alpaca_generation_params_init", P(greedy), N(sizeof greedy));
+    FIELD(float, greedy, alpaca_generation_params, temperature) = 0;
+    FIELD(int32_t, greedy, alpaca_generation_params, repeat_last_n) = -1;
+    void *other = make_session(model);
+    struct recorder *r = calloc(1, sizeof *r);
+    int32_t finish, held[256], ids[256];
+    size_t n = 0, count = 0;
+    write_text(other, r, 40, &finish);
+    CHECK(CALL("alpaca_session_tokens", P(other), P(held), N(256), P(&n)).q == ALPACA_OK, "%s", message());
+    size_t prompt_length = n - (size_t)r->n;
+    CHECK(CALL("alpaca_session_append", P(session), P(held), N(prompt_length)).q == ALPACA_OK, "%s", message());
+    for (; count < (size_t)r->n; count++) {
+        const float *logits = NULL;
+        size_t n_logits = 0;
+        CHECK(CALL("alpaca_session_logits", P(session), P(&logits), P(&n_logits)).q == ALPACA_OK && n_logits > 1000, "%s", message());
+        CHECK(CALL("alpaca_session_sample", P(session), P(greedy), P(&ids[count])).q == ALPACA_OK, "%s", message());
+        CHECK(CALL("alpaca_session_append", P(session), P(&ids[count]), N(1)).q == ALPACA_OK, "%s", message());
+    }
+    CHECK(count > 5 && memcmp(ids, r->ids, count * sizeof *ids) == 0, "ids differ from generate's");
+    CHECK(CALL("alpaca_session_truncate", P(session), N(3)).q == ALPACA_OK && CALL("alpaca_session_position", P(session)).q == 3, "truncate");
+    CALL("alpaca_session_free", P(session));
+    CALL("alpaca_session_free", P(other));
+    free(r);
+}
+
+static void test_generation(void *model) {
+    void *session = make_session(model);
+    struct recorder *r = calloc(1, sizeof *r);
+    int32_t finish;
+    CHECK(write_text(session, r, 512, &finish) == ALPACA_OK && finish == ALPACA_FINISH_END_OF_SEQUENCE, "%s", message());
+    CHECK(strcmp(r->text, poem) == 0, "%s", r->text);
+
+    memset(r, 0, sizeof *r);
+    char chat[SIZE_alpaca_message] = {0};
+    FIELD(int32_t, chat, alpaca_message, role) = ALPACA_ROLE_USER;
+    FIELD(const char *, chat, alpaca_message, content) = prompt;
+    FIELD(size_t, chat, alpaca_message, length) = strlen(prompt);
+    CHECK(CALL("alpaca_session_chat", P(session), P(chat), N(1), P(NULL), P(token_callback), P(r), P(NULL)).q == ALPACA_OK && r->n > 0, "%s",
+          message());
+
+    memset(r, 0, sizeof *r);
+    r->stop_at = 3;
+    CHECK(write_text(session, r, 0, &finish) == ALPACA_OK && finish == ALPACA_FINISH_CALLBACK && r->n == 3, "%d", finish);
+    memset(r, 0, sizeof *r);
+    r->cancel_at = 3;
+    CHECK(write_text(session, r, 0, &finish) == ALPACA_OK && finish == ALPACA_FINISH_CANCELLED && r->n == 3, "%d", finish);
+    CALL("alpaca_session_free", P(session));
+    free(r);
+}
+
+/* From a second thread. */
+static void *cancel_soon(void *session) {
+    while (CALL("alpaca_session_position", P(session)).q < 200) usleep(100);
+    CALL("alpaca_session_cancel", P(session));
+    return NULL;
+}
+
+static void test_cancel_from_thread(void *model) {
+    void *session = make_session(model);
+    struct recorder *r = calloc(1, sizeof *r);
+    pthread_t thread;
+    int32_t finish;
+    pthread_create(&thread, NULL, cancel_soon, session);
+    CHECK(write_text(session, r, 0, &finish) == ALPACA_OK && finish == ALPACA_FINISH_CANCELLED, "%d", finish);
+    pthread_join(thread, NULL);
+    CALL("alpaca_session_free", P(session));
+    free(r);
+}
+
+
+/* ---- Progress: told and able to cancel, wherever there is a callback for it */
+
+static uint64_t open_with(struct progress_recorder *r) {
+    char params[SIZE_alpaca_model_params];
+    void *model = NULL;
+    CHECK(CALL("alpaca_model_params_init", P(params), N(sizeof params)).q == ALPACA_OK, "%s", message());
+    FIELD(int32_t, params, alpaca_model_params, use_mmap) = 0;
+    FIELD(void *, params, alpaca_model_params, progress) = progress_callback;
+    FIELD(void *, params, alpaca_model_params, user_data) = r;
+    uint64_t status = CALL("alpaca_model_open", P(model_path), P(params), P(&model)).q;
+    CHECK((status == ALPACA_OK) == (model != NULL), "%s", message());
+    CALL("alpaca_model_free", P(model));
+    return status;
+}
+
+static uint64_t perplexity_with(struct progress_recorder *r) {
+    char params[SIZE_alpaca_perplexity_params], result[SIZE_alpaca_perplexity_result] = {0};
+    void *model = open_model(), *session = make_session(model);
+    CHECK(CALL("alpaca_perplexity_params_init", P(params), N(sizeof params)).q == ALPACA_OK, "%s", message());
+    FIELD(int32_t, params, alpaca_perplexity_params, n_ctx) = 8;
+    FIELD(void *, params, alpaca_perplexity_params, progress) = progress_callback;
+    FIELD(void *, params, alpaca_perplexity_params, user_data) = r;
+    FIELD(size_t, result, alpaca_perplexity_result, struct_size) = sizeof result;
+    uint64_t status = CALL("alpaca_perplexity", P(session), P(poem), N(ALPACA_NUL_TERMINATED), P(params), P(result)).q;
+    CHECK(status != ALPACA_OK || FIELD(double, result, alpaca_perplexity_result, perplexity) > 1, "perplexity");
+    CALL("alpaca_session_free", P(session));
+    CALL("alpaca_model_free", P(model));
+    return status;
+}
+
+static uint64_t verify_with(struct progress_recorder *r) {
+    char params[SIZE_alpaca_verify_params];
+    const char *paths[] = {model_path};
+    void *json = NULL;
+    CHECK(CALL("alpaca_verify_params_init", P(params), N(sizeof params)).q == ALPACA_OK, "%s", message());
+    FIELD(void *, params, alpaca_verify_params, progress) = progress_callback;
+    FIELD(void *, params, alpaca_verify_params, user_data) = r;
+    uint64_t status = CALL("alpaca_verify", P(paths), N(1), P(params), P(&json)).q;
+    CALL("alpaca_string_free", P(json));
+    return status;
+}
+
+static uint64_t convert_with(struct progress_recorder *r) {
+    char params[SIZE_alpaca_convert_params], output[64];
+    snprintf(output, sizeof output, "%s/converted.gguf", folder);
+    CHECK(CALL("alpaca_convert_params_init", P(params), N(sizeof params)).q == ALPACA_OK, "%s", message());
+    FIELD(const char *, params, alpaca_convert_params, base) = model_path;
+    FIELD(const char *, params, alpaca_convert_params, output) = output;
+    FIELD(const char *, params, alpaca_convert_params, quantization) = "q8_0";
+    FIELD(int32_t, params, alpaca_convert_params, hash_output) = 1;
+    FIELD(void *, params, alpaca_convert_params, progress) = progress_callback;
+    FIELD(void *, params, alpaca_convert_params, user_data) = r;
+    uint64_t status = CALL("alpaca_convert", P(params), P(NULL), P(NULL)).q;
+    CHECK((access(output, F_OK) == 0) == (status == ALPACA_OK), "%s", output);
+    unlink(output);
+    return status;
+}
+
+static void test_progress(void) {
+    const struct {
+        uint64_t (*run)(struct progress_recorder *);
+        const char *stages;
+    } calls[] = {{open_with, "load"}, {perplexity_with, "perplexity"}, {verify_with, "hash"}, {convert_with, "convert flush hash"}};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct progress_recorder told = {0}, cancelled = {.cancel_at = 1};
+        CHECK(calls[i].run(&told) == ALPACA_OK && told.n > 0 && told.done == told.total, "%s", message());
+        CHECK(strcmp(told.stages, calls[i].stages) == 0, "%s", told.stages);
+        CHECK(calls[i].run(&cancelled) == ALPACA_CANCELLED && cancelled.n == 1, "%s: %s", calls[i].stages, message());
+    }
+}
+
+/* ---- The log */
+
+/* A Hugging Face folder whose configuration says what its weights deny: a warning. */
+static void make_odd_folder(const char *path) {
+    char params[SIZE_alpaca_convert_params], name[96], text[4096] = {0};
+    CALL("alpaca_convert_params_init", P(params), N(sizeof params));
+    FIELD(const char *, params, alpaca_convert_params, base) = model_path;
+    FIELD(const char *, params, alpaca_convert_params, output) = path;
+    FIELD(int32_t, params, alpaca_convert_params, format) = ALPACA_FORMAT_HF;
+    CHECK(CALL("alpaca_convert", P(params), P(NULL), P(NULL)).q == ALPACA_OK, "%s", message());
+    snprintf(name, sizeof name, "%s/config.json", path);
+    FILE *file = fopen(name, "r+");
+    char *at = file && fread(text, 1, sizeof text - 1, file) > 0 ? strstr(text, "\"tie_word_embeddings\": false") : NULL;
+    CHECK(at != NULL, "%s", text);
+    if (at == NULL) return;
+    memcpy(at + strlen("\"tie_word_embeddings\": "), "true ", 5);
+    rewind(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void test_log(void) {
+    char path[64], command[80];
+    void *model = NULL;
+    struct log_recorder r = {0};
+    snprintf(path, sizeof path, "%s/odd", folder);
+    make_odd_folder(path);
+    CALL("alpaca_set_log_callback", P(log_callback), P(&r));
+    CHECK(CALL("alpaca_model_open", P("/nonexistent"), P(NULL), P(&model)).q == ALPACA_NOT_FOUND && r.errors == 1, "%s", r.text);
+    CHECK(strcmp(r.text, message()) == 0, "%s", r.text);
+    size_t n = 0;
+    CALL("alpaca_model_metadata", P(NULL), P(NULL), P(NULL), N(0), P(&n));
+    CHECK(r.errors == 2, "%s", r.text);
+    CHECK(CALL("alpaca_model_open", P(path), P(NULL), P(&model)).q == ALPACA_OK && r.warnings == 1 && r.errors == 2, "%s", r.text);
+    CHECK(strstr(r.text, "tie_word_embeddings") != NULL, "%s", r.text);
+    CALL("alpaca_model_free", P(model));
+    CALL("alpaca_set_log_callback", P(NULL), P(NULL));
+    CALL("alpaca_model_open", P("/nonexistent"), P(NULL), P(&model));
+    CHECK(r.errors == 2 && r.warnings == 1, "nobody listens any more");
+    snprintf(command, sizeof command, "rm -r %s", path);
+    CHECK(system(command) == 0, "%s", command);
+}
+
+void whole_run(void) {
+    void *model = open_model();
+    test_getters(model);
+    test_tokenizer(model);
+    test_generation(model);
+    CALL("alpaca_model_free", P(model));
+}
+
+void test_use(void *model) {
+    test_getters(model);
+    test_tokenizer(model);
+    test_files();
+    test_low_level(model);
+    test_generation(model);
+    test_cancel_from_thread(model);
+    test_progress();
+    test_log();
+}
