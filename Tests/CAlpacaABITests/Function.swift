@@ -105,10 +105,12 @@ struct Case {
     static func when(_ status: alpaca_status, _ prepare: @escaping (World) throws -> Void) -> Case {
         Case(status: status, prepare: prepare)
     }
-    static let busy = Case(status: ALPACA_BUSY, prepare: { _ in }, isInsideCallback: true)
+    static var busy: Case { Case(status: ALPACA_BUSY, prepare: { _ in }, isInsideCallback: true) }
     static func elsewhere(_ status: alpaca_status, _ why: String) -> Case {
         Case(status: status, prepare: { _ in }, elsewhere: why)
     }
     /// Each call looks for headroom first.
-    static let noMemory = elsewhere(ALPACA_OUT_OF_MEMORY, "without memory every function says so: Tests/abi/harness, test_no_memory")
+    static var noMemory: Case {
+        elsewhere(ALPACA_OUT_OF_MEMORY, "without memory every function says so: Tests/abi/harness, test_no_memory")
+    }
 }

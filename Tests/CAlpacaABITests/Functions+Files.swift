@@ -48,8 +48,8 @@ extension Functions {
             .when(ALPACA_NOT_FOUND) { $0.convertParams.pointee.base = $0.c("/nonexistent") },
             .when(ALPACA_IO) { $0.convertParams.pointee.base = $0.c("/dev/null") },
             base(ALPACA_BAD_FORMAT, \.files.text), base(ALPACA_UNSUPPORTED, \.files.future), base(ALPACA_TRUNCATED, \.files.cut),
-            base(ALPACA_SHAPE_MISMATCH, \.files.reshaped), base(ALPACA_MISSING, \.files.empty), base(ALPACA_UNSAFE, \.files.evil),
-            .when(ALPACA_UNSAFE) { $0.useAdapter($0.files.evil) }, .noMemory,
+            base(ALPACA_SHAPE_MISMATCH, \.files.reshaped), base(ALPACA_MISSING, \.files.empty), base(ALPACA_UNSAFE, \.files.leading),
+            .noMemory,
         ]
     }
 }

@@ -78,15 +78,19 @@ extension Functions {
     }
 
     /// The parameters that both ways of writing have.
-    static let writing: [Parameter] = [
-        .pointer("params", \.generationParams, null: ok), .callback("callback", \.tokenCallback), .callback("user_data", \.userData),
-        .pointer("result", \.generationResult, null: ok),
-    ]
+    static var writing: [Parameter] {
+        [
+            .pointer("params", \.generationParams, null: ok), .callback("callback", \.tokenCallback), .callback("user_data", \.userData),
+            .pointer("result", \.generationResult, null: ok),
+        ]
+    }
 
-    static let writingCases: [Case] = [
-        .when(ALPACA_CONTEXT_FULL) { $0.sizeOfSession = 8 }, .busy, .noMemory,
-        .when(ALPACA_UNSUPPORTED) { $0.generationParams.pointee.template_name = $0.c("alpaca-3") },
-    ]
+    static var writingCases: [Case] {
+        [
+            .when(ALPACA_CONTEXT_FULL) { $0.sizeOfSession = 8 }, .busy, .noMemory,
+            .when(ALPACA_UNSUPPORTED) { $0.generationParams.pointee.template_name = $0.c("alpaca-3") },
+        ]
+    }
 
     static var measures: [Function] {
         [

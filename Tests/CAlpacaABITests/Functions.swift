@@ -59,7 +59,7 @@ enum Functions {
                     .when(ALPACA_UNSUPPORTED) { $0.path = $0.files.future },
                     .when(ALPACA_TRUNCATED) { $0.path = $0.files.cut },
                     .when(ALPACA_MISSING) { $0.path = $0.files.empty },
-                    .when(ALPACA_UNSAFE) { $0.path = $0.files.evil },
+                    .when(ALPACA_UNSAFE) { $0.path = $0.files.leading },
                     .noMemory,
                 ]),
             Function("alpaca_model_tokenizer", alpaca_model_tokenizer, [.freed("model", \.model)]),
@@ -76,18 +76,20 @@ enum Functions {
             .when(ALPACA_TRUNCATED) { $0.path = $0.files.cut },
             .when(ALPACA_SHAPE_MISMATCH) { $0.path = $0.files.reshaped },
             .when(ALPACA_MISSING) { $0.path = $0.files.keyless },
-            .when(ALPACA_UNSAFE) { $0.path = $0.files.evil },
+            .when(ALPACA_UNSAFE) { $0.path = $0.files.leading },
             .noMemory,
         ]
     }
 
     /// A buffer for text.
-    static let text: [Parameter] = [
-        .pointer("buffer", \.buffer),
-        .number("capacity", \.capacity, [ALPACA_BUFFER_TOO_SMALL, ALPACA_BUFFER_TOO_SMALL, ok, ok]),
-        .pointer("needed", \.needed, null: ok),
-    ]
-    static let tooSmall = Case.when(ALPACA_BUFFER_TOO_SMALL) { $0.capacity = 1 }
+    static var text: [Parameter] {
+        [
+            .pointer("buffer", \.buffer),
+            .number("capacity", \.capacity, [ALPACA_BUFFER_TOO_SMALL, ALPACA_BUFFER_TOO_SMALL, ok, ok]),
+            .pointer("needed", \.needed, null: ok),
+        ]
+    }
+    static var tooSmall: Case { Case.when(ALPACA_BUFFER_TOO_SMALL) { $0.capacity = 1 } }
 
     static var tokenizers: [Function] {
         [

@@ -62,17 +62,19 @@ final class World {
     var userData: UnsafeMutableRawPointer?
 
     let files: BadFiles
+    private let written: String
     private var texts: [UnsafeMutablePointer<CChar>] = []
     static let goldens = Fixture.repository + "/Tests/Goldens/tokenizers/"
 
     init() throws {
-        files = try BadFiles()
+        files = try BadFiles.shared.get()
+        written = files.ownPath()
         try reset()
     }
 
     deinit {
         free()
-        files.remove()
+        unlink(written)
     }
 
     /// A zero-terminated text that lives until the next reset.
@@ -120,7 +122,7 @@ final class World {
 
     func reset() throws {
         free()
-        (path, tokenizerPath, target) = (Fixture.q8, World.goldens + "mini_llama.model", files.folder + "/written")
+        (path, tokenizerPath, target) = (Fixture.q8, World.goldens + "mini_llama.model", written)
         (extra, key, text, piece) = (World.goldens + "mini_chinese_sp.model", "general.architecture", "山", "[PAD]")
         (terminated, zero, one, capacity, givesHandleOnFailure) = (Int(bitPattern: ALPACA_NUL_TERMINATED), 0, 1, 64, false)
         unlink(target)
@@ -166,67 +168,5 @@ final class World {
         let place = UnsafeMutablePointer<T>.allocate(capacity: count + 8)
         place.initialize(repeating: value, count: count)
         return place
-    }
-}
-
-/// Files that are wrong in one way each, in a folder of their own.
-struct BadFiles {
-    let folder: String
-    var text: String { folder + "/text" }
-    var cut: String { folder + "/cut.gguf" }
-    var keyless: String { folder + "/keyless.gguf" }
-    var reshaped: String { folder + "/reshaped.gguf" }
-    var future: String { folder + "/future.gguf" }
-    /// A pickle that would run a command: the adapter of a PEFT folder, and the weights of a Hugging Face folder.
-    var evil: String { folder + "/evil" }
-    /// A name of a published file with other bytes.
-    var damaged: String { folder + "/chinese-alpaca-plus-lora-13b" }
-    var empty: String { folder + "/empty" }
-
-    init() throws {
-        var template = Array("/tmp/alpaca-abi-XXXXXX".utf8CString)
-        try #require(mkdtemp(&template) != nil)
-        folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let whole = try Fixture.bytes(of: Fixture.q8)
-        func place(_ text: String) throws -> Int {
-            let pattern = Array(text.utf8)
-            return try whole.withUnsafeBytes { bytes in
-                let found = try #require(memmem(bytes.baseAddress!, bytes.count, pattern, pattern.count))
-                return bytes.baseAddress!.distance(to: UnsafeRawPointer(found))
-            }
-        }
-        func changed(_ at: Int, _ byte: UInt8) -> [UInt8] {
-            var bytes = whole
-            bytes[at] = byte
-            return bytes
-        }
-        let norm = try place("output_norm.weight")
-        try write("hello\n".utf8.map { $0 }, text)
-        try write(Array(whole.prefix(whole.count / 2)), cut)
-        try write(changed(try place("llama.block_count"), UInt8(ascii: "x")), keyless)
-        // The norm's first dimension, behind its name and their number.
-        try write(changed(norm + "output_norm.weight".utf8.count + 4, whole[norm + "output_norm.weight".utf8.count + 4] ^ 0x40), reshaped)
-        try write(changed(4, 99), future)
-        for name in [evil, damaged, empty] { mkdir(name, 0o700) }
-        let pickle = Array("cos\nsystem\n(S'true'\ntR.".utf8)
-        for name in ["adapter_model.bin", "pytorch_model.bin"] { try write(pickle, evil + "/" + name) }
-        try write(Array(#"{"peft_type":"LORA","r":8,"lora_alpha":8,"target_modules":["q_proj"]}"#.utf8), evil + "/adapter_config.json")
-        try write(Array("damaged".utf8), damaged + "/adapter_model.bin")
-    }
-
-    private func write(_ bytes: [UInt8], _ path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
-        try #require(descriptor >= 0 && Glibc.write(descriptor, bytes, bytes.count) == bytes.count)
-        close(descriptor)
-    }
-
-    func remove() {
-        for name in [
-            evil + "/adapter_model.bin", evil + "/pytorch_model.bin", evil + "/adapter_config.json", damaged + "/adapter_model.bin",
-        ] {
-            unlink(name)
-        }
-        for name in [text, cut, keyless, reshaped, future, folder + "/written"] { unlink(name) }
-        for name in [evil, damaged, empty, folder] { rmdir(name) }
     }
 }

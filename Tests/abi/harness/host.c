@@ -197,7 +197,7 @@ static void without_standard_streams(void *unused) {
         CHECK(CALL("alpaca_convert", P(convert), P(NULL), P(NULL)).q == ALPACA_OK, "%s", message());
     }
     CHECK(CALL("alpaca_tokenizer_open", P("Tests/Goldens/tokenizers/mini_llama.model"), P(&tokenizer)).q == ALPACA_OK, "%s", message());
-    snprintf(output, sizeof output, "%s/tokenizer.model", folder);
+    snprintf(output, sizeof output, "%s/saved.model", folder);
     CHECK(CALL("alpaca_tokenizer_save", P(tokenizer), P(output), N(1)).q == ALPACA_OK, "%s", message());
     CALL("alpaca_tokenizer_free", P(tokenizer));
     check_descriptors();
@@ -329,10 +329,12 @@ static void test_loading(const char *library, const char *copy) {
     }
     whole_run();
     /* A second copy: objects of its own, and handles of the first are none of the second's. */
-    void *model = open_model();
     void *second = bind(copy);
     CHECK(second != first, "the copy is the same library");
     check_process("after loading a copy");
+    bind(library);
+    void *model = open_model();
+    bind(copy);
     whole_run();
     char info[SIZE_alpaca_model_info] = {0};
     FIELD(size_t, info, alpaca_model_info, struct_size) = sizeof info;

@@ -234,7 +234,9 @@ static void test_progress(void) {
     } calls[] = {{open_with, "load"}, {perplexity_with, "perplexity"}, {verify_with, "hash"}, {convert_with, "convert flush hash"}};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         struct progress_recorder told = {0}, cancelled = {.cancel_at = 1};
-        CHECK(calls[i].run(&told) == ALPACA_OK && told.n > 0 && told.done == told.total, "%s", message());
+        CHECK(calls[i].run(&told) == ALPACA_OK && told.n > 0, "%s", message());
+        /* What is left of a text behind the last whole window is not measured. */
+        CHECK(told.done == told.total || calls[i].run == perplexity_with, "%s", told.stages);
         CHECK(strcmp(told.stages, calls[i].stages) == 0, "%s", told.stages);
         CHECK(calls[i].run(&cancelled) == ALPACA_CANCELLED && cancelled.n == 1, "%s: %s", calls[i].stages, message());
     }
