@@ -49,38 +49,36 @@ extension Session {
         }
     }
 
-    /// Logits of the positions of `ids` from `first` on, which are read after what the session holds: `body` gets the index in `ids` and the
-    /// logits.
-    package func evaluate(
-        _ ids: [TokenID], from first: Int = 0, everyPosition body: (Int, Span<Float>) throws(AlpacaError) -> Void
-    ) throws(AlpacaError) {
-        try exclusively { () throws(AlpacaError) in
-            try check(ids)
-            var done = 0
-            while done < ids.count {
-                let count = min(batchSize, ids.count - done)
-                try runBatch(ids[done..<done + count])
-                var row = max(0, first - done)
-                while row < count {
-                    let rows = row..<min(count, row + forward.workspace.logitRows)
-                    guard forward.logits(rows: rows) else { throw Session.cancelled }
-                    let size = model.configuration.vocabularySize
-                    for i in 0..<rows.count {
-                        // Bound: i < logitRows, each of `size` floats.
-                        try unsafe body(
-                            done + row + i, Span(_unsafeStart: UnsafePointer(forward.workspace.logits + i * size), count: size))
-                    }
-                    row = rows.upperBound
-                }
-                done += count
-            }
-            if !ids.isEmpty { try finishBatch(lastRow: (ids.count - 1) % batchSize) }
-        }
-    }
-
     // MARK: - For calls that hold the session
 
     static var cancelled: AlpacaError { AlpacaError(.cancelled, "the call was cancelled") }
+
+    /// Logits of the positions of `ids` from `first` on, which are read after what the session holds: `body` gets the index in `ids` and the
+    /// logits.
+    func evaluateEach(
+        _ ids: [TokenID], from first: Int, _ body: (Int, Span<Float>) throws(AlpacaError) -> Void
+    ) throws(AlpacaError) {
+        try check(ids)
+        var done = 0
+        while done < ids.count {
+            let count = min(batchSize, ids.count - done)
+            try runBatch(ids[done..<done + count])
+            var row = max(0, first - done)
+            while row < count {
+                let rows = row..<min(count, row + forward.workspace.logitRows)
+                guard forward.logits(rows: rows) else { throw Session.cancelled }
+                let size = model.configuration.vocabularySize
+                for i in 0..<rows.count {
+                    // Bound: i < logitRows, each of `size` floats.
+                    try unsafe body(
+                        done + row + i, Span(_unsafeStart: UnsafePointer(forward.workspace.logits + i * size), count: size))
+                }
+                row = rows.upperBound
+            }
+            done += count
+        }
+        if !ids.isEmpty { try finishBatch(lastRow: (ids.count - 1) % batchSize) }
+    }
 
     func check(_ ids: [TokenID]) throws(AlpacaError) {
         let size = model.configuration.vocabularySize

@@ -122,6 +122,7 @@ static void on_log(ffi_cif *cif, void *result, void **arguments, void *unused) {
     if (FIELD(int32_t, entry, alpaca_log_entry, level) == ALPACA_LOG_ERROR) r->errors++;
     if (FIELD(int32_t, entry, alpaca_log_entry, level) == ALPACA_LOG_WARNING) r->warnings++;
     snprintf(r->text, sizeof r->text, "%.*s", (int)length, FIELD(const char *, entry, alpaca_log_entry, text));
+    if (r->body) r->body();
 }
 
 /* What the library can call as a callback of the header's type `name`. */

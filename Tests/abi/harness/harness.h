@@ -68,6 +68,7 @@ struct progress_recorder { /* user_data of progress_callback */
 };
 
 struct log_recorder { /* user_data of log_callback */
+    void (*body)(void);
     int errors, warnings;
     char text[1024];
 };

@@ -242,6 +242,67 @@ static void test_progress(void) {
     }
 }
 
+/* ---- Calling back: in a callback getters work, calls on the same session are refused, other sessions are free */
+
+static void *busy_session, *free_session;
+static int called_back;
+
+static void call_back(void) {
+    int32_t ids[4] = {5, 5, 5, 5}, id;
+    const float *logits;
+    size_t n = 0;
+    char measured[SIZE_alpaca_perplexity_result] = {0}, measure[SIZE_alpaca_perplexity_params];
+    if (called_back++ > 2) return; /* the first ones do */
+    FIELD(size_t, measured, alpaca_perplexity_result, struct_size) = sizeof measured;
+    CALL("alpaca_perplexity_params_init", P(measure), N(sizeof measure));
+    FIELD(int32_t, measure, alpaca_perplexity_params, n_ctx) = 8;
+    CHECK(CALL("alpaca_session_context_length", P(busy_session)).q > 0 && CALL("alpaca_session_thread_count", P(busy_session)).q > 0, "getters");
+    CALL("alpaca_session_position", P(busy_session));
+    const uint64_t refused[] = {
+        CALL("alpaca_session_append", P(busy_session), P(ids), N(4)).q,
+        CALL("alpaca_session_sample", P(busy_session), P(NULL), P(&id)).q,
+        CALL("alpaca_session_truncate", P(busy_session), N(0)).q,
+        CALL("alpaca_session_generate", P(busy_session), P("a"), N(1), P(NULL), P(NULL), P(NULL), P(NULL)).q,
+        CALL("alpaca_perplexity", P(busy_session), P(poem), N(ALPACA_NUL_TERMINATED), P(measure), P(measured)).q,
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) CHECK(refused[i] == ALPACA_BUSY, "call %zu: %s", i, status_name(refused[i]));
+    /* Both are the session's own and can be read: what they give depends on how far the call is. */
+    uint64_t read[] = {CALL("alpaca_session_logits", P(busy_session), P(&logits), P(&n)).q,
+                       CALL("alpaca_session_tokens", P(busy_session), P(NULL), N(0), P(&n)).q};
+    for (int i = 0; i < 2; i++) CHECK(read[i] != ALPACA_INTERNAL, "%s", message());
+    CHECK(CALL("alpaca_session_append", P(free_session), P(ids), N(4)).q == ALPACA_OK, "%s", message());
+    CHECK(CALL("alpaca_session_truncate", P(free_session), N(0)).q == ALPACA_OK, "%s", message());
+    void *model = open_model();
+    CALL("alpaca_model_free", P(model));
+}
+
+static void cancel_busy_session(void) { CALL("alpaca_session_cancel", P(busy_session)); }
+
+static void test_calling_back(void *model) {
+    char params[SIZE_alpaca_perplexity_params], result[SIZE_alpaca_perplexity_result] = {0};
+    struct recorder *r = calloc(1, sizeof *r);
+    struct progress_recorder p = {.body = call_back};
+    int32_t finish;
+    busy_session = make_session(model), free_session = make_session(model);
+    r->body = call_back;
+    CHECK(write_text(busy_session, r, 8, &finish) == ALPACA_OK && r->n == 8, "%s", message());
+    called_back = 0;
+    CALL("alpaca_perplexity_params_init", P(params), N(sizeof params));
+    FIELD(int32_t, params, alpaca_perplexity_params, n_ctx) = 8;
+    FIELD(void *, params, alpaca_perplexity_params, progress) = progress_callback;
+    FIELD(void *, params, alpaca_perplexity_params, user_data) = &p;
+    FIELD(size_t, result, alpaca_perplexity_result, struct_size) = sizeof result;
+    CHECK(CALL("alpaca_perplexity", P(busy_session), P(poem), N(ALPACA_NUL_TERMINATED), P(params), P(result)).q == ALPACA_OK, "%s", message());
+    CHECK(called_back > 2, "%d", called_back);
+    /* A cancel from there ends the call, as the callback's own answer does. */
+    p = (struct progress_recorder){.body = cancel_busy_session};
+    CHECK(CALL("alpaca_perplexity", P(busy_session), P(poem), N(ALPACA_NUL_TERMINATED), P(params), P(result)).q == ALPACA_CANCELLED && p.n == 1,
+          "%d", p.n);
+    CALL("alpaca_session_free", P(busy_session));
+    CALL("alpaca_session_free", P(free_session));
+    free(r);
+}
+
 /* ---- The log */
 
 /* A Hugging Face folder whose configuration says what its weights deny: a warning. */
@@ -263,6 +324,8 @@ static void make_odd_folder(const char *path) {
     fclose(file);
 }
 
+static void fail(void) { CHECK(CALL("alpaca_session_truncate", P(NULL), N(0)).q == ALPACA_INVALID_ARGUMENT, "%s", message()); }
+
 static void test_log(void) {
     char path[64], command[80];
     void *model = NULL;
@@ -272,9 +335,18 @@ static void test_log(void) {
     CALL("alpaca_set_log_callback", P(log_callback), P(&r));
     CHECK(CALL("alpaca_model_open", P("/nonexistent"), P(NULL), P(&model)).q == ALPACA_NOT_FOUND && r.errors == 1, "%s", r.text);
     CHECK(strcmp(r.text, message()) == 0, "%s", r.text);
+    /* The size of a buffer is asked for: no error. */
     size_t n = 0;
-    CALL("alpaca_model_metadata", P(NULL), P(NULL), P(NULL), N(0), P(&n));
-    CHECK(r.errors == 2, "%s", r.text);
+    void *other = open_model();
+    CHECK(CALL("alpaca_model_metadata", P(other), P("general.architecture"), P(NULL), N(0), P(&n)).q == ALPACA_BUFFER_TOO_SMALL, "%s",
+          message());
+    CALL("alpaca_model_free", P(other));
+    CHECK(r.errors == 1, "%s", r.text);
+    /* What the callback itself calls is not told. */
+    r.body = fail;
+    fail();
+    CHECK(r.errors == 2 && strstr(r.text, "session: found NULL") != NULL, "%s", r.text);
+    r.body = NULL;
     CHECK(CALL("alpaca_model_open", P(path), P(NULL), P(&model)).q == ALPACA_OK && r.warnings == 1 && r.errors == 2, "%s", r.text);
     CHECK(strstr(r.text, "tie_word_embeddings") != NULL, "%s", r.text);
     CALL("alpaca_model_free", P(model));
@@ -301,5 +373,6 @@ void test_use(void *model) {
     test_generation(model);
     test_cancel_from_thread(model);
     test_progress();
+    test_calling_back(model);
     test_log();
 }

@@ -13,10 +13,27 @@ struct Library {
         guard let address = dlsym(handle, name) else { fail("\(name): \(String(cString: dlerror()))") }
         return unsafeBitCast(address, to: type)
     }
+
+    func check(_ status: UInt32) {
+        guard status != 0 else { return }
+        fail(self("alpaca_last_error", as: Message.self)().map { String(cString: $0) } ?? "no message")
+    }
 }
 
+typealias Open = @convention(c) (UnsafePointer<CChar>?, UnsafeRawPointer?, UnsafeMutablePointer<OpaquePointer?>?) -> UInt32
+typealias Create = @convention(c) (OpaquePointer?, UnsafeRawPointer?, UnsafeMutablePointer<OpaquePointer?>?) -> UInt32
+typealias Initialize = @convention(c) (UnsafeMutablePointer<alpaca_generation_params>?, Int) -> UInt32
+typealias Generate =
+    @convention(c) (
+        OpaquePointer?, UnsafePointer<CChar>?, Int, UnsafePointer<alpaca_generation_params>?, alpaca_token_callback?,
+        UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
+    ) -> UInt32
+typealias Free = @convention(c) (OpaquePointer?) -> Void
+typealias Message = @convention(c) () -> UnsafePointer<CChar>?
+
 func fail(_ message: String) -> Never {
-    fputs("host: \(message)\n", stderr)
+    let line = Array("host: \(message)\n".utf8)
+    _ = write(STDERR_FILENO, line, line.count)
     exit(1)
 }
 
@@ -64,29 +81,12 @@ let expected = useTheRuntime()
 let before = dispositions()
 guard let handle = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL) else { fail(String(cString: dlerror())) }
 let library = Library(handle: handle)
-
-typealias Open = @convention(c) (UnsafePointer<CChar>?, UnsafeRawPointer?, UnsafeMutablePointer<OpaquePointer?>?) -> UInt32
-typealias Create = @convention(c) (OpaquePointer?, UnsafeRawPointer?, UnsafeMutablePointer<OpaquePointer?>?) -> UInt32
-typealias Initialize = @convention(c) (UnsafeMutablePointer<alpaca_generation_params>?, Int) -> UInt32
-typealias Generate =
-    @convention(c) (
-        OpaquePointer?, UnsafePointer<CChar>?, Int, UnsafePointer<alpaca_generation_params>?, alpaca_token_callback?,
-        UnsafeMutableRawPointer?, UnsafeMutableRawPointer?
-    ) -> UInt32
-typealias Free = @convention(c) (OpaquePointer?) -> Void
-typealias Message = @convention(c) () -> UnsafePointer<CChar>?
-
-func check(_ status: UInt32) {
-    guard status != 0 else { return }
-    fail(library("alpaca_last_error", as: Message.self)().map { String(cString: $0) } ?? "no message")
-}
-
 var model: OpaquePointer?
 var session: OpaquePointer?
 var params = alpaca_generation_params()
-check(library("alpaca_model_open", as: Open.self)(arguments[2], nil, &model))
-check(library("alpaca_session_create", as: Create.self)(model, nil, &session))
-check(library("alpaca_generation_params_init", as: Initialize.self)(&params, MemoryLayout<alpaca_generation_params>.size))
+library.check(library("alpaca_model_open", as: Open.self)(arguments[2], nil, &model))
+library.check(library("alpaca_session_create", as: Create.self)(model, nil, &session))
+library.check(library("alpaca_generation_params_init", as: Initialize.self)(&params, MemoryLayout<alpaca_generation_params>.size))
 params.temperature = 1
 params.max_new_tokens = 64
 params.ignore_eos = 1
@@ -102,7 +102,7 @@ let status = library("alpaca_session_generate", as: Generate.self)(
         // The host's runtime is used in the middle of the library's work.
         return event.pointee.index % 16 == 0 && useTheRuntime()["sum"] != 1225 ? 1 : 0
     }, Unmanaged.passUnretained(ids).toOpaque(), nil)
-check(status)
+library.check(status)
 library("alpaca_session_free", as: Free.self)(session)
 library("alpaca_model_free", as: Free.self)(model)
 dlclose(handle)
