@@ -10,6 +10,8 @@ final class BadFiles: Sendable {
     var text: String { folder + "/text" }
     var cut: String { folder + "/cut.gguf" }
     var keyless: String { folder + "/keyless.gguf" }
+    /// Without the pieces of its vocabulary.
+    var wordless: String { folder + "/wordless.gguf" }
     var reshaped: String { folder + "/reshaped.gguf" }
     /// Of a version of GGUF that there is not yet.
     var future: String { folder + "/future.gguf" }
@@ -17,6 +19,8 @@ final class BadFiles: Sendable {
     var leading: String { folder + "/leading" }
     /// A folder that says which published one it is, with other bytes.
     var damaged: String { folder + "/chinese-alpaca-plus-lora-13b" }
+    /// Where a case makes a folder that has the name of the original LLaMA.
+    var impostor: String { folder + "/LLaMA-7B" }
     var empty: String { folder + "/empty" }
 
     private let taken = Atomic<Int>(0)
@@ -42,12 +46,13 @@ final class BadFiles: Sendable {
             bytes[at] = byte
             return bytes
         }
-        try write(Array("hello\n".utf8), text)
+        try write(Array(String(repeating: "hello\n", count: 1000).utf8), text)
         try write(Array(whole.prefix(whole.count / 2)), cut)
         try write(changed(try place("llama.block_count"), UInt8(ascii: "x")), keyless)
-        // A norm's one dimension, behind its name and the number of dimensions.
-        let dimension = try place("output_norm.weight") + "output_norm.weight".utf8.count + 4
-        try write(changed(dimension, whole[dimension] ^ 0x40), reshaped)
+        try write(changed(try place("tokenizer.ggml.tokens"), UInt8(ascii: "x")), wordless)
+        // The value behind the key and its type.
+        let width = try place("llama.feed_forward_length") + "llama.feed_forward_length".utf8.count + 4
+        try write(changed(width, whole[width] ^ 0x40), reshaped)
         try write(changed(4, 99), future)
         for name in [leading, damaged, empty] { mkdir(name, 0o700) }
         let config = """
@@ -68,7 +73,8 @@ final class BadFiles: Sendable {
 
     private func remove() {
         let parts = ["/config.json", "/model.safetensors.index.json"].map { leading + $0 } + [damaged + "/adapter_model.bin"]
-        for name in parts + [text, cut, keyless, reshaped, future] { unlink(name) }
-        for name in [leading, damaged, empty, folder] { rmdir(name) }
+        let made = ["/consolidated.00.pth", "/params.json", "/alpaca.json", "/tokenizer.model"].map { impostor + $0 }
+        for name in parts + made + [text, cut, keyless, wordless, reshaped, future] { unlink(name) }
+        for name in [leading, damaged, impostor, empty, folder] { rmdir(name) }
     }
 }

@@ -33,8 +33,14 @@ extension Functions {
                 badConversions + [
                     .when(ALPACA_CANCELLED) { $0.convertParams.pointee.progress = World.cancels },
                     .when(ALPACA_VERIFICATION_FAILED) {
-                        $0.useAdapter($0.files.damaged)
-                        $0.convertParams.pointee.verify_base = 1
+                        // A Meta folder of the name of a published one: the model at hand, of course with another hash.
+                        let params = $0.convertParams
+                        params.pointee.format = Int32(ALPACA_FORMAT_PTH.rawValue)
+                        params.pointee.output = $0.c($0.files.impostor)
+                        _ = alpaca_convert(params, nil, nil)
+                        params.pointee.format = Int32(ALPACA_FORMAT_GGUF.rawValue)
+                        (params.pointee.base, params.pointee.output) = (params.pointee.output, $0.c("/dev/null"))
+                        params.pointee.verify_base = 1
                     },
                 ]),
         ]

@@ -25,7 +25,10 @@ struct HeaderDeclaration {
                 sameAs: returns.matches(of: #/as (alpaca_[a-z_]+)/#).map { String($0.1) })
         }
         for (name, declaration) in found {
-            for other in declaration.sameAs { found[name]?.statuses.formUnion(found[other]?.statuses ?? []) }
+            for other in declaration.sameAs {
+                let same = found[other]?.statuses ?? []
+                found[name]?.statuses.formUnion(same)
+            }
         }
         return found
     }

@@ -52,7 +52,6 @@ final class World {
     let generationResult = World.place(alpaca_generation_result())
     let perplexityResult = World.place(alpaca_perplexity_result())
     let convertResult = World.place(alpaca_convert_result())
-    let adapter = World.place(alpaca_adapter_source())
     var tokenCallback: UnsafeMutableRawPointer? = unsafeBitCast(
         { _, _ in 0 } as @convention(c) (UnsafePointer<alpaca_token_event>?, UnsafeMutableRawPointer?) -> Int32,
         to: UnsafeMutableRawPointer.self)
@@ -100,11 +99,6 @@ final class World {
         tokenizer = alpaca_model_tokenizer(model)
     }
 
-    func useAdapter(_ path: String) {
-        adapter.pointee.path = c(path)
-        (convertParams.pointee.adapters, convertParams.pointee.n_adapters) = (UnsafePointer(adapter), 1)
-    }
-
     /// Parameters of a later version that ask for something: a byte is set behind what this library knows.
     func addTail() {
         func add<T>(_ params: UnsafeMutablePointer<T>) {
@@ -147,7 +141,6 @@ final class World {
         _ = alpaca_convert_params_init(convertParams, MemoryLayout<alpaca_convert_params>.size)
         convertParams.pointee.base = c(Fixture.f16)
         convertParams.pointee.output = c("/dev/null")
-        adapter.pointee = alpaca_adapter_source(path: nil, scale: 1)
         info.pointee.struct_size = MemoryLayout<alpaca_model_info>.size
         generationResult.pointee.struct_size = MemoryLayout<alpaca_generation_result>.size
         perplexityResult.pointee.struct_size = MemoryLayout<alpaca_perplexity_result>.size
