@@ -30,9 +30,9 @@ enum Log {
         // Called without the lock: it may ask for another callback.
         guard let listener = listener.withLock({ $0 }), let inside, unsafe pthread_getspecific(inside) == nil else { return }
         unsafe pthread_setspecific(inside, UnsafeRawPointer(bitPattern: 1))
-        defer { unsafe pthread_setspecific(inside, nil) }
+        defer { pthread_setspecific(inside, nil) }
         var text = text()
-        unsafe text.withUTF8 { bytes in
+        text.withUTF8 { bytes in
             var entry = unsafe alpaca_log_entry(
                 struct_size: MemoryLayout<alpaca_log_entry>.size, level: Int32(bitPattern: level.rawValue), reserved: 0,
                 text: bytes.baseAddress.map { unsafe UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) } ?? StaticText.empty,

@@ -73,7 +73,7 @@ final class BadFiles: Sendable {
 
     private func remove() {
         let parts = ["/config.json", "/model.safetensors.index.json"].map { leading + $0 } + [damaged + "/adapter_model.bin"]
-        let made = ["/consolidated.00.pth", "/params.json", "/alpaca.json", "/tokenizer.model"].map { impostor + $0 }
+        let made = ["/consolidated.00.pth", "/params.json", "/special_tokens_map.json", "/tokenizer_config.json"].map { impostor + $0 }
         for name in parts + made + [text, cut, keyless, wordless, reshaped, future] { unlink(name) }
         for name in [leading, damaged, impostor, empty, folder] { rmdir(name) }
     }
