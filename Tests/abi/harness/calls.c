@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <ffi.h>
+#include <ftw.h>
 
 const char *model_path;
 char folder[] = "/tmp/alpaca-harness-XXXXXX";
@@ -155,6 +156,14 @@ void make_callbacks(void) {
 }
 
 /* ---- What all tests start from */
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *where) {
+    (void)status, (void)kind, (void)where;
+    CHECK(remove(path) == 0, "%s", path);
+    return 0;
+}
+
+void remove_tree(const char *path) { nftw(path, remove_entry, 8, FTW_PHYS | FTW_DEPTH); }
 
 void *open_model(void) {
     void *model = NULL;

@@ -327,7 +327,7 @@ static void make_odd_folder(const char *path) {
 static void fail(void) { CHECK(CALL("alpaca_session_truncate", P(NULL), N(0)).q == ALPACA_INVALID_ARGUMENT, "%s", message()); }
 
 static void test_log(void) {
-    char path[64], command[80];
+    char path[64];
     void *model = NULL;
     struct log_recorder r = {0};
     snprintf(path, sizeof path, "%s/odd", folder);
@@ -353,8 +353,7 @@ static void test_log(void) {
     CALL("alpaca_set_log_callback", P(NULL), P(NULL));
     CALL("alpaca_model_open", P("/nonexistent"), P(NULL), P(&model));
     CHECK(r.errors == 2 && r.warnings == 1, "nobody listens any more");
-    snprintf(command, sizeof command, "rm -r %s", path);
-    CHECK(system(command) == 0, "%s", command);
+    remove_tree(path);
 }
 
 void whole_run(void) {
