@@ -66,7 +66,7 @@ wheel: lib
 # The sample of a C extension of Python: one wheel for Python 3.9 and later.
 extension: lib
 	@rm -rf build/extension bindings/python/extension-sample/build
-	ALPACA_INCLUDE=build/include ALPACA_LIB=build/lib $(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/extension \
+	ALPACA_INCLUDE=$(CURDIR)/build/include ALPACA_LIB=$(CURDIR)/build/lib $(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/extension \
 		./bindings/python/extension-sample
 
 # ---- The two commands of the README
