@@ -49,12 +49,19 @@ extension Session {
         }
     }
 
+    /// Logits of the positions of `ids` from `first` on, which are read after what the session holds: `body` gets the index in `ids` and the
+    /// logits.
+    package func evaluate(
+        _ ids: [TokenID], from first: Int = 0, everyPosition body: (Int, Span<Float>) throws(AlpacaError) -> Void
+    ) throws(AlpacaError) {
+        try exclusively { () throws(AlpacaError) in try evaluateEach(ids, from: first, body) }
+    }
+
     // MARK: - For calls that hold the session
 
     static var cancelled: AlpacaError { AlpacaError(.cancelled, "the call was cancelled") }
 
-    /// Logits of the positions of `ids` from `first` on, which are read after what the session holds: `body` gets the index in `ids` and the
-    /// logits.
+    /// ``evaluate(_:from:everyPosition:)`` for who holds the session.
     func evaluateEach(
         _ ids: [TokenID], from first: Int, _ body: (Int, Span<Float>) throws(AlpacaError) -> Void
     ) throws(AlpacaError) {
