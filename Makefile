@@ -26,13 +26,18 @@ help:
 	@echo "make test       sets up what is missing and runs all tests"
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
 	@echo "make test-hostile  broken and malicious files through the command; test-write: it is killed and refused at every write (minutes)"
+	@echo "make soak       1000 times open, write, free; 200,000 tokens; nothing may be left; CYCLES=, TOKENS="
+	@echo "make test-cancel  how long calls take to return when they are cancelled, at 1000 random moments; CANCEL=, LARGE=a larger model too"
 	@echo "make test-asan  the Swift tests under AddressSanitizer; test-tsan: under ThreadSanitizer (minutes)"
+	@echo "make test-arm   the kernels for AArch64 under qemu, each path against plain C (a minute or two)"
 	@echo "make fuzz       every reader under libFuzzer; SECONDS=60 TARGETS=\"gguf torch\""
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
-	@echo "make bench      speed of reading and writing; SIZE=130m|1.3b|7b TYPES=q4_0,q4_k_m"
+	@echo "make bench      speed of reading and writing, charts; SIZE=mini|130m|1.3b|7b TYPES=q4_0,q4_k_m|all PATHS=avx2,avx512 (scripts/bench.sh)"
+	@echo "make bench-peer builds llama.cpp's llama-bench for it to compare with (minutes)"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
+	@echo "make bench-threads  sessions that share the processors, with each other and with others; SECONDS=2 ROUNDS=5"
 	@echo "make bench-tokenizer  speed of the tokenizer beside sentencepiece's"
 	@echo "make lint       formatting"
 	@echo "make clean"
@@ -95,12 +100,23 @@ test-hostile: cli
 test-write: cli
 	@FULL=1 Tests/faults/run.sh
 
+soak: lib
+	@Tests/soak/run.sh build/lib/libalpaca.so.1
+
+# Of a machine with nothing else to do: it is a matter of milliseconds.
+test-cancel: lib
+	@CYCLES=0 CANCEL=$(or $(CANCEL),1000) LARGE=$(LARGE) Tests/soak/run.sh build/lib/libalpaca.so.1
+
 # The Swift tests under sanitizers: minutes.
 test-asan:
 	@scripts/sanitize.sh address
 
 test-tsan:
 	@scripts/sanitize.sh thread
+
+# The kernels for AArch64 under qemu.
+test-arm:
+	@scripts/test-arm.sh
 
 # Every reader under libFuzzer and AddressSanitizer.
 fuzz:
@@ -116,11 +132,19 @@ test-reference:
 BENCH_TYPES   := q4_0,q4_k_m
 CONVERT_TYPES := f16,q4_0,q8_0,q4_k_m
 
-bench: setup cli wheel
+# Takes PATHS, LLAMA_BENCH, ROUNDS, DEPTH, OPTIONS from the environment too: scripts/bench.sh.
+bench: setup cli
 	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),$(BENCH_TYPES))"
+
+# PEER_VERSION: of the package llama-cpp-python.
+bench-peer: setup
+	@scripts/build-peer.sh
 
 bench-convert: setup cli
 	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),$(CONVERT_TYPES))" $(OPTIONS)
+
+bench-threads: setup lib cli
+	@scripts/bench-threads.sh "$(or $(SECONDS),2)" "$(or $(ROUNDS),5)"
 
 # With the published tokenizers where the folder that ALPACA_SHARED names has them.
 bench-tokenizer: setup lib
@@ -135,4 +159,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel extension setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan fuzz test-reference bench bench-convert bench-tokenizer lint clean
+.PHONY: all help lib cli example install wheel extension setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads

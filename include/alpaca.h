@@ -153,7 +153,7 @@ typedef struct alpaca_model_params {
     int32_t lock_memory;               /**< 1: keep the weights from being swapped out (mlock). Default 0. */
     int32_t prefetch;                  /**< 1: ask the system to load the whole file ahead of its use. Default 0. */
     int32_t reserved;                  /**< 0. */
-    alpaca_progress_callback progress; /**< Called while the file is read with use_mmap 0; NULL (default) for none. */
+    alpaca_progress_callback progress; /**< Called while the file is read (use_mmap 0, prefetch, lock_memory); NULL (default) for none. */
     void *user_data;                   /**< Handed to progress. */
 } alpaca_model_params;
 
@@ -490,6 +490,30 @@ alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message 
  *          ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_append(alpaca_session *session, const int32_t *ids, size_t n);
 
+/** What one session reads in a step. The layout of this struct never changes: it is used in arrays. Since version 1.1. */
+typedef struct alpaca_step_input {
+    alpaca_session *session; /**< Who reads. */
+    const int32_t *ids;      /**< `n_ids` token ids. */
+    size_t n_ids;            /**< 1 or more: one to go on writing, a whole prompt to begin. */
+    uint64_t reserved;       /**< 0. */
+} alpaca_step_input;
+
+/** Reads tokens in several sessions together: the model's weights are read from memory once for all of them, where alpaca_session_append
+ *  reads them once for each. alpaca_session_logits and alpaca_session_sample of each session then tell what follows its last token. Logits
+ *  are the same as those of separate calls to the last bit, whoever else is in the step. Sessions may differ in their parameters.
+ *
+ *  The session of inputs[0] lends its threads and its buffers: its n_threads and n_batch hold for the call. More ids than n_batch are read
+ *  in several batches, in the order of the inputs.
+ *
+ *  alpaca_session_cancel of any of the sessions stops the call for all.
+ *
+ *  @param inputs  `n` inputs, 1 to 65536. Their sessions are of one model (one alpaca_model_open), each is listed once.
+ *  @return ALPACA_OK, ALPACA_BUSY (a session is in use by another call), ALPACA_CONTEXT_FULL (the ids of a session do not fit),
+ *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED (reserved): no session has changed then, and the message begins with the input, as in
+ *          "inputs[2].ids: ...". ALPACA_CANCELLED: each session holds what it held before, and has no logits until it reads again.
+ *          ALPACA_OUT_OF_MEMORY. Since version 1.1. */
+alpaca_status alpaca_sessions_step(const alpaca_step_input *inputs, size_t n);
+
 /** The logits for the token that follows the last position: n_vocab floats. They belong to the session and are valid until its next call.
  *  @return ALPACA_OK, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT when nothing has been read since the session began or was truncated. */
 alpaca_status alpaca_session_logits(const alpaca_session *session, const float **logits, size_t *n);
@@ -557,6 +581,52 @@ typedef struct alpaca_perplexity_result {
 alpaca_status alpaca_perplexity(alpaca_session *session, const char *text, size_t length, const alpaca_perplexity_params *params,
                                 alpaca_perplexity_result *result);
 
+/** One speed to measure. */
+typedef struct alpaca_bench_test {
+    int32_t n_prompt;   /**< Tokens of a prompt that is read, at most 1048576; 0: writing is measured. */
+    int32_t n_gen;      /**< Tokens that are written one after the other, at most 1048576; 0: reading is measured. One of the two is 0. */
+    int32_t depth;      /**< Positions that are filled before, at most 1048576. */
+    int32_t n_parallel; /**< Sequences that write together, at most 256; 0 is 1. With n_prompt it is 0 or 1. */
+    int32_t n_threads;  /**< Threads, at most 256; 0: one on each core that the process may use. */
+    int32_t reserved;   /**< 0. */
+} alpaca_bench_test;
+
+/** How speed is measured. */
+typedef struct alpaca_bench_params {
+    size_t struct_size;                /**< sizeof(alpaca_bench_params). */
+    const alpaca_bench_test *tests;    /**< `n_tests` tests, at most 1024; NULL (default): a prompt of 512 tokens, and 32 tokens written. */
+    size_t n_tests;                    /**< Default 0. */
+    int32_t n_repetitions;             /**< Measured runs of each test, 1 ... 1000; the report has their median. Default 5. */
+    int32_t n_batch;                   /**< Tokens of a prompt that are computed together, 1 ... 4096. Default 512. */
+    int32_t type_k;                    /**< alpaca_cache_type of the keys. Default ALPACA_CACHE_F16. */
+    int32_t type_v;                    /**< alpaca_cache_type of the values. Default ALPACA_CACHE_F16. */
+    int32_t roofs;                     /**< 1 (default): the machine's limits are measured too, with 256 MB of memory or more. */
+    int32_t reserved;                  /**< 0. */
+    alpaca_progress_callback progress; /**< Called before each run and some ten times a second where a run allows it, on time that is not
+                                            measured (done and total in runs, item is the test); NULL (default) for none. */
+    void *user_data;                   /**< Handed to progress. */
+} alpaca_bench_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_bench_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_bench_params_init(alpaca_bench_params *params, size_t size);
+
+/** Measures how fast a model reads and writes on this machine, in sessions of its own. The repetitions of all tests alternate, and between
+ *  them what the machine allows is measured: bytes a second that its threads read from memory, and operations a second of the CPU path's
+ *  products of bytes on registers alone, where a multiplication and an addition count as two.
+ *
+ *  @param params  NULL for the defaults.
+ *  @param json    Receives the report, to be freed by alpaca_string_free; NULL on failure. An object: "model", "quantization", "model_bytes",
+ *                 "n_params", "version", "cpu_path", "cpu" (or null), "n_batch", "type_k", "type_v"; "roofs" has for each number of threads,
+ *                 1 among them, "n_threads", "read_bytes_per_second", "integer_ops_per_second" (the best) and "read_samples",
+ *                 "integer_samples" (one a repetition); "rows" has for each test, in order, "test" (such as "pp512", "tg32 x 4 @ 4096"),
+ *                 "n_prompt", "n_gen", "depth", "n_threads", "n_parallel", "tokens_per_second" (one number a repetition, of all sequences
+ *                 together), "median_tokens_per_second", "roof" ("read" or "integer": what limits it; null for prompts of float models),
+ *                 "bytes_per_token", "operations_per_token" (what that limit is asked for, or null) and "share" of the limit, the median of
+ *                 the repetitions (null where it was not measured; above 1 where caches serve the weights).
+ *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
+alpaca_status alpaca_bench(alpaca_model *model, const alpaca_bench_params *params, alpaca_string **json);
+
 /* ---- Files ------------------------------------------------------------------------------------------------------------------------------ */
 
 /** How files are verified. */
@@ -564,7 +634,7 @@ typedef struct alpaca_verify_params {
     size_t struct_size;                /**< sizeof(alpaca_verify_params). */
     int32_t n_threads;                 /**< Files hashed at the same time, at most 256; 0 (default): one on each core. */
     int32_t fail_on_difference;        /**< 1: ALPACA_VERIFICATION_FAILED when a file is not what its name says. Default 0. */
-    alpaca_progress_callback progress; /**< Called some ten times a second (done and total in bytes); NULL (default) for none. */
+    alpaca_progress_callback progress; /**< Called some fifty times a second (done and total in bytes); NULL (default) for none. */
     void *user_data;                   /**< Handed to progress. */
 } alpaca_verify_params;
 
@@ -644,7 +714,7 @@ typedef struct alpaca_convert_params {
     int32_t check;                         /**< 1 (default): the rules of the family are checked (tokenizers, order of adapters). */
     int32_t verify_base;                   /**< 1: the base's files are hashed and compared with the published list too. Default 0. */
     int32_t hash_output;                   /**< 1: the output's files are hashed when they are written. Default 0. */
-    alpaca_progress_callback progress;     /**< Called some ten times a second with the stage, the tensor, bytes done and in all. */
+    alpaca_progress_callback progress;     /**< Called some fifty times a second with the stage, the tensor, bytes done and in all. */
     void *user_data;                       /**< Handed to progress. */
 } alpaca_convert_params;
 

@@ -24,6 +24,14 @@ enum Arguments {
         return Int(value)
     }
 
+    /// How keys or values are kept.
+    static func cacheType(_ value: Int32, _ name: String) throws(AlpacaError) -> CacheType {
+        guard let type = CacheType(rawValue: value) else {
+            throw AlpacaError(.invalidArgument, "\(name): found \(value), expected an alpaca_cache_type, 0, 1 or 8")
+        }
+        return type
+    }
+
     /// The elements of a caller's array.
     static func list<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ count: Int, _ name: String) throws(AlpacaError) -> [T] {
         guard count >= 0, count <= 1 << 16 else {
@@ -86,7 +94,7 @@ enum Arguments {
     }
 
     /// A field that later versions may give a meaning: what a newer client asks for by it is not to be overlooked.
-    static func reserved(_ value: Int32, _ name: String) throws(AlpacaError) {
+    static func reserved(_ value: some BinaryInteger, _ name: String) throws(AlpacaError) {
         guard value == 0 else {
             throw AlpacaError(.unsupported, "\(name): found \(value), expected 0; this library (\(Version.string)) gives it no meaning")
         }

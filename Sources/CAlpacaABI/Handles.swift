@@ -53,7 +53,7 @@ final class OwnedText: Sendable {
         var lastFree = count - 1
         var freeCount = count
     }
-    private static let state = Mutex(State())
+    private static let state = Lock(State())
     /// `State.base` for who may not wait for the lock.
     private static let slab = Atomic<UInt>(0)
 
@@ -158,10 +158,15 @@ final class OwnedText: Sendable {
         }
     }
 
-    static func get<T: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type = T.self) throws(AlpacaError) -> T {
+    /// The object behind a handle.
+    ///
+    /// - Parameter name: the argument in the error's message; nil for the kind's name.
+    static func get<T: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type = T.self, _ name: String? = nil)
+        throws(AlpacaError) -> T
+    {
         if let object = unsafe find(handle, kind, as: type) { return object }
         let found = unsafe handle == nil ? "NULL" : "a handle that is freed, of another kind or none"
-        throw AlpacaError(.invalidArgument, "\(kind.name): found \(found), expected a live alpaca_\(kind.name)")
+        throw AlpacaError(.invalidArgument, "\(name ?? kind.name): found \(found), expected a live alpaca_\(kind.name)")
     }
 
     /// One more owner. False when the handle is none of `kind`.

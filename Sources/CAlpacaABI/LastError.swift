@@ -2,7 +2,6 @@ import AlpacaEngine
 import CAlpaca
 import CAlpacaHost
 import Glibc
-import Synchronization
 
 /// The message of each thread's last error.
 enum LastError {

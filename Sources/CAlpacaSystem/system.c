@@ -18,6 +18,11 @@ int system_begin_writing(int descriptor, int64_t offset, int64_t count) {
     return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE);
 }
 
+int system_await_writing(int descriptor, int64_t offset, int64_t count) {
+    return sync_file_range(
+        descriptor, offset, count, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
 int system_exchange(const char *a, const char *b) {
     return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
 }
@@ -30,6 +35,11 @@ int system_allocate(int descriptor, int64_t size) {
 }
 
 int system_begin_writing(int descriptor, int64_t offset, int64_t count) {
+    (void)descriptor, (void)offset, (void)count;
+    return 0;
+}
+
+int system_await_writing(int descriptor, int64_t offset, int64_t count) {
     (void)descriptor, (void)offset, (void)count;
     return 0;
 }

@@ -72,9 +72,7 @@ final class BadFiles: Sendable {
     }
 
     private func remove() {
-        let parts = ["/config.json", "/model.safetensors.index.json"].map { leading + $0 } + [damaged + "/adapter_model.bin"]
-        let made = ["/consolidated.00.pth", "/params.json", "/special_tokens_map.json", "/tokenizer_config.json"].map { impostor + $0 }
-        for name in parts + made + [text, cut, keyless, wordless, reshaped, future] { unlink(name) }
-        for name in [leading, damaged, impostor, empty, folder] { rmdir(name) }
+        // What a folder holds goes before it.
+        nftw(folder, { path, _, _, _ in Glibc.remove(path) }, 8, Int32(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
     }
 }

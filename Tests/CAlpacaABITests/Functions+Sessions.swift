@@ -53,6 +53,14 @@ extension Functions {
                     .elsewhere(ALPACA_CANCELLED, "it takes a second thread: ThreadTests.cancelledPrefill"),
                 ]),
             Function(
+                "alpaca_sessions_step", alpaca_sessions_step,
+                [.pointer("inputs", \.stepInput), .number("n", \.one, [invalid, ok, invalid, invalid])],
+                [
+                    .when(ALPACA_CONTEXT_FULL) { ($0.sizeOfSession, $0.stepInput.pointee.n_ids) = (32, 64) }, .busy,
+                    .when(ALPACA_UNSUPPORTED) { $0.stepInput.pointee.reserved = 1 },
+                    .elsewhere(ALPACA_CANCELLED, "it takes a second thread: StepTests.stopped"), .noMemory,
+                ]),
+            Function(
                 "alpaca_session_logits", alpaca_session_logits,
                 [.handle("session", \.session), .pointer("logits", \.logits), .pointer("n", \.needed)],
                 [.elsewhere(ALPACA_BUSY, "in a callback they can be had; from another thread: ThreadTests.otherThreads")]),
@@ -108,6 +116,16 @@ extension Functions {
                 [
                     .when(ALPACA_CANCELLED) { $0.perplexityParams.pointee.progress = World.cancels }, .busy, .noMemory,
                     .when(ALPACA_UNSUPPORTED) { $0.addTail() },
+                ]),
+            Function(
+                "alpaca_bench_params_init", alpaca_bench_params_init,
+                [.pointer("params", \.benchParams), .number("size", \.benchParamsSize, structSizes)]),
+            Function(
+                "alpaca_bench", alpaca_bench,
+                [.handle("model", \.model), .pointer("params", \.benchParams, null: ok), .out("json")],
+                [
+                    .when(ALPACA_CANCELLED) { $0.benchParams.pointee.progress = World.cancels },
+                    .when(ALPACA_UNSUPPORTED) { $0.benchParams.pointee.reserved = 1 }, .noMemory,
                 ]),
         ]
     }

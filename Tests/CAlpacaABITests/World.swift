@@ -28,6 +28,7 @@ final class World {
     var sessionParamsSize = MemoryLayout<alpaca_session_params>.size
     var generationParamsSize = MemoryLayout<alpaca_generation_params>.size
     var perplexityParamsSize = MemoryLayout<alpaca_perplexity_params>.size
+    var benchParamsSize = MemoryLayout<alpaca_bench_params>.size
     var verifyParamsSize = MemoryLayout<alpaca_verify_params>.size
     var convertParamsSize = MemoryLayout<alpaca_convert_params>.size
     /// Whether the call writes a handle although it fails.
@@ -46,6 +47,9 @@ final class World {
     let sessionParams = World.place(alpaca_session_params())
     let generationParams = World.place(alpaca_generation_params())
     let perplexityParams = World.place(alpaca_perplexity_params())
+    let stepInput = World.place(alpaca_step_input())
+    let benchParams = World.place(alpaca_bench_params())
+    let benchTest = World.place(alpaca_bench_test())
     let verifyParams = World.place(alpaca_verify_params())
     let convertParams = World.place(alpaca_convert_params())
     let info = World.place(alpaca_model_info())
@@ -90,6 +94,7 @@ final class World {
             alpaca_session_free(session)
             sessionParams.pointee.n_ctx = Int32(newValue)
             _ = alpaca_session_create(model, sessionParams, &session)
+            stepInput.pointee.session = session
         }
     }
 
@@ -130,6 +135,7 @@ final class World {
         // Like what a caller's stack might hold: it must be NULL after a failure.
         made.pointee = OpaquePointer(bitPattern: 1)
         for i in 0..<64 { ids[i] = 300 }
+        stepInput.pointee = alpaca_step_input(session: session, ids: ids, n_ids: 2, reserved: 0)
         paths.pointee = c(tokenizerPath)
         message.pointee = alpaca_message(role: Int32(ALPACA_ROLE_USER.rawValue), reserved: 0, content: c(text), length: terminated)
         _ = alpaca_model_params_init(modelParams, MemoryLayout<alpaca_model_params>.size)
@@ -137,6 +143,10 @@ final class World {
         generationParams.pointee.max_new_tokens = 2
         _ = alpaca_perplexity_params_init(perplexityParams, MemoryLayout<alpaca_perplexity_params>.size)
         perplexityParams.pointee.n_ctx = 4
+        _ = alpaca_bench_params_init(benchParams, MemoryLayout<alpaca_bench_params>.size)
+        benchTest.pointee = alpaca_bench_test(n_prompt: 4, n_gen: 0, depth: 0, n_parallel: 0, n_threads: 1, reserved: 0)
+        (benchParams.pointee.tests, benchParams.pointee.n_tests) = (UnsafePointer(benchTest), 1)
+        (benchParams.pointee.n_repetitions, benchParams.pointee.roofs) = (1, 0)
         _ = alpaca_verify_params_init(verifyParams, MemoryLayout<alpaca_verify_params>.size)
         _ = alpaca_convert_params_init(convertParams, MemoryLayout<alpaca_convert_params>.size)
         convertParams.pointee.base = c(Fixture.f16)

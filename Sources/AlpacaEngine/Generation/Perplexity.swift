@@ -63,12 +63,13 @@ extension Session {
         guard (0..<length).contains(stride) else {
             throw AlpacaError(.invalidArgument, "stride: found \(stride), expected 0 to \(length - 1)")
         }
-        let ids = model.tokenizer.encode(text, addBOS: model.tokenizer.bos != nil)
-        guard ids.count > length else {
-            throw AlpacaError(.invalidArgument, "the text has \(ids.count) tokens, expected more than the \(length) of a window (n_ctx)")
-        }
-        // One call from the first window to the last: what the callback asks of this session meanwhile is refused.
         return try exclusively { () throws(AlpacaError) -> Perplexity in
+            let ids = model.tokenizer.encode(text, addBOS: model.tokenizer.bos != nil, stop: forward.cancelFlag)
+            try checkCancelled()
+            guard ids.count > length else {
+                throw AlpacaError(
+                    .invalidArgument, "the text has \(ids.count) tokens, expected more than the \(length) of a window (n_ctx)")
+            }
             var sums = Perplexity.Sums()
             var windowCount = 0
             var start = 0
@@ -78,11 +79,12 @@ extension Session {
                 // Position i foresees token i + 1.
                 let first = stride == 0 ? length / 2 : start == 0 ? 0 : length - stride - 1
                 forget(from: 0)
-                try evaluateEach(window, from: first) { (position, logits) throws(AlpacaError) in
+                try score(window, from: first) { (position, logits) throws(AlpacaError) in
                     if position + 1 < window.count { sums.add(Session.negativeLogLikelihood(of: window[position + 1], logits)) }
                 }
                 windowCount += 1
                 start += stride == 0 ? length : stride
+                try checkCancelled()
                 let report = Progress(stage: "perplexity", done: UInt64(min(start, ids.count)), total: UInt64(ids.count))
                 if let progress, !progress(report) { throw Session.cancelled }
             }

@@ -24,8 +24,8 @@ extension Session {
             throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
         }
         let size = model.configuration.vocabularySize
-        // The workspace holds logitRows * size floats, and the last position's come first.
-        return try unsafe body(Span(_unsafeStart: UnsafePointer(forward.workspace.logits), count: size))
+        // Bound: the workspace has `size` floats there.
+        return try unsafe body(Span(_unsafeStart: UnsafePointer(forward.workspace.lastLogits), count: size))
     }
 
     /// Draws the next token from the logits of the last position; it is not appended. With a seed, what is drawn depends on the seed, the
@@ -54,17 +54,12 @@ extension Session {
     package func evaluate(
         _ ids: [TokenID], from first: Int = 0, everyPosition body: (Int, Span<Float>) throws(AlpacaError) -> Void
     ) throws(AlpacaError) {
-        try exclusively { () throws(AlpacaError) in try evaluateEach(ids, from: first, body) }
+        try exclusively { () throws(AlpacaError) in try score(ids, from: first, body) }
     }
 
     // MARK: - For calls that hold the session
 
-    static var cancelled: AlpacaError { AlpacaError(.cancelled, "the call was cancelled") }
-
-    /// ``evaluate(_:from:everyPosition:)`` for who holds the session.
-    func evaluateEach(
-        _ ids: [TokenID], from first: Int, _ body: (Int, Span<Float>) throws(AlpacaError) -> Void
-    ) throws(AlpacaError) {
+    func score(_ ids: [TokenID], from first: Int, _ body: (Int, Span<Float>) throws(AlpacaError) -> Void) throws(AlpacaError) {
         try check(ids)
         var done = 0
         while done < ids.count {
@@ -85,6 +80,12 @@ extension Session {
             done += count
         }
         if !ids.isEmpty { try finishBatch(lastRow: (ids.count - 1) % batchSize) }
+    }
+
+    static var cancelled: AlpacaError { AlpacaError(.cancelled, "the call was cancelled") }
+
+    func checkCancelled() throws(AlpacaError) {
+        if forward.cancelFlag.isSet { throw Session.cancelled }
     }
 
     func check(_ ids: [TokenID]) throws(AlpacaError) {
@@ -134,7 +135,7 @@ extension Session {
     }
 
     private func finishBatch(lastRow: Int) throws(AlpacaError) {
-        guard forward.logits(rows: lastRow..<lastRow + 1) else { throw Session.cancelled }
+        guard forward.logits(row: lastRow) else { throw Session.cancelled }
         hasLogits = true
     }
 }

@@ -18,7 +18,7 @@ extension Session {
                 if let system = parameters.systemPrompt { messages.insert(ChatMessage(role: .system, content: system), at: 0) }
                 ids = try render(messages, template)
             } else {
-                ids = model.tokenizer.encode(prompt, addBOS: model.tokenizer.addsBOS)
+                ids = model.tokenizer.encode(prompt, addBOS: model.tokenizer.addsBOS, stop: forward.cancelFlag)
             }
             return try write(after: ids, parameters, template: template, onToken)
         }
@@ -40,7 +40,7 @@ extension Session {
             } else {
                 guard !messages.isEmpty else { throw AlpacaError(.invalidArgument, "messages: found none, expected at least one") }
                 let text = messages.map(\.content).joined(separator: "\n")
-                ids = model.tokenizer.encode(text, addBOS: model.tokenizer.addsBOS)
+                ids = model.tokenizer.encode(text, addBOS: model.tokenizer.addsBOS, stop: forward.cancelFlag)
             }
             return try write(after: ids, parameters, template: template, onToken)
         }
@@ -75,7 +75,7 @@ extension Session {
         var isFirst = true
         func flush() {
             guard !text.isEmpty else { return }
-            ids += tokenizer.encode(text, addsSpacePrefix: isFirst)
+            ids += tokenizer.encode(text, addsSpacePrefix: isFirst, stop: forward.cancelFlag)
             text = ""
             isFirst = false
         }
@@ -84,7 +84,7 @@ extension Session {
             case .text(let more): text += more
             case .answer(let words):
                 flush()
-                ids += answers[words] ?? tokenizer.encode(words)
+                ids += answers[words] ?? tokenizer.encode(words, stop: forward.cancelFlag)
             case .bos:
                 flush()
                 if let bos = tokenizer.bos { ids.append(bos) }
@@ -109,6 +109,12 @@ extension Session {
         after prompt: [TokenID], _ parameters: GenerationParameters, template: ChatTemplate?, _ onToken: (borrowing TokenEvent) -> Bool
     ) throws(AlpacaError) -> GenerationResult {
         try parameters.validate(vocabularySize: model.configuration.vocabularySize)
+        guard !forward.cancelFlag.isSet else {
+            // While the prompt was cut into tokens, of which there are not all then.
+            var result = GenerationResult()
+            result.finishReason = .cancelled
+            return result
+        }
         guard !prompt.isEmpty else { throw AlpacaError(.invalidArgument, "the prompt is empty: expected at least one token") }
         let reused = min(prompt.count - 1, commonPrefix(prompt))
         forget(from: reused)

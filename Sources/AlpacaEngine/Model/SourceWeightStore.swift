@@ -32,10 +32,14 @@ final class SourceWeightStore: WeightStore {
             places.append(.mapped(known ?? maps.count - 1, offset: region.start))
         }
         try MemoryBudget.require(total, for: "weights of \(source.format), which have to be read into memory")
+        func report(_ item: String, _ done: Int, _ total: Int) throws(AlpacaError) {
+            guard let progress = options.progress else { return }
+            guard progress(Progress(stage: "load", item: item, done: UInt64(done), total: UInt64(total))) else {
+                throw AlpacaError(.cancelled, "loading was cancelled")
+            }
+        }
         for map in maps where options.prefetches || options.locksMemory {
-            let all = try unsafe map.region(at: 0, count: map.count, of: "the file")
-            unsafe map.advise(all, willNeed: true)
-            if options.locksMemory { try map.lock() }
+            try map.load(locks: options.locksMemory) { (done) throws(AlpacaError) in try report(map.file.path, done, map.count) }
         }
         let scratch = ScratchArena()
         var done = 0
@@ -58,10 +62,7 @@ final class SourceWeightStore: WeightStore {
                 try scratch.scope { () throws(AlpacaError) in try unsafe source.read(i, rows: rows, into: target, scratch: scratch) }
                 row = rows.upperBound
                 done += rows.count * info.rowByteCount
-                let report = Progress(stage: "load", item: info.name, done: UInt64(done), total: UInt64(total))
-                if let progress = options.progress, !progress(report) {
-                    throw AlpacaError(.cancelled, "loading was cancelled")
-                }
+                try report(info.name, done, total)
             }
             complete.append(.copied(copy))
         }

@@ -5,8 +5,6 @@
 // product by fused multiply-add, one multiplication by the scale. Adapters follow each other; after each one the sum is rounded to the base's
 // type, as PEFT's `merge_and_unload` leaves it there.
 
-import Synchronization
-
 /// A tensor of the result: where it comes from, and what is added.
 struct MergedTensor: Sendable {
     /// The tensor that is kept, or that takes its place.
@@ -49,7 +47,7 @@ final class MergedSource: TensorSource {
     private let parts: [MergedTensor]
     private let rounding: MergeRounding
     private let indexByName: [String: Int]
-    private let prepared = Mutex<[Prepared]>([])
+    private let prepared = Lock<[Prepared]>([])
 
     /// A tensor's small matrices, as the kernels want them.
     private final class Prepared: Sendable {

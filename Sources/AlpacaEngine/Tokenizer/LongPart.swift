@@ -1,12 +1,16 @@
 /// A part of a text that no join can leave, of any length: its symbols are a list, and its pairs wait in a heap.
 struct LongPart {
     private let vocabulary: Vocabulary
+    private let stop: CancelFlag?
     /// The part's bytes, valid UTF-8.
     private var text: [UInt8] = []
     private var symbols: [Symbol] = []
     private var heap: [Pair] = []
 
-    init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+    init(_ vocabulary: Vocabulary, _ stop: CancelFlag? = nil) {
+        self.vocabulary = vocabulary
+        self.stop = stop
+    }
 
     var isEmpty: Bool { text.isEmpty }
     mutating func append(_ byte: UInt8) { text.append(byte) }
@@ -34,14 +38,18 @@ struct LongPart {
     mutating func solve(_ unknown: TokenID, _ ids: inout [TokenID]) {
         var at = 0
         while at < text.count {
+            if symbols.count % 4096 == 0, stop?.isSet == true { break }
             let (_, length) = UTF8Text.decode(text.span, at, text.count)
             let token = vocabulary.token(text, at..<at + length)
             symbols.append(Symbol(start: at, length: length, previous: symbols.count - 1, next: symbols.count + 1, token: token))
             at += length
         }
         let end = symbols.count
-        for i in 1..<max(1, end) { push(i - 1, i) }
-        while !heap.isEmpty {
+        for i in 1..<max(1, end) {
+            if i % 4096 == 0, stop?.isSet == true { break }
+            push(i - 1, i)
+        }
+        while !heap.isEmpty, stop?.isSet != true {
             let pair = pop()
             let left = pair.left
             let next = symbols[left].next
@@ -67,6 +75,7 @@ struct LongPart {
             }
             i = symbol.next
         }
+        heap.removeAll(keepingCapacity: true)
         symbols.removeAll(keepingCapacity: true)
         text.removeAll(keepingCapacity: true)
     }

@@ -151,15 +151,22 @@ public final class Tokenizer: Sendable {
         encode(utf8: Array(text.utf8), addBOS: addBOS, addEOS: addEOS, parseSpecial: parseSpecial)
     }
 
+    /// The tokens of a text, of its beginning when `stop` is set meanwhile.
+    func encode(_ text: String, addBOS: Bool = false, stop: CancelFlag) -> [TokenID] {
+        encode(utf8: Array(text.utf8), addBOS: addBOS, stop: stop)
+    }
+
     /// The tokens of a text that goes on after others: without the blank in front.
-    func encode(_ text: String, addsSpacePrefix: Bool) -> [TokenID] {
+    func encode(_ text: String, addsSpacePrefix: Bool, stop: CancelFlag? = nil) -> [TokenID] {
         var ids: [TokenID] = []
-        encode(part: Array(text.utf8)[...], addsSpacePrefix: addsSpacePrefix, to: &ids)
+        encode(part: Array(text.utf8)[...], addsSpacePrefix: addsSpacePrefix, stop, to: &ids)
         return ids
     }
 
     /// The tokens of any bytes; each byte that is not UTF-8 counts as U+FFFD, as in sentencepiece.
-    package func encode(utf8 text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false) -> [TokenID] {
+    package func encode(
+        utf8 text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false, stop: CancelFlag? = nil
+    ) -> [TokenID] {
         var ids: [TokenID] = []
         // A Chinese character takes three bytes and rarely more than one token.
         ids.reserveCapacity(text.count / 3 + 8)
@@ -171,7 +178,7 @@ public final class Tokenizer: Sendable {
                 if let match = special.first(where: {
                     $0.bytes.count <= text.count - at && text[at..<at + $0.bytes.count].elementsEqual($0.bytes)
                 }) {
-                    encode(part: text[start..<at], addsSpacePrefix: addsSpacePrefix, to: &ids)
+                    encode(part: text[start..<at], addsSpacePrefix: addsSpacePrefix, stop, to: &ids)
                     ids.append(match.id)
                     at += match.bytes.count
                     start = at
@@ -179,17 +186,17 @@ public final class Tokenizer: Sendable {
                     at += 1
                 }
             }
-            encode(part: text[start...], addsSpacePrefix: addsSpacePrefix, to: &ids)
+            encode(part: text[start...], addsSpacePrefix: addsSpacePrefix, stop, to: &ids)
         } else {
-            encode(part: text[...], addsSpacePrefix: addsSpacePrefix, to: &ids)
+            encode(part: text[...], addsSpacePrefix: addsSpacePrefix, stop, to: &ids)
         }
         if addEOS, let eos { ids.append(eos) }
         return ids
     }
 
-    private func encode(part: ArraySlice<UInt8>, addsSpacePrefix: Bool, to ids: inout [TokenID]) {
+    private func encode(part: ArraySlice<UInt8>, addsSpacePrefix: Bool, _ stop: CancelFlag?, to ids: inout [TokenID]) {
         guard !part.isEmpty else { return }
-        encoder.encode(part.span, startsWithBlank: addsSpacePrefix, to: &ids)
+        encoder.encode(part.span, startsWithBlank: addsSpacePrefix, stop: stop, to: &ids)
     }
 
     // MARK: - Tokens to text

@@ -13,6 +13,12 @@ static void fill_in(const char *name, size_t size) {
     SET(int32_t, alpaca_session_params, n_threads, 1);
     SET(int32_t, alpaca_generation_params, max_new_tokens, 1);
     SET(int32_t, alpaca_perplexity_params, n_ctx, 8);
+    static char tests[4 * SIZE_alpaca_bench_test];
+    FIELD(int32_t, tests, alpaca_bench_test, n_gen) = 1;
+    SET(void *, alpaca_bench_params, tests, tests);
+    SET(size_t, alpaca_bench_params, n_tests, 1);
+    SET(int32_t, alpaca_bench_params, n_repetitions, 1);
+    SET(int32_t, alpaca_bench_params, roofs, 0);
     SET(const char *, alpaca_convert_params, base, model_path);
     SET(const char *, alpaca_convert_params, output, "/dev/null");
 #undef SET
@@ -20,7 +26,9 @@ static void fill_in(const char *name, size_t size) {
 
 /* The smallest struct of `name` that any version of the library had and that says enough. */
 static size_t smallest(const char *name) {
-    return strcmp(name, "alpaca_convert_params") == 0 ? AT_alpaca_convert_params_output + 8 : 8;
+    if (strcmp(name, "alpaca_convert_params") == 0) return AT_alpaca_convert_params_output + 8;
+    if (strcmp(name, "alpaca_bench_params") == 0) return AT_alpaca_bench_params_roofs + 8; /* the defaults take long */
+    return 8;
 }
 
 /* One call that takes the struct in `memory`. A struct that a callback is given is the library's own: none takes it. */
@@ -54,6 +62,9 @@ static int use(void *model, const char *name, uint64_t *status) {
         *status = CALL("alpaca_perplexity", P(session), P(poem), N(ALPACA_NUL_TERMINATED), P(perplexity), P(memory)).q;
     } else if (strcmp(name, "alpaca_verify_params") == 0) {
         *status = CALL("alpaca_verify", P(paths), N(1), P(memory), P(&made)).q;
+        CALL("alpaca_string_free", P(made));
+    } else if (strcmp(name, "alpaca_bench_params") == 0) {
+        *status = CALL("alpaca_bench", P(model), P(memory), P(&made)).q;
         CALL("alpaca_string_free", P(made));
     } else if (strcmp(name, "alpaca_convert_params") == 0) {
         *status = CALL("alpaca_convert_plan", P(memory), P(&made)).q;

@@ -43,6 +43,30 @@ static void test_tokenizer(void *model) {
     CALL("alpaca_tokenizer_free", P(tokenizers[1]));
 }
 
+/* A benchmark of two tests; a list that is not there. */
+static void test_bench(void *model) {
+    char params[SIZE_alpaca_bench_params], tests[2 * SIZE_alpaca_bench_test] = {0};
+    void *json = NULL;
+    struct progress_recorder told = {0};
+    CHECK(CALL("alpaca_bench_params_init", P(params), N(sizeof params)).q == ALPACA_OK, "%s", message());
+    FIELD(int32_t, tests, alpaca_bench_test, n_prompt) = 16;
+    FIELD(int32_t, tests + SIZE_alpaca_bench_test, alpaca_bench_test, n_gen) = 2;
+    FIELD(int32_t, params, alpaca_bench_params, n_repetitions) = 1;
+    FIELD(int32_t, params, alpaca_bench_params, roofs) = 0;
+    FIELD(void *, params, alpaca_bench_params, progress) = progress_callback;
+    FIELD(void *, params, alpaca_bench_params, user_data) = &told;
+    FIELD(size_t, params, alpaca_bench_params, n_tests) = 2;
+    CHECK(CALL("alpaca_bench", P(model), P(params), P(&json)).q == ALPACA_INVALID_ARGUMENT && json == NULL, "tests at NULL");
+    FIELD(void *, params, alpaca_bench_params, tests) = tests;
+    CHECK(CALL("alpaca_bench", P(model), P(params), P(&json)).q == ALPACA_OK, "%s", message());
+    const char *text = CALL("alpaca_string_data", P(json)).p;
+    CHECK(strstr(text, "\"pp16\"") != NULL && strstr(text, "\"tg2\"") != NULL, "%s", text);
+    CALL("alpaca_string_free", P(json));
+    CHECK(told.n > 0 && strcmp(told.stages, "warm-up measure") == 0, "%s", told.stages);
+    told = (struct progress_recorder){.cancel_at = 1};
+    CHECK(CALL("alpaca_bench", P(model), P(params), P(&json)).q == ALPACA_CANCELLED && json == NULL, "%s", message());
+}
+
 /* Pieces are added, the file is written and verified; the model is converted. */
 static void test_files(void) {
     char path[64];
@@ -122,6 +146,33 @@ static void test_low_level(void *model) {
     CALL("alpaca_session_free", P(session));
     CALL("alpaca_session_free", P(other));
     free(r);
+}
+
+/* Two sessions read together what one reads alone. */
+static void test_step(void *model) {
+    void *sessions[3];
+    int32_t ids[] = {1, 300, 301, 302};
+    const float *logits[3];
+    size_t n = 0;
+    for (int i = 0; i < 3; i++) sessions[i] = make_session(model);
+    char inputs[2][SIZE_alpaca_step_input] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        FIELD(void *, inputs[i], alpaca_step_input, session) = sessions[i];
+        FIELD(const int32_t *, inputs[i], alpaca_step_input, ids) = ids + i;
+        FIELD(size_t, inputs[i], alpaca_step_input, n_ids) = (size_t)(4 - i);
+    }
+    CHECK(CALL("alpaca_sessions_step", P(inputs), N(2)).q == ALPACA_OK, "%s", message());
+    for (int i = 0; i < 2; i++) {
+        CHECK(CALL("alpaca_session_truncate", P(sessions[2]), N(0)).q == ALPACA_OK, "%s", message());
+        CHECK(CALL("alpaca_session_append", P(sessions[2]), P(ids + i), N(4 - i)).q == ALPACA_OK, "%s", message());
+        CHECK(CALL("alpaca_session_logits", P(sessions[i]), P(&logits[i]), P(&n)).q == ALPACA_OK, "%s", message());
+        CHECK(CALL("alpaca_session_logits", P(sessions[2]), P(&logits[2]), P(&n)).q == ALPACA_OK && n > 1000, "%s", message());
+        CHECK(memcmp(logits[i], logits[2], n * sizeof(float)) == 0, "session %d", i);
+    }
+    FIELD(void *, inputs[1], alpaca_step_input, session) = sessions[0];
+    CHECK(CALL("alpaca_sessions_step", P(inputs), N(2)).q == ALPACA_INVALID_ARGUMENT, "a session twice");
+    CHECK(strncmp(message(), "inputs[1].session: ", 19) == 0, "%s", message());
+    for (int i = 0; i < 3; i++) CALL("alpaca_session_free", P(sessions[i]));
 }
 
 static void test_generation(void *model) {
@@ -368,7 +419,9 @@ void test_use(void *model) {
     test_getters(model);
     test_tokenizer(model);
     test_files();
+    test_bench(model);
     test_low_level(model);
+    test_step(model);
     test_generation(model);
     test_cancel_from_thread(model);
     test_progress();

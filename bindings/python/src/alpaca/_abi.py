@@ -174,6 +174,15 @@ class Message(Structure):
     ]
 
 
+class StepInput(Structure):
+    _fields_ = [
+        ("session", c_void_p),
+        ("ids", POINTER(c_int32)),
+        ("n_ids", c_size_t),
+        ("reserved", c_uint64),
+    ]
+
+
 class PerplexityParams(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -193,6 +202,33 @@ class PerplexityResult(Structure):
         ("mean_nll", c_double),
         ("perplexity", c_double),
         ("standard_error", c_double),
+    ]
+
+
+class BenchTest(Structure):
+    _fields_ = [
+        ("n_prompt", c_int32),
+        ("n_gen", c_int32),
+        ("depth", c_int32),
+        ("n_parallel", c_int32),
+        ("n_threads", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
+class BenchParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("tests", POINTER(BenchTest)),
+        ("n_tests", c_size_t),
+        ("n_repetitions", c_int32),
+        ("n_batch", c_int32),
+        ("type_k", c_int32),
+        ("type_v", c_int32),
+        ("roofs", c_int32),
+        ("reserved", c_int32),
+        ("progress", ProgressCallback),
+        ("user_data", c_void_p),
     ]
 
 
@@ -266,8 +302,11 @@ STRUCTS: dict[str, type[Structure]] = {
     "alpaca_candidate": Candidate,
     "alpaca_token_event": TokenEvent,
     "alpaca_message": Message,
+    "alpaca_step_input": StepInput,
     "alpaca_perplexity_params": PerplexityParams,
     "alpaca_perplexity_result": PerplexityResult,
+    "alpaca_bench_test": BenchTest,
+    "alpaca_bench_params": BenchParams,
     "alpaca_verify_params": VerifyParams,
     "alpaca_adapter_source": Adapter,
     "alpaca_type_override": TypeOverride,
@@ -337,6 +376,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         ],
     ),
     "alpaca_session_append": (c_int32, [_handle, POINTER(c_int32), c_size_t]),
+    "alpaca_sessions_step": (c_int32, [POINTER(StepInput), c_size_t]),
     "alpaca_session_logits": (c_int32, [_handle, POINTER(POINTER(c_float)), _size_out]),
     "alpaca_session_sample": (c_int32, [_handle, POINTER(GenerationParams), POINTER(c_int32)]),
     "alpaca_session_truncate": (c_int32, [_handle, c_size_t]),
@@ -350,6 +390,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_handle, c_char_p, c_size_t, POINTER(PerplexityParams), POINTER(PerplexityResult)],
     ),
+    "alpaca_bench_params_init": (c_int32, [POINTER(BenchParams), c_size_t]),
+    "alpaca_bench": (c_int32, [_handle, POINTER(BenchParams), POINTER(_handle)]),
     "alpaca_verify_params_init": (c_int32, [POINTER(VerifyParams), c_size_t]),
     "alpaca_verify": (c_int32, [POINTER(c_char_p), c_size_t, POINTER(VerifyParams), POINTER(_handle)]),
     "alpaca_convert_params_init": (c_int32, [POINTER(ConvertParams), c_size_t]),
