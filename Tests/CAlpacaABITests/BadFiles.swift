@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Synchronization
 import Testing
@@ -71,8 +72,5 @@ final class BadFiles: Sendable {
         close(descriptor)
     }
 
-    private func remove() {
-        // What a folder holds goes before it.
-        nftw(folder, { path, _, _, _ in Glibc.remove(path) }, 8, Int32(FTW_DEPTH.rawValue | FTW_PHYS.rawValue))
-    }
+    private func remove() { try? FileManager.default.removeItem(atPath: folder) }
 }
