@@ -96,6 +96,33 @@ size_t alpaca_string_size(const alpaca_string *string);
 /** Frees a text. NULL does nothing. */
 void alpaca_string_free(alpaca_string *string);
 
+/* ---- Log ----------------------------------------------------------------------------------------------------------------------------- */
+
+/** What a line of the log tells. */
+typedef enum alpaca_log_level {
+    ALPACA_LOG_ERROR = 1,  /**< A call fails; the text is alpaca_last_error's. */
+    ALPACA_LOG_WARNING = 2 /**< A call goes well, with something that people should know. */
+} alpaca_log_level;
+
+/** A line of the log. Valid during the callback. */
+typedef struct alpaca_log_entry {
+    size_t struct_size; /**< Bytes that the library filled. */
+    int32_t level;      /**< An alpaca_log_level. */
+    int32_t reserved;   /**< 0. */
+    const char *text;   /**< UTF-8, not zero-terminated. */
+    size_t text_length; /**< Its bytes. */
+} alpaca_log_entry;
+
+/** Told of what happens in a call, on the thread that calls, inside the call; on several threads at once if they do. */
+typedef void (*alpaca_log_callback)(const alpaca_log_entry *entry, void *user_data);
+
+/** Has `callback` told of each call that fails (ALPACA_BUFFER_TOO_SMALL excepted, which answers a question) and of the warnings of models
+ *  that are opened and of conversions. One for the process; NULL (default): nobody is told. What the callback itself calls is not told. When
+ *  this returns, another thread may still be in the callback that was set before.
+ *
+ *  @param user_data  Handed to callback. */
+void alpaca_set_log_callback(alpaca_log_callback callback, void *user_data);
+
 /* ---- Progress ------------------------------------------------------------------------------------------------------------------------ */
 
 /** How far a long call has come. */
@@ -120,9 +147,13 @@ typedef struct alpaca_tokenizer alpaca_tokenizer;
 /** How a model is opened. */
 typedef struct alpaca_model_params {
     size_t struct_size;                /**< sizeof(alpaca_model_params). */
-    int32_t use_mmap;                  /**< 1 (default): weights are used where they lie in the file, loaded when touched, shared between
-                                            processes; another process that cuts the file short while it is in use ends this one by a signal.
-                                            0: the whole file is read into memory. */
+    int32_t use_mmap;                  /**< 1: weights are used where they lie in the file, loaded when touched, shared between processes.
+                                            0: the whole file is read into memory. -1 (default): 1, except for files on network and FUSE
+                                            file systems (NFS, SMB, 9P, Ceph, ...), where the system can lose pages of a mapped file.
+                                            A mapped file that another process cuts short or writes to: a session notices before each
+                                            token and each batch of a prompt, with ALPACA_TRUNCATED or ALPACA_IO. Pages that are lost while
+                                            one is computed end the process by SIGBUS; with 0 nothing of the kind can happen. Renaming
+                                            another file over it does no harm: the model goes on with what it opened. */
     int32_t lock_memory;               /**< 1: keep the weights from being swapped out (mlock). Default 0. */
     int32_t prefetch;                  /**< 1: ask the system to load the whole file ahead of its use. Default 0. */
     int32_t reserved;                  /**< 0. */
@@ -130,7 +161,8 @@ typedef struct alpaca_model_params {
     void *user_data;                   /**< Handed to progress. */
 } alpaca_model_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_model_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_model_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_params_init(alpaca_model_params *params, size_t size);
 
 /** Opens a model: a file, or a name on the Hugging Face hub, "owner/name", that its tools have downloaded (HF_HUB_CACHE, HF_HOME,
@@ -141,7 +173,7 @@ alpaca_status alpaca_model_params_init(alpaca_model_params *params, size_t size)
  *  @param params  NULL for the defaults.
  *  @param out     Receives the model, to be freed by alpaca_model_free; NULL on failure.
  *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_SHAPE_MISMATCH,
- *          ALPACA_MISSING, ALPACA_OUT_OF_MEMORY, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT. */
+ *          ALPACA_MISSING, ALPACA_UNSAFE, ALPACA_OUT_OF_MEMORY, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_open(const char *path, const alpaca_model_params *params, alpaca_model **out);
 
 /** One more owner of the model: it goes when alpaca_model_free has been called once for each. Returns `model`, NULL for a bad handle. */
@@ -170,7 +202,7 @@ typedef struct alpaca_model_info {
 } alpaca_model_info;
 
 /** Tells a model's sizes.
- *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED (struct_size). */
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_get_info(const alpaca_model *model, alpaca_model_info *info);
 
 /** The value of one of the file's metadata keys as text; long arrays are shortened.
@@ -183,12 +215,14 @@ alpaca_status alpaca_model_get_info(const alpaca_model *model, alpaca_model_info
 alpaca_status alpaca_model_metadata(const alpaca_model *model, const char *key, char *buffer, size_t capacity, size_t *needed);
 
 /** Everything about an open model as a JSON object: hyperparameters, tensor types, tokenizer, template and why it was chosen, metadata.
- *  @param json  Receives the text, to be freed by alpaca_string_free; NULL on failure. */
+ *  @param json  Receives the text, to be freed by alpaca_string_free; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_describe(const alpaca_model *model, alpaca_string **json);
 
 /** What is in a file or folder, as a JSON object: `kind` is "model", "adapter", "tokenizer", "importance_matrix" or "weights"; the content
  *  decides. Of a model it has what alpaca_model_describe gives. What can be read but not used is described too: `problem` then says why.
- *  @return as alpaca_model_open. */
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_MISSING, ALPACA_UNSAFE,
+ *          ALPACA_OUT_OF_MEMORY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_inspect(const char *path, alpaca_string **json);
 
 /** The model's tokenizer. It belongs to the model: valid until the model's last alpaca_model_free, not to be freed. NULL for a bad handle. */
@@ -213,7 +247,9 @@ typedef enum alpaca_special_token {
 } alpaca_special_token;
 
 /** Opens a sentencepiece tokenizer.model, the one in a folder, or the tokenizer of a model's file.
- *  @param out  Receives the tokenizer, to be freed by alpaca_tokenizer_free; NULL on failure. */
+ *  @param out  Receives the tokenizer, to be freed by alpaca_tokenizer_free; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_MISSING,
+ *          ALPACA_OUT_OF_MEMORY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_tokenizer_open(const char *path, alpaca_tokenizer **out);
 
 /** Frees a tokenizer that was opened or made. NULL does nothing; a model's own is left alone. */
@@ -243,7 +279,8 @@ alpaca_status alpaca_tokenize(const alpaca_tokenizer *tokenizer, const char *tex
 alpaca_status alpaca_detokenize(const alpaca_tokenizer *tokenizer, const int32_t *ids, size_t n, char *buffer, size_t capacity,
                                 size_t *needed);
 
-/** A token's piece as the vocabulary has it, with U+2581 for blanks. Buffer as in alpaca_detokenize. */
+/** A token's piece as the vocabulary has it, with U+2581 for blanks. Buffer as in alpaca_detokenize.
+ *  @return as alpaca_detokenize. */
 alpaca_status alpaca_token_piece(const alpaca_tokenizer *tokenizer, int32_t id, char *buffer, size_t capacity, size_t *needed);
 
 /** The id of a special token.
@@ -317,7 +354,8 @@ typedef struct alpaca_session_params {
     double rope_scale;  /**< Positions are divided by it (linear scaling); 0 (default): the model's. */
 } alpaca_session_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_session_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_session_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_params_init(alpaca_session_params *params, size_t size);
 
 /** Begins a session. Its memory is taken here, none later.
@@ -366,7 +404,8 @@ typedef struct alpaca_generation_params {
     int32_t ignore_eos;        /**< 1: go on when the model ends its answer. Default 0. */
 } alpaca_generation_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_generation_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_generation_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_generation_params_init(alpaca_generation_params *params, size_t size);
 
 /** Why a text ended. */
@@ -445,7 +484,8 @@ typedef struct alpaca_message {
 /** Writes the assistant's answer to the last message of a conversation. Give the whole conversation each time: what the session has read of
  *  it is not read again. Parameters and results as alpaca_session_generate; params->system is not used.
  *
- *  @param messages  `n` messages; the last one is the user's. */
+ *  @param messages  `n` messages; the last one is the user's.
+ *  @return as alpaca_session_generate. */
 alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message *messages, size_t n, const alpaca_generation_params *params,
                                   alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);
 
@@ -454,22 +494,48 @@ alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message 
  *          ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_append(alpaca_session *session, const int32_t *ids, size_t n);
 
+/** What one session reads in a step. The layout of this struct never changes: it is used in arrays. Since version 1.1. */
+typedef struct alpaca_step_input {
+    alpaca_session *session; /**< Who reads. */
+    const int32_t *ids;      /**< `n_ids` token ids. */
+    size_t n_ids;            /**< 1 or more: one to go on writing, a whole prompt to begin. */
+    uint64_t reserved;       /**< 0. */
+} alpaca_step_input;
+
+/** Reads tokens in several sessions together: the model's weights are read from memory once for all of them, where alpaca_session_append
+ *  reads them once for each. alpaca_session_logits and alpaca_session_sample of each session then tell what follows its last token. Logits
+ *  are the same as those of separate calls to the last bit, whoever else is in the step. Sessions may differ in their parameters.
+ *
+ *  The session of inputs[0] lends its threads and its buffers: its n_threads and n_batch hold for the call. More ids than n_batch are read
+ *  in several batches, in the order of the inputs.
+ *
+ *  alpaca_session_cancel of any of the sessions stops the call for all.
+ *
+ *  @param inputs  `n` inputs, 1 to 65536. Their sessions are of one model (one alpaca_model_open), each is listed once.
+ *  @return ALPACA_OK, ALPACA_BUSY (a session is in use by another call), ALPACA_CONTEXT_FULL (the ids of a session do not fit),
+ *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED (reserved): no session has changed then, and the message begins with the input, as in
+ *          "inputs[2].ids: ...". ALPACA_CANCELLED: each session holds what it held before, and has no logits until it reads again.
+ *          ALPACA_OUT_OF_MEMORY. Since version 1.1. */
+alpaca_status alpaca_sessions_step(const alpaca_step_input *inputs, size_t n);
+
 /** The logits for the token that follows the last position: n_vocab floats. They belong to the session and are valid until its next call.
  *  @return ALPACA_OK, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT when nothing has been read since the session began or was truncated. */
 alpaca_status alpaca_session_logits(const alpaca_session *session, const float **logits, size_t *n);
 
 /** Draws the next token from the logits; it is not appended. `params` NULL for the defaults; of them only what concerns sampling is used.
  *  With use_seed, what is drawn depends on the seed, the position and the logits alone.
- *  @return as alpaca_session_logits. */
+ *  @return as alpaca_session_logits, ALPACA_UNSUPPORTED. */
 alpaca_status alpaca_session_sample(alpaca_session *session, const alpaca_generation_params *params, int32_t *id);
 
-/** Forgets all positions from `n_tokens` on. */
+/** Forgets all positions from `n_tokens` on; when fewer are filled, none.
+ *  @return ALPACA_OK, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_truncate(alpaca_session *session, size_t n_tokens);
 
 /** Positions that are filled; 0 for a bad handle. */
 size_t alpaca_session_position(const alpaca_session *session);
 
-/** The tokens at the positions that are filled. `ids`, `capacity` and `n` as in alpaca_tokenize. */
+/** The tokens at the positions that are filled. `ids`, `capacity` and `n` as in alpaca_tokenize.
+ *  @return ALPACA_OK, ALPACA_BUFFER_TOO_SMALL, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_tokens(const alpaca_session *session, int32_t *ids, size_t capacity, size_t *n);
 
 /** Positions that the session can hold (n_ctx); 0 for a bad handle. */
@@ -495,7 +561,8 @@ typedef struct alpaca_perplexity_params {
     void *user_data;                   /**< Handed to progress. */
 } alpaca_perplexity_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_perplexity_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_perplexity_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_perplexity_params_init(alpaca_perplexity_params *params, size_t size);
 
 /** How well a model foresees a text. */
@@ -518,6 +585,52 @@ typedef struct alpaca_perplexity_result {
 alpaca_status alpaca_perplexity(alpaca_session *session, const char *text, size_t length, const alpaca_perplexity_params *params,
                                 alpaca_perplexity_result *result);
 
+/** One speed to measure. */
+typedef struct alpaca_bench_test {
+    int32_t n_prompt;   /**< Tokens of a prompt that is read, at most 1048576; 0: writing is measured. */
+    int32_t n_gen;      /**< Tokens that are written one after the other, at most 1048576; 0: reading is measured. One of the two is 0. */
+    int32_t depth;      /**< Positions that are filled before, at most 1048576. */
+    int32_t n_parallel; /**< Sequences that write together, at most 256; 0 is 1. With n_prompt it is 0 or 1. */
+    int32_t n_threads;  /**< Threads, at most 256; 0: one on each core that the process may use. */
+    int32_t reserved;   /**< 0. */
+} alpaca_bench_test;
+
+/** How speed is measured. */
+typedef struct alpaca_bench_params {
+    size_t struct_size;                /**< sizeof(alpaca_bench_params). */
+    const alpaca_bench_test *tests;    /**< `n_tests` tests, at most 1024; NULL (default): a prompt of 512 tokens, and 32 tokens written. */
+    size_t n_tests;                    /**< Default 0. */
+    int32_t n_repetitions;             /**< Measured runs of each test, 1 ... 1000; the report has their median. Default 5. */
+    int32_t n_batch;                   /**< Tokens of a prompt that are computed together, 1 ... 4096. Default 512. */
+    int32_t type_k;                    /**< alpaca_cache_type of the keys. Default ALPACA_CACHE_F16. */
+    int32_t type_v;                    /**< alpaca_cache_type of the values. Default ALPACA_CACHE_F16. */
+    int32_t roofs;                     /**< 1 (default): the machine's limits are measured too, with 256 MB of memory or more. */
+    int32_t reserved;                  /**< 0. */
+    alpaca_progress_callback progress; /**< Called before each run and some ten times a second where a run allows it, on time that is not
+                                            measured (done and total in runs, item is the test); NULL (default) for none. */
+    void *user_data;                   /**< Handed to progress. */
+} alpaca_bench_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_bench_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_bench_params_init(alpaca_bench_params *params, size_t size);
+
+/** Measures how fast a model reads and writes on this machine, in sessions of its own. The repetitions of all tests alternate, and between
+ *  them what the machine allows is measured: bytes a second that its threads read from memory, and operations a second of the CPU path's
+ *  products of bytes on registers alone, where a multiplication and an addition count as two.
+ *
+ *  @param params  NULL for the defaults.
+ *  @param json    Receives the report, to be freed by alpaca_string_free; NULL on failure. An object: "model", "quantization", "model_bytes",
+ *                 "n_params", "version", "cpu_path", "cpu" (or null), "n_batch", "type_k", "type_v"; "roofs" has for each number of threads,
+ *                 1 among them, "n_threads", "read_bytes_per_second", "integer_ops_per_second" (the best) and "read_samples",
+ *                 "integer_samples" (one a repetition); "rows" has for each test, in order, "test" (such as "pp512", "tg32 x 4 @ 4096"),
+ *                 "n_prompt", "n_gen", "depth", "n_threads", "n_parallel", "tokens_per_second" (one number a repetition, of all sequences
+ *                 together), "median_tokens_per_second", "roof" ("read" or "integer": what limits it; null for prompts of float models),
+ *                 "bytes_per_token", "operations_per_token" (what that limit is asked for, or null) and "share" of the limit, the median of
+ *                 the repetitions (null where it was not measured; above 1 where caches serve the weights).
+ *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
+alpaca_status alpaca_bench(alpaca_model *model, const alpaca_bench_params *params, alpaca_string **json);
+
 /* ---- Files ------------------------------------------------------------------------------------------------------------------------------ */
 
 /** How files are verified. */
@@ -529,7 +642,8 @@ typedef struct alpaca_verify_params {
     void *user_data;                   /**< Handed to progress. */
 } alpaca_verify_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_verify_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_verify_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_verify_params_init(alpaca_verify_params *params, size_t size);
 
 /** Hashes files (SHA-256) and says which published file each of them is: the original LLaMA, the tokenizers, adapters and merged models of
@@ -608,7 +722,8 @@ typedef struct alpaca_convert_params {
     void *user_data;                       /**< Handed to progress. */
 } alpaca_convert_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_convert_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_convert_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_convert_params_init(alpaca_convert_params *params, size_t size);
 
 /** What a conversion did, in figures. */
@@ -626,7 +741,8 @@ typedef struct alpaca_convert_result {
  *               "size_bytes" each), "tokenizer" ("path", "n_vocab", or null), "output", "format", "quantization", "files" ("name",
  *               "size_bytes" each), "types" ("type", "n_tensors", "size_bytes" each), "n_params", "n_merged", "size_bytes", "memory_bytes",
  *               "free_bytes" (or null), "warnings".
- *  @return as alpaca_convert: what can be known before is found here too. */
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_SHAPE_MISMATCH,
+ *          ALPACA_MISSING, ALPACA_UNSAFE, ALPACA_OUT_OF_MEMORY, ALPACA_INVALID_ARGUMENT: what can be known before is found here too. */
 alpaca_status alpaca_convert_plan(const alpaca_convert_params *params, alpaca_string **json);
 
 /** Merges, converts and quantizes in one pass, some rows at a time. The output appears whole or not at all: after an error, a cancelled call

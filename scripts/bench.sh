@@ -1,19 +1,60 @@
 #!/usr/bin/env bash
-# bench.sh SIZE TYPES: speed on models of real size with random weights (130m, 1.3b or 7b; types with commas), beside llama.cpp where the
-# Python package xllamacpp is installed in .venv. The files are made in build/bench by the generator in the folder that ALPACA_SHARED names.
+# bench.sh SIZE TYPES: speed on models of real size with random weights (130m, 1.3b or 7b; types with commas, or "all"), beside llama.cpp
+# where there is one. Results and charts go to docs/benchmarks; SIZE mini takes the model of the repository and leaves them in build/bench.
+#
+#   PATHS=avx2,avx512        CPU paths of ours to measure; default: the one that it chooses
+#   LLAMA_BENCH=avx2=FILE:native=FILE   llama-bench programs to compare with, each with a label or without one; default: those of
+#                            `make bench-peer`, else the one on PATH. The package xllamacpp takes part where it is installed in .venv.
+#   ROUNDS=3 DEPTH=4096 OPTIONS=...     more for Benchmarks/compare.py
+#
+# The models are made in build/bench by the generator in the folder that ALPACA_SHARED names; types that it does not write are converted from
+# its Q8_0. They stay there: 4 GB for 7B in Q4_0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 size=$1 types=$2
+[ "$types" = all ] && types=q2_k,q3_k_m,q4_0,q4_1,q4_k_m,q5_0,q5_1,q5_k_m,q6_k,q8_0,f16
 shared=${ALPACA_SHARED:-$(cd .. && pwd)/shared}
 maker=$shared/tools/make_synthetic_gguf.py
-if [ ! -f "$maker" ]; then
-    echo "the generator of large models is not in $shared: measuring the mini model"
-    exec build/bin/alpaca bench models/mini/chinese-alpaca-mini-q8_0.gguf -p 128,512 -n 32
+models=build/bench results=docs/benchmarks
+mkdir -p "$models" "$results"
+
+if [ "$size" != mini ] && [ ! -f "$maker" ]; then
+    echo "SKIPPED: the generator of large models is not in $shared: measuring the mini model"
+    size=mini
 fi
-mkdir -p build/bench
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps build/wheel/*.whl
+if [ "$size" = mini ]; then
+    results=$models types=q8_0,f16
+    for type in q8_0 f16; do cp -f "models/mini/chinese-alpaca-mini-$type.gguf" "$models/mini-$type.gguf"; done
+fi
+
+# make_model TYPE: build/bench/SIZE-TYPE.gguf, whole or not at all.
+make_model() {
+    local file=$models/$size-$1.gguf
+    [ -f "$file" ] && return
+    case $1 in
+        q5_1 | q2_k | q3_k_m | q5_k_m)
+            make_model q8_0
+            build/bin/alpaca convert "$models/$size-q8_0.gguf" --type "$1" -o "$file" ;;
+        *)
+            .venv/bin/python "$maker" --size "$size" --type "$1" --tokenizers "$shared/fixtures/tokenizers" "$file.part"
+            mv "$file.part" "$file" ;;
+    esac
+}
+
+peers=${LLAMA_BENCH:-}
+if [ -z "$peers" ]; then
+    for build in avx2 native; do
+        [ ! -x "build/peer/$build/bin/llama-bench" ] || peers+=${peers:+:}$build=build/peer/$build/bin/llama-bench
+    done
+    [ -n "$peers" ] || peers=$(command -v llama-bench || true)
+fi
+
 for type in ${types//,/ }; do
-    file=build/bench/$size-$type.gguf
-    [ -f "$file" ] || .venv/bin/python "$maker" --size "$size" --type "$type" --tokenizers "$shared/fixtures/tokenizers" "$file"
-    .venv/bin/python Benchmarks/compare.py "$file" -p 128,512 -n 16 -r 3 2> /dev/null
+    make_model "$type"
+    # shellcheck disable=SC2086
+    .venv/bin/python Benchmarks/compare.py "$models/$size-$type.gguf" --paths "${PATHS:-}" --peers "$peers" -r "${ROUNDS:-3}" \
+        -d "${DEPTH:-4096}" --json "$results/$size-$type.json" ${OPTIONS:-}
+    echo
 done
+.venv/bin/python -c 'import matplotlib' 2> /dev/null || .venv/bin/python -m pip install --quiet --disable-pip-version-check matplotlib
+.venv/bin/python Benchmarks/charts.py "$results"

@@ -24,7 +24,12 @@ enum HandleKind: UInt32 {
 /// A text that the library gave out, with a closing zero.
 final class OwnedText: Sendable {
     let bytes: [CChar]
-    init(_ text: String) { bytes = text.utf8.map { CChar(bitPattern: $0) } + [0] }
+
+    init(_ text: String) throws(AlpacaError) {
+        // The list of bytes, and once more with the zero.
+        try LargeMemory.ask(text.utf8.count, of: 3, for: "text")
+        bytes = text.utf8.map { CChar(bitPattern: $0) } + [0]
+    }
 }
 
 @safe enum Handles {
@@ -158,10 +163,15 @@ final class OwnedText: Sendable {
         }
     }
 
-    static func get<T: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type = T.self) throws(AlpacaError) -> T {
+    /// The object behind a handle.
+    ///
+    /// - Parameter name: the argument in the error's message; nil for the kind's name.
+    static func get<T: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type = T.self, _ name: String? = nil)
+        throws(AlpacaError) -> T
+    {
         if let object = unsafe find(handle, kind, as: type) { return object }
         let found = unsafe handle == nil ? "NULL" : "a handle that is freed, of another kind or none"
-        throw AlpacaError(.invalidArgument, "\(kind.name): found \(found), expected a live alpaca_\(kind.name)")
+        throw AlpacaError(.invalidArgument, "\(name ?? kind.name): found \(found), expected a live alpaca_\(kind.name)")
     }
 
     /// One more owner. False when the handle is none of `kind`.

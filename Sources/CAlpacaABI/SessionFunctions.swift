@@ -17,19 +17,13 @@ extension alpaca_session_params {
     }
 
     func options() throws(AlpacaError) -> Session.Options {
-        func type(_ value: Int32, _ name: String) throws(AlpacaError) -> CacheType {
-            guard let type = CacheType(rawValue: value) else {
-                throw AlpacaError(.invalidArgument, "\(name): found \(value), expected an alpaca_cache_type, 0, 1 or 8")
-            }
-            return type
-        }
         try Arguments.reserved(reserved, "params.reserved")
         var options = Session.Options()
         options.contextLength = Int(n_ctx)
         options.batchSize = Int(n_batch)
         options.threadCount = Int(n_threads)
-        options.keyType = try type(type_k, "type_k")
-        options.valueType = try type(type_v, "type_v")
+        options.keyType = try Arguments.cacheType(type_k, "type_k")
+        options.valueType = try Arguments.cacheType(type_v, "type_v")
         options.ropeTheta = rope_theta == 0 ? nil : rope_theta
         options.ropeScale = rope_scale == 0 ? nil : rope_scale
         return options

@@ -27,6 +27,15 @@ import Testing
         _ arguments: String..., input: String = "", interruptAfter: Bool = false, interruptAfterProgress: Bool = false,
         environment: [String: String] = [:]
     ) throws -> Output {
+        try run(
+            arguments, input: input, interruptAfter: interruptAfter, interruptAfterProgress: interruptAfterProgress,
+            environment: environment)
+    }
+
+    private func run(
+        _ arguments: [String], input: String = "", interruptAfter: Bool = false, interruptAfterProgress: Bool = false,
+        environment: [String: String] = [:]
+    ) throws -> Output {
         let process = Process()
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = CommandTests.executable
@@ -111,10 +120,27 @@ import Testing
     }
 
     @Test func bench() throws {
-        let told = try run("bench", CommandTests.model, "-p", "16", "-n", "2", "-d", "0,8", "-t", "1,2", "-r", "2", "--json")
-        #expect(told.status == 0)
+        let arguments = ["-p", "16", "-n", "2", "-d", "0,8", "-t", "1,2", "-np", "1,3", "-r", "2", "--no-roofs"]
+        let told = try run(["bench", CommandTests.model, "--json"] + arguments)
+        #expect(told.status == 0, "\(told.error)")
         let report = try #require(try JSONSerialization.jsonObject(with: Data(told.text.utf8)) as? [String: Any])
-        #expect((report["rows"] as? [Any])?.count == 8)
+        let rows = try #require(report["rows"] as? [[String: Any]])
+        let names = ["pp16", "tg2", "tg2 x 3", "pp16 @ 8", "tg2 @ 8", "tg2 x 3 @ 8"]
+        #expect(rows.map { $0["test"] as? String } == names + names)
+        #expect(rows.map { $0["n_threads"] as? Int } == Array(repeating: 1, count: 6) + Array(repeating: 2, count: 6))
+        #expect(rows.allSatisfy { ($0["tokens_per_second"] as? [Double])?.count == 2 })
+        // For people: a line a test, and one for each number of threads where the machine is measured.
+        let table = try run("bench", CommandTests.model, "-p", "16", "-n", "0", "-t", "2", "-r", "1").text.split(separator: "\n").map {
+            $0.split(separator: " ").map(String.init)
+        }
+        #expect(table.count == 6 && table[1] == ["threads", "read", "roof", "integer", "peak"], "\(table)")
+        #expect(table[2].first == "1" && table[3].first == "2" && table[3].count == 5)
+        #expect(table[5].prefix(2) == ["pp16", "2"])
+        for wrong in [["-p", "x"], ["-p", "0", "-n", "0"], ["-r", "0"], ["-np", "-1"], ["-t", "1,b"]] {
+            #expect(try run(["bench", CommandTests.model] + wrong).status == 2, "\(wrong)")
+        }
+        let failed = try run("bench", CommandTests.model, "-b", "0")
+        #expect(failed.status == 1 && failed.error.contains("n_batch: found 0, expected 1 ... 4096"))
     }
 
     @Test func perplexity() throws {
@@ -310,7 +336,7 @@ import Testing
         }
     }
 
-    /// Each subcommand has its C function and its Python name; `chat` and `bench` are made of those.
+    /// Each subcommand has its C function and its Python name; `chat` is made of those.
     @Test func everySubcommandIsInTheInterface() throws {
         let header = try String(contentsOf: CommandTests.repository.appendingPathComponent("include/alpaca.h"), encoding: .utf8)
         let python = try ["model", "session", "tokenizer", "files", "conversion"].map {
@@ -320,7 +346,7 @@ import Testing
         let table: [String: (c: String, python: String)] = [
             "generate": ("alpaca_session_generate", "def generate("), "chat": ("alpaca_session_chat", "def chat("),
             "tokenize": ("alpaca_tokenize", "def encode("), "inspect": ("alpaca_inspect", "def inspect("),
-            "perplexity": ("alpaca_perplexity", "def perplexity("), "bench": ("alpaca_session_append", "def append("),
+            "perplexity": ("alpaca_perplexity", "def perplexity("), "bench": ("alpaca_bench", "def bench("),
             "convert": ("alpaca_convert", "def convert("), "verify": ("alpaca_verify", "def verify("),
             "merge-tokenizer": ("alpaca_tokenizer_merge", "def merge("),
         ]

@@ -1,145 +1,194 @@
-/// What ``Benchmark`` measures: every prompt length and every generation length, at every depth, with every number of threads.
-public struct BenchmarkPlan: Sendable {
-    /// Tokens of a prompt (pp), such as 128 and 512.
-    public var promptLengths = [512]
-    /// Tokens to write one by one (tg).
-    public var generationLengths = [32]
-    /// Positions that are filled before the measurement.
-    public var depths = [0]
-    /// Threads; 0 for one on each core.
-    public var threadCounts = [0]
-    public var batchSize = 512
-    public var repetitions = 5
-    public var cacheType = CacheType.f16
-
-    public init() {}
-}
-
-/// Measured speeds of a model.
-public struct BenchmarkReport: Sendable, Encodable {
-    public struct Row: Sendable, Encodable {
-        /// "pp512", "tg32", "pp512 @ 4096".
-        public let test: String
-        public let threads: Int
-        /// Tokens a second in each repetition, in order, and their median.
-        public let samples: [Double]
-        public let median: Double
-
-        enum CodingKeys: String, CodingKey {
-            case test
-            case threads = "n_threads"
-            case samples = "tokens_per_second"
-            case median = "median_tokens_per_second"
-        }
-    }
-
-    public let model: String
-    public let quantization: String
-    public let modelBytes: Int
-    /// The CPU path in use: "avx2", "avx512", ...
-    public let path: String
-    public let rows: [Row]
-
-    enum CodingKeys: String, CodingKey {
-        case model, quantization, rows
-        case modelBytes = "model_bytes"
-        case path = "cpu_path"
-    }
-
-    /// A table for people.
-    public var table: String {
-        var lines = [
-            "\(model)  \(quantization)  \(modelBytes >> 20) MB  \(path)", "test             threads   tokens/s (median, least, most)",
-        ]
-        for row in rows {
-            let numbers = [row.median, row.samples.min() ?? 0, row.samples.max() ?? 0].map { Decimal.text($0, digits: 2) }
-            lines.append(
-                pad(row.test, 17) + pad(String(row.threads), 10) + "\(numbers[0])  (\(numbers[1]) - \(numbers[2]))")
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    private func pad(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(1, width - text.count))
-    }
-}
-
 /// Measures how fast a model reads and writes on this machine.
 public enum Benchmark {
-    /// Runs the plan; the repetitions of all tests alternate, so that a machine whose speed drifts is fair to each.
+    /// Runs the plan. The repetitions of all tests alternate, the machine's limits among them, so that a machine whose speed drifts is fair
+    /// to each.
     ///
-    /// - Parameter onTest: told what is about to be measured.
-    public static func run(_ model: Model, _ plan: BenchmarkPlan, onTest: (String) -> Void = { _ in }) throws(AlpacaError)
+    /// - Parameter progress: called before each run and some ten times a second where a run allows it (`done` and `total` count runs, `item`
+    ///   is the test's name); false stops with ``AlpacaError/Code/cancelled``. The time that it takes is not measured.
+    public static func run(_ model: Model, _ plan: BenchmarkPlan = .init(), progress: ProgressHandler? = nil) throws(AlpacaError)
         -> BenchmarkReport
     {
-        var cases: [Case] = []
-        for threads in plan.threadCounts {
-            for depth in plan.depths {
-                cases += plan.promptLengths.map { Case(isPrompt: true, length: $0, depth: depth, threads: threads) }
-                cases += plan.generationLengths.map { Case(isPrompt: false, length: $0, depth: depth, threads: threads) }
-            }
+        try plan.validate()
+        let run = try BenchmarkRun(model, plan, progress)
+        try run.warmUp()
+        for _ in 0..<plan.repetitions { try run.round() }
+        try run.report()
+        return BenchmarkReport(model, plan, run)
+    }
+}
+
+/// A benchmark under way.
+final class BenchmarkRun {
+    /// The same with the number of threads that 0 stands for.
+    let tests: [BenchmarkPlan.Test]
+    /// Tokens a second of each test, a value a round.
+    private(set) var speeds: [[Double]]
+    /// The machine's limits by number of threads, a value a round; always those of one thread too.
+    private(set) var roofs: [Int: [RoofMeter.Roof]] = [:]
+    let model: Model
+
+    private let plan: BenchmarkPlan
+    private let progress: ProgressHandler?
+    private let meter: RoofMeter?
+    /// Those of a depth and a number of threads, filled up to the depth once.
+    private var sessions: [Key: [Session]] = [:]
+    /// What is told of progress, and when next.
+    private var state = Progress(stage: "", done: 0, total: 0)
+    private var due: UInt64 = 0
+
+    private var needs: [Key: Need] = [:]
+
+    private struct Key: Hashable {
+        let depth, threadCount: Int
+
+        init(_ test: BenchmarkPlan.Test) {
+            depth = test.depth
+            threadCount = test.threadCount
         }
-        guard !cases.isEmpty else { throw AlpacaError(.invalidArgument, "nothing to measure: give a prompt length or a generation length") }
-        guard (1...1000).contains(plan.repetitions) else {
-            throw AlpacaError(.invalidArgument, "repetitions: found \(plan.repetitions), expected 1 ... 1000")
+    }
+
+    /// Positions beyond the depth, and sessions.
+    private struct Need {
+        let length, sequences: Int
+    }
+
+    /// All caches together: each of them alone would be granted, and filled later.
+    private static func requireMemory(for needs: [Key: Need], _ cost: ModelCost) throws(AlpacaError) {
+        let what = "key and value caches of the benchmark"
+        var bytes = 0
+        for (key, need) in needs {
+            bytes = try CheckedMath.sum(
+                bytes, try CheckedMath.product(key.depth + need.length, need.sequences, cost.cacheByteCount, of: what), of: what)
         }
-        for c in cases {
-            guard (1...1 << 20).contains(c.length), (0...1 << 20).contains(c.depth) else {
-                throw AlpacaError(.invalidArgument, "lengths must be 1 ... \(1 << 20) tokens, depths 0 ... \(1 << 20)")
-            }
+        try MemoryBudget.require(bytes, for: what)
+    }
+
+    init(_ model: Model, _ plan: BenchmarkPlan, _ progress: ProgressHandler?) throws(AlpacaError) {
+        self.model = model
+        self.plan = plan
+        self.progress = progress
+        let cores = ProcessorCount.usable()
+        tests = plan.tests.map { BenchmarkPlan.Test($0.kind, depth: $0.depth, threadCount: $0.threadCount == 0 ? cores : $0.threadCount) }
+        speeds = [[Double]](repeating: [], count: tests.count)
+        for test in tests {
+            let key = Key(test)
+            needs[key] = Need(length: max(needs[key]?.length ?? 0, test.length), sequences: max(needs[key]?.sequences ?? 0, test.sequences))
         }
-        let most = cases.reduce(0) { max($0, $1.depth + $1.length) }
-        var sessions: [Int: Session] = [:]
-        var samples = [[Double]](repeating: [], count: cases.count)
-        // The first round warms caches and pages and is not counted.
-        for round in 0...plan.repetitions {
-            for (index, c) in cases.enumerated() {
-                onTest("\(c.name), \(round == 0 ? "warm-up" : "\(round) of \(plan.repetitions)")")
-                let session: Session
-                if let known = sessions[c.threads] {
-                    session = known
-                } else {
-                    var options = Session.Options()
-                    options.contextLength = most + 1
-                    options.batchSize = plan.batchSize
-                    options.threadCount = c.threads
-                    options.keyType = plan.cacheType
-                    options.valueType = plan.cacheType
-                    session = try model.makeSession(options)
-                    sessions[c.threads] = session
+        try BenchmarkRun.requireMemory(for: needs, ModelCost(model.llama, keys: plan.keyType, values: plan.valueType))
+        meter = plan.measuresRoofs ? try RoofMeter() : nil
+        state.total = UInt64(tests.count * (plan.repetitions + 1))
+    }
+
+    /// Fills the depths and brings weights and workspaces into memory.
+    func warmUp() throws(AlpacaError) {
+        for test in tests {
+            let sessions = try sessions(for: test)
+            try begin("warm-up", test)
+            for session in sessions {
+                while session.position < test.depth {
+                    try reportIfDue()
+                    try session.append(ids(session.position..<min(test.depth, session.position + plan.batchSize)))
                 }
-                let seconds = try measure(c, session)
-                if round > 0 { samples[index].append(Double(c.length) / seconds) }
+                try session.truncate(to: test.depth)
+            }
+            switch test.kind {
+            case .prompt(let length): if test.depth == 0 { _ = try read(length, sessions) }
+            case .generation: _ = try write(1, sessions)
+            }
+            state.done += 1
+        }
+    }
+
+    /// Measures the machine, then every test once.
+    func round() throws(AlpacaError) {
+        if let meter {
+            for threads in Set(tests.map(\.threadCount)).union([1]).sorted() {
+                state.stage = "roofs"
+                state.item = ""
+                try report()
+                roofs[threads, default: []].append(meter.measure(threadCount: threads))
             }
         }
-        let rows = cases.indices.map { i in
-            BenchmarkReport.Row(
-                test: cases[i].name, threads: sessions[cases[i].threads]?.threadCount ?? 0, samples: samples[i],
-                median: samples[i].sorted()[samples[i].count / 2])
+        for (index, test) in tests.enumerated() {
+            let sessions = try sessions(for: test)
+            try begin("measure", test)
+            for session in sessions { try session.truncate(to: test.depth) }
+            let seconds =
+                switch test.kind {
+                case .prompt(let length): try read(length, sessions)
+                case .generation(let length, _): try write(length, sessions)
+                }
+            speeds[index].append(Double(test.length * test.sequences) / seconds)
+            state.done += 1
         }
-        return BenchmarkReport(
-            model: model.path, quantization: model.description.quantization ?? "", modelBytes: model.description.byteCount,
-            path: Kernels.name, rows: rows)
     }
 
-    private struct Case {
-        let isPrompt: Bool
-        let length, depth, threads: Int
-        var name: String { (isPrompt ? "pp" : "tg") + "\(length)" + (depth > 0 ? " @ \(depth)" : "") }
-    }
+    // MARK: - Work
 
-    private static func measure(_ c: Case, _ session: Session) throws(AlpacaError) -> Double {
-        let size = session.model.configuration.vocabularySize
-        // Ids spread over the vocabulary; which they are does not matter to the time.
-        func id(_ i: Int) -> TokenID { TokenID(truncatingIfNeeded: (i &* 7919 &+ 13) % size) }
-        if session.position < c.depth { try session.append((session.position..<c.depth).map(id)) }
-        try session.truncate(to: c.depth)
+    /// Seconds that a prompt takes.
+    private func read(_ length: Int, _ sessions: [Session]) throws(AlpacaError) -> Double {
+        let prompt = ids(0..<length)
         let start = Clock.now()
-        if c.isPrompt {
-            try session.append((0..<c.length).map(id))
-        } else {
-            for i in 0..<c.length { try session.append([id(i)]) }
+        for session in sessions { try session.append(prompt) }
+        return Clock.seconds(since: start)
+    }
+
+    /// Seconds that `length` tokens of each session take.
+    private func write(_ length: Int, _ sessions: [Session]) throws(AlpacaError) -> Double {
+        var seconds = 0.0
+        for id in ids(0..<length) {
+            try reportIfDue()
+            let start = Clock.now()
+            try step(sessions, id)
+            seconds += Clock.seconds(since: start)
         }
-        return Double(max(1, Clock.now() &- start)) / 1e9
+        return seconds
+    }
+
+    /// One more token of each session.
+    private func step(_ sessions: [Session], _ id: TokenID) throws(AlpacaError) {
+        if let only = sessions.first, sessions.count == 1 {
+            try only.append([id])
+        } else {
+            try Session.step(sessions.map { ($0, [id]) })
+        }
+    }
+
+    /// Ids spread over the vocabulary; which they are does not matter to the time.
+    private func ids(_ range: Range<Int>) -> [TokenID] {
+        let size = model.configuration.vocabularySize
+        return range.map { TokenID(truncatingIfNeeded: ($0 &* 7919 &+ 13) % size) }
+    }
+
+    /// The sessions of a test, as many as it has sequences, with room for all tests of its depth.
+    private func sessions(for test: BenchmarkPlan.Test) throws(AlpacaError) -> [Session] {
+        let key = Key(test)
+        var known = sessions[key] ?? []
+        var options = Session.Options()
+        options.contextLength = key.depth + (needs[key]?.length ?? 0)
+        options.batchSize = plan.batchSize
+        options.threadCount = key.threadCount
+        options.keyType = plan.keyType
+        options.valueType = plan.valueType
+        while known.count < test.sequences { known.append(try model.makeSession(options)) }
+        sessions[key] = known
+        return Array(known.prefix(test.sequences))
+    }
+
+    // MARK: - Progress
+
+    private func begin(_ stage: String, _ test: BenchmarkPlan.Test) throws(AlpacaError) {
+        state.stage = stage
+        state.item = test.name
+        try report()
+    }
+
+    private func reportIfDue() throws(AlpacaError) {
+        if Clock.now() >= due { try report() }
+    }
+
+    func report() throws(AlpacaError) {
+        due = Clock.now() &+ 100_000_000
+        if let progress, !progress(state) { throw AlpacaError(.cancelled, "the benchmark was stopped") }
     }
 }

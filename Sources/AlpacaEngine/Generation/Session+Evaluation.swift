@@ -24,8 +24,8 @@ extension Session {
             throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
         }
         let size = model.configuration.vocabularySize
-        // The workspace holds logitRows * size floats, and the last position's come first.
-        return try unsafe body(Span(_unsafeStart: UnsafePointer(forward.workspace.logits), count: size))
+        // Bound: the workspace has `size` floats there.
+        return try unsafe body(Span(_unsafeStart: UnsafePointer(forward.workspace.lastLogits), count: size))
     }
 
     /// Draws the next token from the logits of the last position; it is not appended. With a seed, what is drawn depends on the seed, the
@@ -88,7 +88,7 @@ extension Session {
         if forward.cancelFlag.isSet { throw Session.cancelled }
     }
 
-    func check(_ ids: [TokenID]) throws(AlpacaError) {
+    func check(_ ids: some RandomAccessCollection<TokenID>) throws(AlpacaError) {
         let size = model.configuration.vocabularySize
         for (index, id) in ids.enumerated() where id < 0 || Int(id) >= size {
             throw AlpacaError(.invalidArgument, "token id at index \(index): found \(id), expected 0 ... \(size - 1)")
@@ -115,6 +115,7 @@ extension Session {
 
     /// Reads one token: the step of writing. Allocates nothing.
     func evaluate(_ id: TokenID) throws(AlpacaError) {
+        try model.llama.weights.store.checkFiles()
         hasLogits = false
         forward.clear()
         let one = CollectionOfOne(id)
@@ -126,6 +127,7 @@ extension Session {
     }
 
     private func runBatch(_ ids: ArraySlice<TokenID>) throws(AlpacaError) {
+        try model.llama.weights.store.checkFiles()
         hasLogits = false
         forward.clear()
         forward.add(ids.span, to: cache)
@@ -135,7 +137,7 @@ extension Session {
     }
 
     private func finishBatch(lastRow: Int) throws(AlpacaError) {
-        guard forward.logits(rows: lastRow..<lastRow + 1) else { throw Session.cancelled }
+        guard forward.logits(row: lastRow) else { throw Session.cancelled }
         hasLogits = true
     }
 }

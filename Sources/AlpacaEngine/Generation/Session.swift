@@ -38,7 +38,7 @@ public final class Session: @unchecked Sendable {
     let forward: LlamaForward
     let cache: KVCache
     let options: Options
-    /// Whether the workspace holds the logits of the last position.
+    /// Whether `forward.workspace.lastLogits` are those of the last position.
     var hasLogits = false
     let sampler: Sampler
     /// Draws; seeded by the system until a call gives a seed.
@@ -79,14 +79,14 @@ public final class Session: @unchecked Sendable {
         batchSize = min(options.batchSize, contextLength)
         let rotary = try RotaryEmbedding(
             theta: theta, dimension: model.configuration.ropeDimension, linearScale: scale, factors: model.llama.weights.ropeFactors)
-        cache = try KVCache(model.configuration, contextLength: contextLength, keys: options.keyType, values: options.valueType)
+        cache = try KVCache(
+            model.configuration, contextLength: contextLength, keys: options.keyType, values: options.valueType, rotary: rotary)
         forward = try LlamaForward(
-            model: model.llama, rotary: rotary, batchSize: batchSize,
-            threadCount: options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount,
-            cancelFlag: cancelFlag)
+            model: model.llama, batchSize: batchSize,
+            threadCount: options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount, cancelFlag: cancelFlag)
         threadCount = forward.workspace.threadCount
         sampler = try Sampler(vocabularySize: model.configuration.vocabularySize)
-        history.reserveCapacity(min(contextLength, 1 << 16))
+        try history.makeRoom(for: contextLength, of: "n_ctx \(contextLength)")
     }
 
     static let mostContext = 1 << 22
@@ -100,16 +100,24 @@ public final class Session: @unchecked Sendable {
 
     /// Runs `body` as the one call on this session.
     func exclusively<R>(_ body: () throws(AlpacaError) -> R) throws(AlpacaError) -> R {
-        guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else {
-            throw AlpacaError(.busy, "the session is in use by another call; give each thread a session of its own")
-        }
-        owner.store(CurrentThread.id, ordering: .relaxed)
-        defer {
-            owner.store(0, ordering: .relaxed)
-            isBusy.store(false, ordering: .releasing)
-        }
-        forward.cancelFlag.clear()
+        guard claim() else { throw Session.busy }
+        defer { release() }
         return try body()
+    }
+
+    static var busy: AlpacaError { AlpacaError(.busy, "the session is in use by another call; give each thread a session of its own") }
+
+    /// Makes the caller's call the one call on this session, until ``release()``. False when there is another.
+    func claim() -> Bool {
+        guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else { return false }
+        owner.store(CurrentThread.id, ordering: .relaxed)
+        forward.cancelFlag.clear()
+        return true
+    }
+
+    func release() {
+        owner.store(0, ordering: .relaxed)
+        isBusy.store(false, ordering: .releasing)
     }
 
     /// Runs `body`, which only looks: also from a callback of the call that is under way.

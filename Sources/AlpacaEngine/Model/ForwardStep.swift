@@ -16,6 +16,12 @@ struct ForwardRow: BitwiseCopyable {
     var tile = 1
 }
 
+/// A row of a batch whose logits are wanted, and where they go: as many floats as the vocabulary has tokens.
+@safe struct ForwardOutput: BitwiseCopyable {
+    var row: Int
+    var place: UnsafeMutablePointer<Float>
+}
+
 /// What the items of a step of the forward pass see: plain values and pointers into the workspace, the weights and the caches, all of which
 /// outlive the step. Shapes were checked when those were made; `tokenCount <= batchSize`.
 @safe struct ForwardStep {
@@ -24,7 +30,6 @@ struct ForwardRow: BitwiseCopyable {
     let epsilon: Float
     let attentionScale: Float
     let embedding: QuantizedMatrix
-    let frequencies: UnsafePointer<Double>
     let threadCount: Int
 
     let x, normed, query, key, value, attention, gate, up, branch, angles: UnsafeMutablePointer<Float>
@@ -32,7 +37,10 @@ struct ForwardRow: BitwiseCopyable {
     let scratchStride: Int
     let rows: UnsafeMutablePointer<ForwardRow>
     let segments: UnsafeMutablePointer<ForwardSegment>
+    let outputs: UnsafeMutablePointer<ForwardOutput>
     let cancel: Unmanaged<CancelFlag>
+    /// Flags of other sessions in the batch.
+    var otherCancels = unsafe UnsafeBufferPointer<Unmanaged<CancelFlag>>(start: nil, count: 0)
 
     // The batch.
     var tokenCount = 0
@@ -45,7 +53,8 @@ struct ForwardRow: BitwiseCopyable {
     var layer: LayerWeights
     var layerIndex = 0
     var norm: UnsafePointer<Float>
-    var normFirstRow = 0
+    /// Whether the step's tokens are the rows of `outputs`, not those of the batch.
+    var gathersOutputs = false
     var addsBranch = false
     var packsNormed = false
     var matrix: QuantizedMatrix
@@ -60,8 +69,9 @@ struct ForwardRow: BitwiseCopyable {
     }
 
     init(
-        kernels: kern_table, configuration c: ModelConfiguration, weights: LlamaWeights, workspace w: Workspace, rotary: RotaryEmbedding,
-        rows: UnsafeMutablePointer<ForwardRow>, segments: UnsafeMutablePointer<ForwardSegment>, cancel: CancelFlag, threadCount: Int
+        kernels: kern_table, configuration c: ModelConfiguration, weights: LlamaWeights, workspace w: Workspace,
+        rows: UnsafeMutablePointer<ForwardRow>, segments: UnsafeMutablePointer<ForwardSegment>,
+        outputs: UnsafeMutablePointer<ForwardOutput>, cancel: CancelFlag, threadCount: Int
     ) {
         unsafe self.kernels = kernels
         headCount = c.headCount
@@ -74,7 +84,6 @@ struct ForwardRow: BitwiseCopyable {
         epsilon = c.normEpsilon
         attentionScale = 1 / Float(c.headDimension).squareRoot()
         embedding = weights.tokenEmbedding
-        unsafe frequencies = rotary.pointer
         self.threadCount = threadCount
         unsafe (x, normed, query, key, value) = (w.x, w.normed, w.query, w.key, w.value)
         unsafe (attention, gate, up, branch, angles) = (w.attention, w.gate, w.up, w.branch, w.angles)
@@ -82,6 +91,7 @@ struct ForwardRow: BitwiseCopyable {
         scratchStride = w.scratchStride
         unsafe self.rows = rows
         unsafe self.segments = segments
+        unsafe self.outputs = outputs
         unsafe self.cancel = Unmanaged.passUnretained(cancel)
         layer = weights.layers[0]
         unsafe norm = weights.outputNorm
@@ -94,7 +104,7 @@ struct ForwardRow: BitwiseCopyable {
         tokenCount = tokens
         unsafe groupSize = max(1, kernels.matmul.pack_group(tokens))
         groupCount = (tokens + groupSize - 1) / groupSize
-        normFirstRow = 0
+        gathersOutputs = false
         addsBranch = false
         var items = 0
         for i in 0..<segmentCount {
@@ -125,7 +135,11 @@ struct ForwardRow: BitwiseCopyable {
 
     func scratch(_ thread: Int) -> UnsafeMutableRawPointer { unsafe scratch + thread * scratchStride }
 
-    var isCancelled: Bool { unsafe cancel._withUnsafeGuaranteedRef { $0.isSet } }
+    var isCancelled: Bool {
+        if unsafe cancel._withUnsafeGuaranteedRef({ $0.isSet }) { return true }
+        for i in unsafe 0..<otherCancels.count where unsafe otherCancels[i]._withUnsafeGuaranteedRef({ $0.isSet }) { return true }
+        return false
+    }
 
     /// Multiplies the rows of item `item` of `matrix` with `input`.
     func multiply(
@@ -153,7 +167,8 @@ func embedItem(_ raw: UnsafeMutableRawPointer, _ token: Int, _ thread: Int) {
     unsafe s.pointee.kernels.vector.dequantize_row(
         matrix.type, matrix.base + Int(row.token) * matrix.row_bytes, width, s.pointee.x + token * width)
     let turning = unsafe s.pointee.ropeDimension
-    unsafe kern_rope_angles(Int(row.position), s.pointee.frequencies, turning / 2, 1, s.pointee.angles + token * turning)
+    let frequencies = unsafe s.pointee.segments[Int(row.segment)].cache.frequencies
+    unsafe kern_rope_angles(Int(row.position), frequencies, turning / 2, 1, s.pointee.angles + token * turning)
 }
 
 /// For a group of tokens: x += branch (when the step says so), normed = norm(x), and its quantized form.
@@ -163,7 +178,8 @@ func normItem(_ raw: UnsafeMutableRawPointer, _ group: Int, _ thread: Int) {
     let first = unsafe group * s.pointee.groupSize
     let last = unsafe min(s.pointee.tokenCount, first + s.pointee.groupSize)
     for token in first..<last {
-        let x = unsafe s.pointee.x + (s.pointee.normFirstRow + token) * width
+        let row = unsafe s.pointee.gathersOutputs ? s.pointee.outputs[token].row : token
+        let x = unsafe s.pointee.x + row * width
         if unsafe s.pointee.addsBranch { unsafe s.pointee.kernels.vector.add(x, s.pointee.branch + token * width, width) }
         unsafe s.pointee.kernels.vector.rms_norm(x, s.pointee.norm, s.pointee.epsilon, width, s.pointee.normed + token * width)
     }
@@ -258,6 +274,19 @@ func productItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
     let s = unsafe raw.assumingMemoryBound(to: ForwardStep.self)
     if unsafe s.pointee.isCancelled { return }
     unsafe _ = s.pointee.multiply(s.pointee.matrix, item: item, s.pointee.input, s.pointee.output, thread: thread)
+}
+
+/// A block of rows of the output matrix: each token's part of the logits goes to its place.
+func logitsItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
+    let s = unsafe raw.assumingMemoryBound(to: ForwardStep.self)
+    if unsafe s.pointee.isCancelled { return }
+    let rows = unsafe s.pointee.multiply(s.pointee.matrix, item: item, s.pointee.input, s.pointee.output, thread: thread)
+    for token in unsafe 0..<s.pointee.tokenCount {
+        let product = unsafe s.pointee.output + token * s.pointee.matrix.rows
+        let place = unsafe s.pointee.outputs[token].place
+        // Where there is one row the product was written to its place.
+        if unsafe place != product { unsafe (place + rows.lowerBound).update(from: product + rows.lowerBound, count: rows.count) }
+    }
 }
 
 /// x += branch for one token.

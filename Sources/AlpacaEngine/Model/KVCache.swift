@@ -7,11 +7,14 @@ public enum CacheType: Int32, Sendable, CaseIterable {
     /// 8 bits a component, and a scale for each 32 of a position: a little more than half of F16. Heads of whole blocks of 32.
     case q8_0 = 8
 
+    static let positionsPerBlock = Int(KERN_KEY_BLOCK)
+
     /// Bytes of a block of positions of one head.
     func bytesPerBlock(headDimension: Int) -> Int { unsafe kern_kv_block_bytes(rawValue, headDimension) }
 }
 
-/// The keys and values of one sequence, all layers, in one piece of memory that the system provides as it is touched.
+/// The keys and values of one sequence, all layers, in one piece of memory that the system provides as it is touched, and the angles by
+/// which its keys are turned.
 ///
 /// Layout of a layer: `alpaca_kernels.h`, `kern_kv`. Positions from ``count`` on hold nothing of meaning.
 @safe final class KVCache {
@@ -20,13 +23,16 @@ public enum CacheType: Int32, Sendable, CaseIterable {
     private(set) var count = 0
     let byteCount: Int
 
+    private let rotary: RotaryEmbedding
     private let buffer: AlignedBuffer
     private let layout: kern_kv
     private let keyBytes: Int
     private let layerBytes: Int
 
     /// - Parameter contextLength: positions to hold, 1 or more.
-    init(_ configuration: ModelConfiguration, contextLength: Int, keys: CacheType, values: CacheType) throws(AlpacaError) {
+    init(
+        _ configuration: ModelConfiguration, contextLength: Int, keys: CacheType, values: CacheType, rotary: RotaryEmbedding
+    ) throws(AlpacaError) {
         let what = "key and value cache of \(contextLength) positions"
         let capacity = try CheckedMath.align(contextLength, to: Int(KERN_KEY_BLOCK), of: what)
         let head = configuration.headDimension
@@ -42,6 +48,7 @@ public enum CacheType: Int32, Sendable, CaseIterable {
         try MemoryBudget.require(byteCount, for: what)
         buffer = try AlignedBuffer(count: byteCount, for: what)
         self.contextLength = contextLength
+        self.rotary = rotary
         unsafe layout = kern_kv(
             keys: nil, values: nil, capacity: capacity, n_head_kv: configuration.keyValueHeadCount,
             head_dim: configuration.headDimension, key_kind: keys.rawValue, value_kind: values.rawValue)
@@ -49,13 +56,14 @@ public enum CacheType: Int32, Sendable, CaseIterable {
 
     /// What a forward pass needs of the cache; valid while the cache lives.
     var view: View {
-        unsafe View(base: buffer.base, keyBytes: keyBytes, layerBytes: layerBytes, layout: layout)
+        unsafe View(base: buffer.base, keyBytes: keyBytes, layerBytes: layerBytes, layout: layout, frequencies: rotary.pointer)
     }
 
     @safe struct View: BitwiseCopyable {
         let base: UnsafeMutableRawPointer
         let keyBytes, layerBytes: Int
         let layout: kern_kv
+        let frequencies: UnsafePointer<Double>
 
         /// Keys and values of layer `index`, 0 ..< layerCount.
         func layer(_ index: Int) -> kern_kv {

@@ -10,27 +10,25 @@ internal import CAlpacaKernels
     let workspace: Workspace
     let cancelFlag: CancelFlag
     private let pool: WorkerPool
-    private let rotary: RotaryEmbedding
     private let rowBuffer: AlignedBuffer
     private let segmentBuffer: AlignedBuffer
+    private let outputBuffer: AlignedBuffer
     /// What the items of a step see.
     private let step: UnsafeMutablePointer<ForwardStep>
 
-    init(model: LlamaModel, rotary: RotaryEmbedding, batchSize: Int, threadCount: Int, cancelFlag: CancelFlag = CancelFlag())
-        throws(AlpacaError)
-    {
+    init(model: LlamaModel, batchSize: Int, threadCount: Int, cancelFlag: CancelFlag = CancelFlag()) throws(AlpacaError) {
         self.model = model
         self.cancelFlag = cancelFlag
-        self.rotary = rotary
         pool = WorkerPool(threadCount: threadCount)
         workspace = try Workspace(model, batchSize: batchSize, threadCount: pool.threadCount)
         rowBuffer = try AlignedBuffer(batchSize, of: ForwardRow.self, for: "batch")
         segmentBuffer = try AlignedBuffer(batchSize, of: ForwardSegment.self, for: "batch")
+        outputBuffer = try AlignedBuffer(workspace.logitRows, of: ForwardOutput.self, for: "batch")
         unsafe step = .allocate(capacity: 1)
         unsafe step.initialize(
             to: ForwardStep(
                 kernels: Kernels.best.pointee, configuration: model.configuration, weights: model.weights, workspace: workspace,
-                rotary: rotary, rows: rowBuffer.pointer(), segments: segmentBuffer.pointer(), cancel: cancelFlag,
+                rows: rowBuffer.pointer(), segments: segmentBuffer.pointer(), outputs: outputBuffer.pointer(), cancel: cancelFlag,
                 threadCount: pool.threadCount))
     }
 
@@ -58,6 +56,24 @@ internal import CAlpacaKernels
         unsafe step.pointee.segmentCount = segment + 1
     }
 
+    /// Rows of the batch that the call of `add` number `index` made.
+    func rows(ofSequence index: Int) -> Range<Int> {
+        guard unsafe (0..<step.pointee.segmentCount).contains(index) else { return 0..<0 }
+        // Bound: index < segmentCount.
+        let segment = unsafe step.pointee.segments[index]
+        return segment.firstRow..<segment.firstRow + segment.tokenCount
+    }
+
+    /// Runs `body`; what it computes is stopped by each of `flags`, which outlive the call, too.
+    func heeding<R>(_ flags: some Sequence<CancelFlag>, _ body: () -> R) -> R {
+        let flags = unsafe flags.map { unsafe Unmanaged.passUnretained($0) }
+        return unsafe flags.withUnsafeBufferPointer { flags in
+            unsafe step.pointee.otherCancels = flags
+            defer { unsafe step.pointee.otherCancels = UnsafeBufferPointer(start: nil, count: 0) }
+            return body()
+        }
+    }
+
     /// Forgets the batch.
     func clear() {
         unsafe step.pointee.tokenCount = 0
@@ -65,7 +81,7 @@ internal import CAlpacaKernels
     }
 
     /// Runs the batch: writes its keys and values to the caches (whose counts the caller advances) and leaves the last layer's output, one
-    /// row a token, for ``logits(rows:)``. False when it was cancelled; the caches' counts are then still right.
+    /// row a token, for ``logits(_:_:)``. False when it was cancelled; the caches' counts are then still right.
     func run() -> Bool {
         let n = unsafe step.pointee.tokenCount
         guard n > 0 else { return true }
@@ -73,7 +89,7 @@ internal import CAlpacaKernels
         unsafe perform(n, embedItem)
         let layerCount = model.configuration.layerCount
         for layer in 0..<layerCount {
-            if cancelFlag.isSet { return false }
+            if unsafe step.pointee.isCancelled { return false }
             unsafe step.pointee.layer = model.weights.layers[layer]
             unsafe step.pointee.layerIndex = layer
             let l = unsafe step.pointee.layer
@@ -98,24 +114,43 @@ internal import CAlpacaKernels
         }
         // The last branch is added here; the final norm belongs to the logits, which few rows need.
         unsafe perform(n, addBranchItem)
-        return !cancelFlag.isSet
+        return unsafe !step.pointee.isCancelled
     }
 
-    /// Logits of `rows` of the last batch (at most `workspace.logitRows`): (rows, vocabulary) at `workspace.logits`. False when cancelled.
-    func logits(rows: Range<Int>) -> Bool {
+    /// Logits of `count` rows of the last batch, at most `workspace.logitRows`, each to its place. The output matrix is read once for all of
+    /// them. False when it was cancelled.
+    func logits(_ count: Int, _ output: (Int) -> ForwardOutput) -> Bool {
         let n = unsafe step.pointee.tokenCount
-        guard rows.lowerBound >= 0, rows.upperBound <= n, rows.count <= workspace.logitRows, !rows.isEmpty else { return false }
-        unsafe step.pointee.prepare(tokens: rows.count)
-        unsafe step.pointee.normFirstRow = rows.lowerBound
+        guard count > 0, count <= workspace.logitRows else { return false }
+        for i in 0..<count {
+            let wanted = output(i)
+            guard wanted.row >= 0, wanted.row < n else { return false }
+            // Bound: i < logitRows, the buffer's size.
+            unsafe step.pointee.outputs[i] = wanted
+        }
+        let matrix = model.weights.output
+        unsafe step.pointee.prepare(tokens: count)
+        unsafe step.pointee.gathersOutputs = true
         unsafe step.pointee.norm = model.weights.outputNorm
-        unsafe step.pointee.packsNormed = model.weights.output.needsPackedInputs
+        unsafe step.pointee.packsNormed = matrix.needsPackedInputs
         unsafe perform(step.pointee.groupCount, normItem)
-        unsafe step.pointee.matrix = model.weights.output
-        unsafe step.pointee.input = step.pointee.inputs(workspace.normed, columns: model.weights.output.columns)
-        unsafe step.pointee.output = workspace.logits
-        unsafe perform(step.pointee.items(model.weights.output), productItem)
+        unsafe step.pointee.matrix = matrix
+        unsafe step.pointee.input = step.pointee.inputs(workspace.normed, columns: matrix.columns)
+        unsafe step.pointee.output = count == 1 ? step.pointee.outputs[0].place : workspace.logits
+        unsafe perform(step.pointee.items(matrix), logitsItem)
         unsafe step.pointee.prepare(tokens: n)
-        return !cancelFlag.isSet
+        return unsafe !step.pointee.isCancelled
+    }
+
+    /// Logits of one row of the last batch: at `workspace.lastLogits`.
+    func logits(row: Int) -> Bool {
+        logits(1) { _ in unsafe ForwardOutput(row: row, place: workspace.lastLogits) }
+    }
+
+    /// Logits of several rows of the last batch: (rows, vocabulary) at `workspace.logits`.
+    func logits(rows: Range<Int>) -> Bool {
+        let size = model.configuration.vocabularySize
+        return logits(rows.count) { i in unsafe ForwardOutput(row: rows.lowerBound + i, place: workspace.logits + i * size) }
     }
 
     /// output = matrix * input for the whole batch.

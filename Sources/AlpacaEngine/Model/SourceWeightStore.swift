@@ -21,8 +21,11 @@ final class SourceWeightStore: WeightStore {
         var maps: [MappedFile] = []
         var places: [Place?] = []
         var total = 0
+        let remote = options.usesMemoryMap == nil ? source.inputs.filter(\.isRemote) : []
         for (i, info) in source.tensors.enumerated() {
-            guard options.usesMemoryMap, let region = source.place(of: i), region.start % (info.type == .f32 ? 4 : 2) == 0 else {
+            guard options.usesMemoryMap ?? true, let region = source.place(of: i), region.start % (info.type == .f32 ? 4 : 2) == 0,
+                !remote.contains(where: { $0 === region.file })
+            else {
                 places.append(nil)
                 total = try CheckedMath.sum(total, info.byteCount, of: "bytes of all tensors")
                 continue
@@ -67,6 +70,12 @@ final class SourceWeightStore: WeightStore {
             complete.append(.copied(copy))
         }
         self.places = complete
+        // They were checked against their tensors' ends when they were opened.
+        try checkFiles()
+    }
+
+    func checkFiles() throws(AlpacaError) {
+        for map in maps { try map.file.checkUnchanged() }
     }
 
     func info(_ role: TensorRole) -> TensorInfo? { source.index(of: role).map { source.tensors[$0] } }

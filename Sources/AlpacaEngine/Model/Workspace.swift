@@ -20,13 +20,15 @@ internal import CAlpacaKernels
     let packed: UnsafeMutableRawPointer  // quantized inputs of the matrix product at hand
     let scratch: UnsafeMutableRawPointer  // (threads, scratchStride)
     let scratchStride: Int
-    let logits: UnsafeMutablePointer<Float>  // (logitRows, vocabulary)
+    let lastLogits: UnsafeMutablePointer<Float>  // (vocabulary)  of the session's last position
+    let logits: UnsafeMutablePointer<Float>  // (logitRows, vocabulary)    of several positions
+    /// Positions whose logits are computed at a time.
     let logitRows: Int
 
     private let buffer: AlignedBuffer
 
-    /// - Parameter logitRows: positions whose logits are computed at a time.
-    init(_ model: LlamaModel, batchSize: Int, threadCount: Int, logitRows: Int = 8) throws(AlpacaError) {
+    init(_ model: LlamaModel, batchSize: Int, threadCount: Int) throws(AlpacaError) {
+        let logitRows = min(batchSize, 32)
         let c = model.configuration
         let table = unsafe Kernels.best.pointee
         let queries = c.headCount * c.headDimension
@@ -58,6 +60,7 @@ internal import CAlpacaKernels
         let atAngles = try place(batchSize, c.ropeDimension, float)
         let atPacked = try place(unsafe table.matmul.packed_bytes(model.weights.mostColumns, batchSize))
         let atScratch = try place(threadCount, scratchStride)
+        let atLastLogits = try place(c.vocabularySize, float)
         let atLogits = try place(logitRows, c.vocabularySize, float)
 
         try MemoryBudget.require(total, for: what)
@@ -77,6 +80,7 @@ internal import CAlpacaKernels
         unsafe angles = (base + atAngles).assumingMemoryBound(to: Float.self)
         unsafe packed = base + atPacked
         unsafe self.scratch = base + atScratch
+        unsafe lastLogits = (base + atLastLogits).assumingMemoryBound(to: Float.self)
         unsafe logits = (base + atLogits).assumingMemoryBound(to: Float.self)
         self.batchSize = batchSize
         self.threadCount = threadCount

@@ -265,6 +265,7 @@ extension LowRankUpdate.Factor {
     /// The matrix in the way that its use asks for, as floats, rounded to `type`.
     func floats(rounding type: TensorType, _ scratch: ScratchArena) throws(AlpacaError) -> [Float] {
         let info = part.info
+        try LargeMemory.ask(info.elementCount, of: MemoryLayout<Float>.size, for: "tensor \(info.name.quoted())")
         var result = [Float](repeating: 0, count: info.elementCount)
         try part.source.withTensor(part.index) { (bytes: RawSpan) throws(AlpacaError) in
             let failure: AlpacaError? = unsafe result.withUnsafeMutableBufferPointer { target in
@@ -285,6 +286,7 @@ extension LowRankUpdate.Factor {
         }
         guard isTransposed else { return result }
         let rows = info.rows, columns = info.columns
+        try LargeMemory.ask(result.count, of: MemoryLayout<Float>.size, for: "tensor \(info.name.quoted())")
         var turned = [Float](repeating: 0, count: result.count)
         for row in 0..<rows {
             for column in 0..<columns { turned[column * rows + row] = result[row * columns + column] }

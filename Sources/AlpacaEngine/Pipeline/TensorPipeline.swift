@@ -68,11 +68,14 @@ final class TensorPipeline: Sendable {
             var row = 0
             while row < output.info.rows {
                 let end = min(row + size, output.info.rows)
+                try chunks.makeRoom(for: 1, of: "list of chunks")
                 chunks.append(Chunk(output: i, rows: row..<end))
                 row = end
             }
         }
         self.chunks = chunks
+        // A list for each, with a number in it.
+        try LargeMemory.ask(chunks.count, of: 64, for: "checksums")
         scratch = (0..<max(1, threadCount)).map { _ in Scratch() }
         checksums = Lock([[UInt32]](repeating: [], count: chunks.count))
     }

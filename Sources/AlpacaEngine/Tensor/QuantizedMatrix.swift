@@ -7,6 +7,9 @@ internal import CAlpacaKernels
 
     var rows: Int { unsafe raw.rows }
     var columns: Int { unsafe raw.columns }
+    var rowByteCount: Int { unsafe raw.row_bytes }
+    /// No overflow: the bytes are there.
+    var byteCount: Int { rows * rowByteCount }
     /// Whether products need the inputs in their quantized form.
     let needsPackedInputs: Bool
 

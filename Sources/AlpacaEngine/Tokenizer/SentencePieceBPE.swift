@@ -29,18 +29,18 @@ struct SentencePieceBPE: Sendable {
     ///
     /// - Parameters:
     ///   - shortPart: longer parts go to the heap; tests set it, at least 2.
-    ///   - stop: looked at often; when it is set, what is appended is of no use.
-    func encode(
-        _ text: Span<UInt8>, startsWithBlank: Bool, shortPart: Int = shortPart, stop: CancelFlag? = nil, to ids: inout [TokenID]
-    ) {
-        guard !fixed.isEmpty else { return walk(text, startsWithBlank, shortPart, stop, &ids) }
+    /// - Returns: why the ids are not all there, where large memory is asked for; else nil.
+    @discardableResult func encode(
+        _ text: Span<UInt8>, startsWithBlank: Bool, shortPart: Int = shortPart, terms: EncodingTerms = .init(), to ids: inout [TokenID]
+    ) -> AlpacaError? {
+        guard !fixed.isEmpty else { return walk(text, startsWithBlank, shortPart, terms, &ids) }
         // User-defined pieces may have blanks in them: they are looked for in what the text is normalized to.
         let normal = SentencePieceBPE.normalized(text, startsWithBlank: startsWithBlank)
         var at = 0
         var start = 0
         while at < normal.count {
             if let match = fixed.first(where: { normal[at...].starts(with: $0.bytes) }) {
-                walk(normal.span.extracting(start..<at), false, shortPart, stop, &ids)
+                if let refusal = walk(normal.span.extracting(start..<at), false, shortPart, terms, &ids) { return refusal }
                 ids.append(match.id)
                 at += match.bytes.count
                 start = at
@@ -48,7 +48,7 @@ struct SentencePieceBPE: Sendable {
                 at += UTF8Text.decode(normal.span, at, normal.count).length
             }
         }
-        walk(normal.span.extracting(start..<normal.count), false, shortPart, stop, &ids)
+        return walk(normal.span.extracting(start..<normal.count), false, shortPart, terms, &ids)
     }
 
     /// `text` in UTF-8 with U+2581 for blanks; what was normalized stays as it is.
@@ -67,22 +67,22 @@ struct SentencePieceBPE: Sendable {
 
     /// Cuts `text` into parts and appends the tokens of each.
     private func walk(
-        _ text: Span<UInt8>, _ startsWithBlank: Bool, _ shortPart: Int, _ stop: CancelFlag?, _ ids: inout [TokenID]
-    ) {
+        _ text: Span<UInt8>, _ startsWithBlank: Bool, _ shortPart: Int, _ terms: EncodingTerms, _ ids: inout [TokenID]
+    ) -> AlpacaError? {
         let most = SentencePieceBPE.shortPart
-        unsafe withUnsafeTemporaryAllocation(of: ShortPart.Symbol.self, capacity: most) { symbols in
+        return unsafe withUnsafeTemporaryAllocation(of: ShortPart.Symbol.self, capacity: most) { symbols in
             // A character takes at most 4 bytes; questions to the table read 8 from where a symbol begins.
-            unsafe withUnsafeTemporaryAllocation(byteCount: 4 * most + 8, alignment: 8) { bytes in
-                unsafe withUnsafeTemporaryAllocation(of: TokenID.self, capacity: ShortPart.waitingMost) { waiting in
+            return unsafe withUnsafeTemporaryAllocation(byteCount: 4 * most + 8, alignment: 8) { bytes in
+                return unsafe withUnsafeTemporaryAllocation(of: TokenID.self, capacity: ShortPart.waitingMost) { waiting in
                     guard let symbols = symbols.baseAddress, let window = bytes.baseAddress, let waiting = waiting.baseAddress else {
-                        return
+                        return nil
                     }
                     unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
                     var part = unsafe ShortPart(symbols, window, waiting, max(2, min(shortPart, most)), vocabulary, unknown)
-                    var long = LongPart(vocabulary, stop)
+                    var long = LongPart(vocabulary, terms)
                     if startsWithBlank { part.add(.blank, &long, &ids) }
                     var at = 0
-                    while at < text.count, stop?.isSet != true {
+                    while at < text.count, terms.stop?.isSet != true, long.refusal == nil {
                         let pause = min(text.count, at + SentencePieceBPE.bytesBetweenLooks)
                         while at < pause {
                             let character = Character(text, at)
@@ -92,10 +92,19 @@ struct SentencePieceBPE: Sendable {
                     }
                     part.finish(&long, &ids)
                     part.flush(&ids)
+                    return long.refusal
                 }
             }
         }
     }
+}
+
+/// What an encoding heeds besides the text.
+struct EncodingTerms {
+    /// Looked at often; when it is set, what is appended is of no use.
+    var stop: CancelFlag?
+    /// Whether large memory is asked for.
+    var mayAsk = false
 }
 
 extension SentencePieceBPE {

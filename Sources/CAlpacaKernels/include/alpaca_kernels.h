@@ -152,7 +152,7 @@ typedef struct kern_vector_table {
 } kern_vector_table;
 
 typedef struct kern_table {
-    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "neon" */
+    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "neon", "i8mm" */
     kern_matmul_table matmul;
     kern_vector_table vector;
 } kern_table;
@@ -165,6 +165,17 @@ const kern_table *kern_best(void);
 /* Table by name, NULL if unknown or not runnable here: for tests and benchmarks. */
 const kern_table *kern_named(const char *name);
 
+/* ---- What the machine can do at most, for benchmarks (isa/measure.c). ---- */
+
+/* Fills memory with numbers that do not repeat; each seed gives others. bytes % 8 == 0, aligned. */
+void kern_measure_fill(void *base, size_t bytes, uint64_t seed);
+/* Reads memory once, forward, and fetches it `ahead` bytes before its use (0: leaves that to the processor; what lies behind the end is
+ * fetched too, which no memory minds). Returns what depends on every byte. bytes % 256 == 0. */
+uint64_t kern_measure_read(const void *base, size_t bytes, size_t ahead);
+/* Runs the instruction of the table's matrix products on registers alone for `rounds` rounds of some hundred operations. Returns the
+ * operations done: a multiplication and an addition count as two. */
+uint64_t kern_measure_products(const kern_table *table, size_t rounds);
+
 /* ---- SHA-256: takes `blocks` blocks of 64 bytes into the eight words of the state. ---- */
 void kern_sha256(uint32_t state[8], const uint8_t *data, size_t blocks);
 void kern_sha256_generic(uint32_t state[8], const uint8_t *data, size_t blocks); /* the plain C path, for tests */
@@ -173,6 +184,6 @@ const char *kern_sha256_name(void);                                             
 /* ---- CRC-32 of zip files: the checksum of n more bytes, after those whose checksum is crc (0: none). ---- */
 uint32_t kern_crc32(uint32_t crc, const uint8_t *data, size_t n);
 uint32_t kern_crc32_generic(uint32_t crc, const uint8_t *data, size_t n);        /* the plain C path, for tests */
-const char *kern_crc32_name(void);                                               /* "pclmul" or "generic" */
+const char *kern_crc32_name(void);                                               /* "pclmul", "crc32" or "generic" */
 
 #endif

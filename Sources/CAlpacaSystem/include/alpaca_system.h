@@ -11,5 +11,7 @@ int system_begin_writing(int descriptor, int64_t offset, int64_t count);
 int system_await_writing(int descriptor, int64_t offset, int64_t count);
 /* Lets two paths of a file system change places, in one step. ENOSYS or EINVAL where the file system can't. */
 int system_exchange(const char *a, const char *b);
+/* Whether an open file is on a network or FUSE file system: 1 or 0, also where the system can't tell. */
+int system_is_remote(int descriptor);
 
 #endif

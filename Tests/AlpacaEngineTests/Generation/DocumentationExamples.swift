@@ -8,6 +8,7 @@ import Testing
     @Test func streamed() async throws { try await DocumentationExamples.streamed() }
     @Test func conversation() throws { try DocumentationExamples.conversation() }
     @Test func tokens() throws { try DocumentationExamples.tokens() }
+    @Test func together() throws { try DocumentationExamples.together() }
 }
 
 enum DocumentationExamples {
@@ -40,5 +41,16 @@ enum DocumentationExamples {
         try session.append(model.tokenizer.encode("白日依山尽，", addBOS: true))
         let best = try session.sample(.greedy)
         print(model.tokenizer.piece(best) ?? "")
+    }
+
+    static func together() throws {
+        let model = try Model(path: "models/mini/chinese-alpaca-mini-q8_0.gguf")
+        let texts = ["白日依山尽，", "春眠不觉晓，"]
+        var inputs = try texts.map { (session: try model.makeSession(), ids: model.tokenizer.encode($0, addBOS: true)) }
+        for _ in 0..<5 {
+            try Session.step(inputs)
+            for i in inputs.indices { inputs[i].ids = [try inputs[i].session.sample(.greedy)] }
+        }
+        for input in inputs { print(model.tokenizer.decode(try input.session.tokens())) }
     }
 }

@@ -116,8 +116,8 @@ import Testing
         // Both as a file's factors.
         for golden in golden.cases {
             let rotary = try RotaryEmbedding(theta: 10000, dimension: 64, linearScale: 1, factors: golden.factors)
-            let forward = try LlamaForward(model: model.llama, rotary: rotary, batchSize: 128, threadCount: 2)
-            let cache = try KVCache(model.configuration, contextLength: 128, keys: .f32, values: .f32)
+            let forward = try LlamaForward(model: model.llama, batchSize: 128, threadCount: 2)
+            let cache = try KVCache(model.configuration, contextLength: 128, keys: .f32, values: .f32, rotary: rotary)
             forward.add(ids.span, to: cache)
             #expect(forward.run())
             #expect(forward.logits(rows: ids.count - 1..<ids.count))

@@ -24,8 +24,8 @@ import Testing
         let model = try LlamaModel(configuration, store: SourceWeightStore(ModelSource(reader), ModelOptions()))
         let rotary = try RotaryEmbedding(
             theta: configuration.ropeTheta, dimension: configuration.ropeDimension, linearScale: 1, factors: model.weights.ropeFactors)
-        let forward = try LlamaForward(model: model, rotary: rotary, batchSize: 64, threadCount: 2)
-        let cache = try KVCache(configuration, contextLength: 256, keys: .f32, values: .f32)
+        let forward = try LlamaForward(model: model, batchSize: 64, threadCount: 2)
+        let cache = try KVCache(configuration, contextLength: 256, keys: .f32, values: .f32, rotary: rotary)
         let size = configuration.vocabularySize
         #expect(expected.count == ids.count * size)
 

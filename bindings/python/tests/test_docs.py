@@ -114,7 +114,9 @@ def test_names_of_c() -> None:
 def test_names_of_python() -> None:
     rows = table("names.md", "| what | C |") + table("names.md", "| what | C `")
     keywords = set(session._OPTIONS | session._SPECIAL)
-    functions = (alpaca.Model.__init__, alpaca.Session.__init__, alpaca.Tokenizer.encode, alpaca.convert, alpaca.verify)
+    functions = (
+        alpaca.Model.__init__, alpaca.Model.bench, alpaca.Session.__init__, alpaca.Tokenizer.encode, alpaca.convert, alpaca.verify,
+    )
     for function in functions:
         keywords |= set(inspect.signature(function).parameters)
     fields = {"Token": alpaca.Token, "Stream": alpaca.Stream}

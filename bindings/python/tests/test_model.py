@@ -2,7 +2,10 @@
 
 import asyncio
 import math
+import os
 import pathlib
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -68,6 +71,67 @@ def test_logits(model: alpaca.Model, prompts: dict[str, Any]) -> None:
         assert session.position == 4
         with pytest.raises(ValueError, match="no logits"):
             session.logits
+
+
+def test_step(model: alpaca.Model, prompts: dict[str, Any]) -> None:
+    """Prompts that come one after the other and are answered together: transformers' ids."""
+    ids: dict[str, list[int]] = {}
+    waiting = list(prompts)
+    inputs: dict[str, tuple[alpaca.Session, list[int]]] = {}
+    while waiting or inputs:
+        if waiting:
+            name = waiting.pop(0)
+            ids[name] = []
+            inputs[name] = (model.session(cache_type="f32"), prompts[name]["prompt_ids"])
+        alpaca.step(inputs.values())
+        for name, (session, _) in list(inputs.items()):
+            id = session.sample(temperature=0, repetition_penalty=1)
+            ids[name].append(id)
+            inputs[name] = (session, [id])
+            if id == 2 or len(ids[name]) == 64:
+                del inputs[name]
+    assert ids == {name: prompt["greedy"]["ids"] for name, prompt in prompts.items()}
+
+
+def test_step_refuses(model: alpaca.Model) -> None:
+    with model.session(n_ctx=4) as one, model.session() as other:
+        with pytest.raises(alpaca.InvalidArgumentError, match=r"inputs\[1\].session: found that of inputs\[0\]"):
+            alpaca.step([(one, [5]), (one, [5])])
+        with pytest.raises(alpaca.ContextFullError, match=r"inputs\[1\].ids: 5 tokens do not fit"):
+            alpaca.step([(other, [5]), (one, [5] * 5)])
+        with pytest.raises(alpaca.InvalidArgumentError, match=r"inputs\[0\].ids: found none"):
+            alpaca.step([(one, [])])
+        with pytest.raises(alpaca.InvalidArgumentError, match="inputs: found 0 of them"):
+            alpaca.step([])
+        assert (one.position, other.position) == (0, 0)
+    with pytest.raises(alpaca.InvalidArgumentError, match=r"inputs\[0\].session: found a handle that is freed"):
+        alpaca.step([(one, [5])])
+
+
+@pytest.mark.parametrize("path", ["generic", "avx2", "avxvnni", "avx512"])
+def test_step_on_each_cpu_path(path: str) -> None:
+    """Logits of sessions that read together are those of sessions that read alone, on every path that this machine has."""
+    program = """
+import sys, alpaca
+print(alpaca.build_info()["cpu_path"])
+for file in sys.argv[1:]:
+    model = alpaca.Model(file)
+    parts = [[1, 300, 301, 302, 303], [1, 304], [305], [1] + list(range(300, 340))]
+    for rest in ([306], [307, 308]):
+        together = [model.session(n_batch=24, n_threads=2) for _ in parts]
+        alone = [model.session(n_threads=1).append(ids).append(rest) for ids in parts]
+        alpaca.step(zip(together, parts))
+        alpaca.step([(session, rest) for session in together])
+        for one, other in zip(together, alone):
+            assert bytes(memoryview(one.logits).cast("B")) == bytes(memoryview(other.logits).cast("B"))
+"""
+    files = [str(REPOSITORY / f"models/mini/chinese-alpaca-mini-{kind}.gguf") for kind in ("f16", "q8_0")]
+    found = subprocess.run(
+        [sys.executable, "-c", program, *files], env={**os.environ, "ALPACA_CPU": path}, capture_output=True, text=True, timeout=120
+    )
+    assert found.returncode == 0, found.stderr
+    if found.stdout.strip() != path:
+        pytest.skip(f"this machine has no {path}")
 
 
 def test_same_seed_same_text(model: alpaca.Model) -> None:
@@ -239,3 +303,24 @@ def test_perplexity(model: alpaca.Model) -> None:
     assert (found.n_tokens, found.n_windows, found.n_scored) == (4554, 17, 2159)
     with pytest.raises(ValueError, match="expected more than the 512 of a window"):
         model.perplexity("短")
+
+
+def test_bench(model: alpaca.Model) -> None:
+    steps: list[tuple[str, str, int, int]] = []
+    report = model.bench(
+        prompts=[16], generations=[2], depths=[0, 8], n_threads=[1], n_parallel=[1, 2], repetitions=2, roofs=False,
+        progress=lambda *step: steps.append(step),
+    )
+    assert [row["test"] for row in report["rows"]] == ["pp16", "tg2", "tg2 x 2", "pp16 @ 8", "tg2 @ 8", "tg2 x 2 @ 8"]
+    assert all(len(row["tokens_per_second"]) == 2 and min(row["tokens_per_second"]) > 0 for row in report["rows"])
+    assert (report["quantization"], report["n_params"], report["roofs"]) == ("F16", 5427968, [])
+    assert report["cpu_path"] == alpaca.build_info()["cpu_path"]
+    assert steps[0][2:] == (0, 18) and steps[-1][2:] == (18, 18)
+    with pytest.raises(alpaca.CancelledError):
+        model.bench(roofs=False, progress=lambda *_: False)
+    with pytest.raises(ValueError, match="nothing to measure"):
+        model.bench(prompts=[], generations=[])
+    with pytest.raises(ValueError, match=r"tests\[0\]: depth: found -1"):
+        model.bench(depths=[-1])
+    with pytest.raises(ValueError, match="cache_type: found 'q9'"):
+        model.bench(cache_type="q9")

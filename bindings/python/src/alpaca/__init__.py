@@ -26,7 +26,7 @@ from ._errors import (
 from .conversion import convert
 from .files import verify
 from .model import Chat, Model, inspect
-from .session import GenerationResult, Perplexity, Session, Stream, Token
+from .session import GenerationResult, Perplexity, Session, Stream, Token, step
 from .tokenizer import Tokenizer
 
 __version__: str = _lib.alpaca_version().decode()
@@ -61,5 +61,6 @@ __all__ = [
     "build_info",
     "convert",
     "inspect",
+    "step",
     "verify",
 ]

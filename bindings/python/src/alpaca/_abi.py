@@ -28,6 +28,19 @@ OK, BUFFER_TOO_SMALL = 0, 12
 ADD_BOS, ADD_EOS, PARSE_SPECIAL = 1, 2, 4
 
 
+class LogEntry(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("level", c_int32),
+        ("reserved", c_int32),
+        ("text", c_void_p),
+        ("text_length", c_size_t),
+    ]
+
+
+LogCallback = CFUNCTYPE(None, POINTER(LogEntry), c_void_p)
+
+
 class Progress(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -161,6 +174,15 @@ class Message(Structure):
     ]
 
 
+class StepInput(Structure):
+    _fields_ = [
+        ("session", c_void_p),
+        ("ids", POINTER(c_int32)),
+        ("n_ids", c_size_t),
+        ("reserved", c_uint64),
+    ]
+
+
 class PerplexityParams(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -180,6 +202,33 @@ class PerplexityResult(Structure):
         ("mean_nll", c_double),
         ("perplexity", c_double),
         ("standard_error", c_double),
+    ]
+
+
+class BenchTest(Structure):
+    _fields_ = [
+        ("n_prompt", c_int32),
+        ("n_gen", c_int32),
+        ("depth", c_int32),
+        ("n_parallel", c_int32),
+        ("n_threads", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
+class BenchParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("tests", POINTER(BenchTest)),
+        ("n_tests", c_size_t),
+        ("n_repetitions", c_int32),
+        ("n_batch", c_int32),
+        ("type_k", c_int32),
+        ("type_v", c_int32),
+        ("roofs", c_int32),
+        ("reserved", c_int32),
+        ("progress", ProgressCallback),
+        ("user_data", c_void_p),
     ]
 
 
@@ -242,6 +291,7 @@ class ConvertResult(Structure):
 
 #: Each struct of the header.
 STRUCTS: dict[str, type[Structure]] = {
+    "alpaca_log_entry": LogEntry,
     "alpaca_progress": Progress,
     "alpaca_model_params": ModelParams,
     "alpaca_model_info": ModelInfo,
@@ -252,8 +302,11 @@ STRUCTS: dict[str, type[Structure]] = {
     "alpaca_candidate": Candidate,
     "alpaca_token_event": TokenEvent,
     "alpaca_message": Message,
+    "alpaca_step_input": StepInput,
     "alpaca_perplexity_params": PerplexityParams,
     "alpaca_perplexity_result": PerplexityResult,
+    "alpaca_bench_test": BenchTest,
+    "alpaca_bench_params": BenchParams,
     "alpaca_verify_params": VerifyParams,
     "alpaca_adapter_source": Adapter,
     "alpaca_type_override": TypeOverride,
@@ -274,6 +327,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "alpaca_string_data": (c_void_p, [_handle]),
     "alpaca_string_size": (c_size_t, [_handle]),
     "alpaca_string_free": (None, [_handle]),
+    "alpaca_set_log_callback": (None, [LogCallback, c_void_p]),
     "alpaca_model_params_init": (c_int32, [POINTER(ModelParams), c_size_t]),
     "alpaca_model_open": (c_int32, [c_char_p, POINTER(ModelParams), POINTER(_handle)]),
     "alpaca_model_retain": (_handle, [_handle]),
@@ -322,6 +376,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         ],
     ),
     "alpaca_session_append": (c_int32, [_handle, POINTER(c_int32), c_size_t]),
+    "alpaca_sessions_step": (c_int32, [POINTER(StepInput), c_size_t]),
     "alpaca_session_logits": (c_int32, [_handle, POINTER(POINTER(c_float)), _size_out]),
     "alpaca_session_sample": (c_int32, [_handle, POINTER(GenerationParams), POINTER(c_int32)]),
     "alpaca_session_truncate": (c_int32, [_handle, c_size_t]),
@@ -335,6 +390,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_handle, c_char_p, c_size_t, POINTER(PerplexityParams), POINTER(PerplexityResult)],
     ),
+    "alpaca_bench_params_init": (c_int32, [POINTER(BenchParams), c_size_t]),
+    "alpaca_bench": (c_int32, [_handle, POINTER(BenchParams), POINTER(_handle)]),
     "alpaca_verify_params_init": (c_int32, [POINTER(VerifyParams), c_size_t]),
     "alpaca_verify": (c_int32, [POINTER(c_char_p), c_size_t, POINTER(VerifyParams), POINTER(_handle)]),
     "alpaca_convert_params_init": (c_int32, [POINTER(ConvertParams), c_size_t]),

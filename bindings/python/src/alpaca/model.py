@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import os
 import weakref
 from ctypes import byref, c_void_p
-from typing import Any, AsyncIterator, Iterator, Optional, Union
+from typing import Any, AsyncIterator, Iterable, Iterator, Optional, Union
 
 from . import _abi, _hub
 from ._abi import check, lib
 from ._hub import Path
 from ._progress import Callback, ProgressFunction
-from .session import Perplexity, Session, Stream
+from .session import Perplexity, Session, Stream, cache_type_number
 from .tokenizer import Tokenizer
 
 
@@ -21,7 +22,8 @@ class Model:
     """A model, open for use. Immutable; may be shared by threads and sessions.
 
     :param path: a model's file, or a name on the Hugging Face hub.
-    :param use_mmap: use the weights where they lie in the file; False reads the whole file into memory.
+    :param use_mmap: True uses the weights where they lie in the file, False reads the whole file into memory; None does the first, except
+        on network and FUSE file systems.
     :param lock_memory: keep the weights from being swapped out.
     :param prefetch: ask the system to load the whole file ahead of its use.
     :param progress: called while the file is read with ``use_mmap=False``; True for a bar.
@@ -32,14 +34,16 @@ class Model:
         self,
         path: Path,
         *,
-        use_mmap: bool = True,
+        use_mmap: Optional[bool] = None,
         lock_memory: bool = False,
         prefetch: bool = False,
         progress: Union[bool, ProgressFunction, None] = None,
     ) -> None:
         params = _abi.ModelParams()
         check(lib.alpaca_model_params_init(byref(params), ctypes.sizeof(params)))
-        params.use_mmap, params.lock_memory, params.prefetch = int(use_mmap), int(lock_memory), int(prefetch)
+        params.lock_memory, params.prefetch = int(lock_memory), int(prefetch)
+        if use_mmap is not None:
+            params.use_mmap = int(use_mmap)
         callback = Callback(progress)
         params.progress = callback.pointer
         handle = c_void_p()
@@ -100,6 +104,51 @@ class Model:
         """The perplexity of ``text`` in a session of its own; see :meth:`Session.perplexity`."""
         with Session(self, n_ctx=n_ctx, n_threads=n_threads, cache_type=cache_type) as session:
             return session.perplexity(text, stride=stride)
+
+    def bench(
+        self,
+        *,
+        prompts: Iterable[int] = (512,),
+        generations: Iterable[int] = (32,),
+        depths: Iterable[int] = (0,),
+        n_threads: Iterable[int] = (0,),
+        n_parallel: Iterable[int] = (1,),
+        n_batch: int = 512,
+        repetitions: int = 5,
+        cache_type: str = "f16",
+        roofs: bool = True,
+        progress: Optional[ProgressFunction] = None,
+    ) -> dict[str, Any]:
+        """How fast the model reads prompts and writes on this machine, and how fast the machine reads memory and multiplies.
+
+        :param prompts: lengths of prompts to read (pp).
+        :param generations: numbers of tokens to write one after the other (tg), by each number of sequences in ``n_parallel`` together.
+        :param depths: positions filled before; ``n_threads``: numbers of threads, 0 for one on each core. All are combined.
+        :param roofs: measure the machine's limits too.
+        :param progress: a function of (stage, test, runs done, runs in all); returning False cancels.
+        :returns: the report of ``alpaca_bench``: ``rows`` with the speeds of each test in tokens a second, ``roofs``, and more.
+        """
+        sequences, texts, reads = list(n_parallel), list(generations), list(prompts)
+        tests = [
+            test
+            for threads, depth in itertools.product(n_threads, list(depths))
+            for test in [_abi.BenchTest(length, 0, depth, 0, threads) for length in reads]
+            + [_abi.BenchTest(0, length, depth, n, threads) for length in texts for n in sequences]
+        ]
+        if not tests:
+            raise ValueError("nothing to measure: give a length of a prompt or of a text")
+        params = _abi.BenchParams()
+        check(lib.alpaca_bench_params_init(byref(params), ctypes.sizeof(params)))
+        array = (_abi.BenchTest * len(tests))(*tests)
+        params.tests, params.n_tests = array, len(tests)
+        params.n_repetitions, params.n_batch, params.roofs = repetitions, n_batch, int(roofs)
+        params.type_k = params.type_v = cache_type_number(cache_type)
+        callback = Callback(progress)
+        params.progress = callback.pointer
+        text = c_void_p()
+        callback.check(lib.alpaca_bench(self._handle, byref(params), byref(text)))
+        result: dict[str, Any] = json.loads(_abi.take_string(text))
+        return result
 
     def chat(self, system: Optional[str] = None, **options: Any) -> "Chat":
         """A conversation. Options as of :class:`Session`."""

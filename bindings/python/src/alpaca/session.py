@@ -9,7 +9,7 @@ import threading
 import weakref
 from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterator, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from . import _abi
 from ._abi import check, lib
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 FINISH_REASONS = ("end_of_sequence", "stop_string", "length", "context_full", "callback", "cancelled")
 _ROLES = {"system": 0, "user": 1, "assistant": 2}
 _CACHE_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
+
+
+def cache_type_number(name: str) -> int:
+    """The C constant of a cache's type."""
+    if name not in _CACHE_TYPES:
+        raise ValueError(f"cache_type: found {name!r}, expected 'f16', 'f32' or 'q8_0'")
+    return _CACHE_TYPES[name]
 
 
 @dataclass(frozen=True)
@@ -255,9 +262,7 @@ class Session:
         rope_theta: float = 0,
         rope_scale: float = 0,
     ) -> None:
-        if cache_type not in _CACHE_TYPES:
-            raise ValueError(f"cache_type: found {cache_type!r}, expected 'f16', 'f32' or 'q8_0'")
-        kind = _CACHE_TYPES[cache_type]
+        kind = cache_type_number(cache_type)
         params = _abi.SessionParams()
         check(lib.alpaca_session_params_init(byref(params), ctypes.sizeof(params)))
         params.n_ctx, params.n_batch, params.n_threads = n_ctx, n_batch, n_threads
@@ -382,3 +387,19 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def step(inputs: Iterable[tuple[Session, Sequence[int]]]) -> None:
+    """Reads token ids in several sessions of one model together: weights are read from memory once for all of them.
+
+    Afterwards :attr:`Session.logits` and :meth:`Session.sample` of each session tell what follows its last id; they are the same as after
+    :meth:`Session.append`, to the last bit. The first session lends its threads and its buffers: its ``n_threads`` and ``n_batch`` hold.
+
+    :param inputs: pairs of a session and one id or more; each session once.
+    :raises BusyError: when a session is in use. No session has changed after this and after the errors of arguments.
+    :raises ContextFullError: when the ids of a session do not fit.
+    :raises CancelledError: after :meth:`Session.cancel` of any of them; each holds what it held before.
+    """
+    pairs = [(session._handle, (c_int32 * len(ids))(*ids)) for session, ids in inputs]
+    array = (_abi.StepInput * len(pairs))(*[_abi.StepInput(handle, ids, len(ids), 0) for handle, ids in pairs])
+    check(lib.alpaca_sessions_step(array, len(array)))

@@ -1,0 +1,38 @@
+/// What a token takes of the machine, whoever computes it: bytes that have to come from memory, and products of weights.
+struct ModelCost {
+    /// Bytes of the matrices of all layers and of the output.
+    let matrixByteCount: Int
+    /// Bytes of one token's embedding.
+    let embeddingByteCount: Int
+    /// Bytes that a position takes in the key and value cache.
+    let cacheByteCount: Int
+    /// Weights that each token of a prompt is multiplied with, and those that only its last one is.
+    let layerWeightCount, outputWeightCount: Int
+    /// Whether all layers' matrices are multiplied as integers.
+    let isInteger: Bool
+
+    init(_ model: LlamaModel, keys: CacheType, values: CacheType) {
+        let weights = model.weights, configuration = model.configuration
+        let matrices = weights.layers.flatMap { [$0.query, $0.key, $0.value, $0.attentionOutput, $0.gate, $0.up, $0.down] }
+        // Every matrix is a part of memory, so no sum of their sizes overflows.
+        matrixByteCount = matrices.reduce(weights.output.byteCount) { $0 + $1.byteCount }
+        embeddingByteCount = weights.tokenEmbedding.rowByteCount
+        layerWeightCount = matrices.reduce(0) { $0 + $1.rows * $1.columns }
+        outputWeightCount = weights.output.rows * weights.output.columns
+        isInteger = matrices.allSatisfy(\.needsPackedInputs)
+        let head = configuration.headDimension
+        let block = keys.bytesPerBlock(headDimension: head) + values.bytesPerBlock(headDimension: head)
+        cacheByteCount = block / CacheType.positionsPerBlock * configuration.keyValueHeadCount * configuration.layerCount
+    }
+
+    /// Operations for a token of a prompt of `length` tokens, on average; a multiplication and an addition count as two.
+    func operations(promptLength length: Int) -> Double {
+        2 * (Double(layerWeightCount) + Double(outputWeightCount) / Double(length))
+    }
+
+    /// Bytes read for each of `length` tokens that are written after `depth` positions, on average; `sequences` share the weights.
+    func bytes(generationLength length: Int, depth: Int, sequences: Int) -> Double {
+        let positions = Double(depth) + Double(length + 1) / 2
+        return Double(matrixByteCount) / Double(sequences) + Double(embeddingByteCount) + Double(cacheByteCount) * positions
+    }
+}

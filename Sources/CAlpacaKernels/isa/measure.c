@@ -1,0 +1,146 @@
+/* What the machine can do at most: how fast memory is read, how fast the matrix products' own instruction runs on registers alone. What
+ * a model reaches is told as a share of these. Nothing here takes part in computing. */
+#include "alpaca_kernels.h"
+#include <string.h>
+
+/* The compiler must take a register for changed, and so compute with it again. */
+#define CHANGED(x) __asm__ volatile("" : REGISTER(x))
+#define LOOP _Pragma("clang loop unroll(full)")
+
+/* ---- Memory */
+
+typedef uint64_t words __attribute__((vector_size(16), aligned(8)));
+
+enum { LINE = 64, STEP = 4 * LINE };
+
+/* SplitMix64. */
+void kern_measure_fill(void *base, size_t bytes, uint64_t seed) {
+    uint64_t *p = base, state = seed << 32;
+    for (size_t i = 0; i < bytes / 8; i++) {
+        uint64_t z = state += 0x9E3779B97F4A7C15u;
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+        z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+        p[i] = z ^ z >> 31;
+    }
+}
+
+uint64_t kern_measure_read(const void *base, size_t bytes, size_t ahead) {
+    const char *p = base;
+    words sums[4] = {{0}};
+    for (size_t at = 0; at + STEP <= bytes; at += STEP) {
+        LOOP for (int i = 0; i < STEP; i += LINE) {
+            if (ahead) __builtin_prefetch(p + at + ahead + i);
+            LOOP for (int j = 0; j < 4; j++) sums[j] ^= *(const words *)(const void *)(p + at + i + 16 * j);
+        }
+    }
+    const words all = (sums[0] ^ sums[1]) ^ (sums[2] ^ sums[3]);
+    return all[0] ^ all[1];
+}
+
+/* ---- Arithmetic. Each function does `rounds` rounds of independent sums, enough of them to hide an instruction's latency, and returns
+ * the operations of a round. */
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define REGISTER(x) "+x"(x)
+
+/* Products of bytes in 16-bit lanes: a multiplication of bytes and an addition. */
+__attribute__((target("avx2"))) static uint64_t products_avx2(size_t rounds) {
+    enum { SUMS = 10 };
+    __m256i sums[SUMS], w = _mm256_set1_epi8(3), a = _mm256_set1_epi8(5);
+    LOOP for (int i = 0; i < SUMS; i++) sums[i] = _mm256_setzero_si256();
+    CHANGED(w);
+    for (size_t r = 0; r < rounds; r++) {
+        LOOP for (int i = 0; i < SUMS; i++) {
+            CHANGED(a);
+            sums[i] = _mm256_add_epi16(sums[i], _mm256_maddubs_epi16(w, a));
+        }
+    }
+    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
+    return SUMS * 32 * 2;
+}
+
+__attribute__((target("avx2,avxvnni"))) static uint64_t products_avxvnni(size_t rounds) {
+    enum { SUMS = 12 };
+    __m256i sums[SUMS], w = _mm256_set1_epi8(3), a = _mm256_set1_epi8(5);
+    LOOP for (int i = 0; i < SUMS; i++) sums[i] = _mm256_setzero_si256();
+    CHANGED(w);
+    for (size_t r = 0; r < rounds; r++) {
+        LOOP for (int i = 0; i < SUMS; i++) {
+            CHANGED(a);
+            sums[i] = _mm256_dpbusd_avx_epi32(sums[i], w, a);
+        }
+    }
+    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
+    return SUMS * 32 * 2;
+}
+
+#undef REGISTER
+#define REGISTER(x) "+v"(x)
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) static uint64_t products_avx512(size_t rounds) {
+    enum { SUMS = 24 };
+    __m512i sums[SUMS], w = _mm512_set1_epi8(3), a = _mm512_set1_epi8(5);
+    LOOP for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_si512();
+    CHANGED(w);
+    for (size_t r = 0; r < rounds; r++) {
+        LOOP for (int i = 0; i < SUMS; i++) {
+            CHANGED(a);
+            sums[i] = _mm512_dpbusd_epi32(sums[i], w, a);
+        }
+    }
+    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
+    return SUMS * 64 * 2;
+}
+#undef REGISTER
+#define REGISTER(x) "+x"(x)
+
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define REGISTER(x) "+w"(x)
+
+__attribute__((target("dotprod"))) static uint64_t products_neon(size_t rounds) {
+    enum { SUMS = 16 };
+    int32x4_t sums[SUMS];
+    int8x16_t w = vdupq_n_s8(3), a = vdupq_n_s8(5);
+    LOOP for (int i = 0; i < SUMS; i++) sums[i] = vdupq_n_s32(0);
+    CHANGED(w);
+    for (size_t r = 0; r < rounds; r++) {
+        LOOP for (int i = 0; i < SUMS; i++) {
+            CHANGED(a);
+            sums[i] = vdotq_s32(sums[i], w, a);
+        }
+    }
+    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
+    return SUMS * 16 * 2;
+}
+#else
+#define REGISTER(x) "+m"(x)
+#endif
+
+/* Any CPU: products of 16 bits, summed in 16 bits. */
+static uint64_t products_generic(size_t rounds) {
+    enum { SUMS = 6 };
+    typedef uint16_t lanes __attribute__((vector_size(16)));
+    lanes sums[SUMS] = {{0}}, w = {3, 3, 3, 3, 3, 3, 3, 3}, a = {5, 5, 5, 5, 5, 5, 5, 5};
+    CHANGED(w);
+    for (size_t r = 0; r < rounds; r++) {
+        LOOP for (int i = 0; i < SUMS; i++) {
+            CHANGED(a);
+            sums[i] += w * a;
+        }
+    }
+    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
+    return SUMS * 8 * 2;
+}
+
+uint64_t kern_measure_products(const kern_table *table, size_t rounds) {
+    uint64_t (*products)(size_t) = products_generic;
+#if defined(__x86_64__)
+    if (!strcmp(table->name, "avx2")) products = products_avx2;
+    if (!strcmp(table->name, "avxvnni")) products = products_avxvnni;
+    if (!strcmp(table->name, "avx512")) products = products_avx512;
+#elif defined(__aarch64__)
+    if (!strcmp(table->name, "neon")) products = products_neon;
+#endif
+    return products(rounds) * rounds;
+}
