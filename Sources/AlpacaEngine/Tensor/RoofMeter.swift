@@ -56,7 +56,8 @@ final class RoofMeter {
         return pool
     }
 
-    private struct ReadJob {
+    /// Used while the meter lives and keeps `base` valid.
+    @safe private struct ReadJob {
         let base: UnsafeRawPointer
         let ahead: Int
     }
