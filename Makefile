@@ -25,8 +25,12 @@ help:
 	@echo "make demo       sets up what is missing, builds, and writes a poem through C and through Python"
 	@echo "make test       sets up what is missing and runs all tests"
 	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
-	@echo "make test-hostile  broken and malicious files through the command; test-write: it is killed and refused at every write (minutes)"
+	@echo "make test-hostile  broken and malicious files through the command, C and Python (minutes)"
+	@echo "make test-faults  every write and read fails, kills, too little memory (minutes); or test-write, test-read, test-oom"
+	@echo "make soak       1000 times open, write, free; 200,000 tokens; nothing may be left; CYCLES=, TOKENS="
+	@echo "make test-cancel  how long calls take to return when they are cancelled, at 1000 random moments; CANCEL=, LARGE=a larger model too"
 	@echo "make test-asan  the Swift tests under AddressSanitizer; test-tsan: under ThreadSanitizer (minutes)"
+	@echo "make test-arm   the kernels for AArch64 under qemu, each path against plain C (a minute or two)"
 	@echo "make fuzz       every reader under libFuzzer; SECONDS=60 TARGETS=\"gguf torch\""
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
@@ -34,6 +38,7 @@ help:
 	@echo "make bench      speed of reading and writing, charts; SIZE=mini|130m|1.3b|7b TYPES=q4_0,q4_k_m|all PATHS=avx2,avx512 (scripts/bench.sh)"
 	@echo "make bench-peer builds llama.cpp's llama-bench for it to compare with (minutes)"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
+	@echo "make bench-threads  sessions that share the processors, with each other and with others; SECONDS=2 ROUNDS=5"
 	@echo "make bench-tokenizer  speed of the tokenizer beside sentencepiece's"
 	@echo "make lint       formatting"
 	@echo "make clean"
@@ -64,6 +69,12 @@ install: lib cli
 wheel: lib
 	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/wheel ./bindings/python
 
+# The sample of a C extension of Python: one wheel for Python 3.9 and later.
+extension: lib
+	@rm -rf build/extension bindings/python/extension-sample/build
+	ALPACA_INCLUDE=$(CURDIR)/build/include ALPACA_LIB=$(CURDIR)/build/lib $(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/extension \
+		./bindings/python/extension-sample
+
 # ---- The two commands of the README
 
 setup:
@@ -75,19 +86,39 @@ demo: setup example wheel
 test: setup
 	@scripts/test.sh
 
-test-abi: lib
-	@Tests/abi/run.sh build/lib/libalpaca.so.1
+test-abi: setup wheel extension
+	@scripts/install-wheels.sh
+	@FULL=1 Tests/abi/run.sh build/lib/libalpaca.so.1 $(PYTHON)
 
 test-valgrind: lib
 	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
 
-# Broken and malicious files.
-test-hostile: cli
+# Broken and malicious files; valid ones that are cut at every byte of their headers, and with every bit of their first 4 KB turned.
+test-hostile: lib cli
 	@scripts/test-hostile.sh
+	@FULL=1 scripts/test-some.sh DamagedFileTests
 
 # Every system call that writes fails once, 200 kills for each format.
 test-write: cli
-	@FULL=1 Tests/faults/run.sh
+	@Tests/faults/run.sh write
+
+# Every system call that opens, reads and maps fails, once and from then on.
+test-read: cli
+	@Tests/faults/run.sh read
+
+# From too little memory for anything to enough, in small steps; and each large allocation refused.
+test-oom: lib
+	@Tests/faults/run.sh oom
+	@scripts/test-some.sh OutOfMemoryTests
+
+test-faults: test-write test-read test-oom
+
+soak: lib
+	@Tests/soak/run.sh build/lib/libalpaca.so.1
+
+# Of a machine with nothing else to do: it is a matter of milliseconds.
+test-cancel: lib
+	@CYCLES=0 CANCEL=$(or $(CANCEL),1000) LARGE=$(LARGE) Tests/soak/run.sh build/lib/libalpaca.so.1
 
 # The Swift tests under sanitizers: minutes.
 test-asan:
@@ -95,6 +126,10 @@ test-asan:
 
 test-tsan:
 	@scripts/sanitize.sh thread
+
+# The kernels for AArch64 under qemu.
+test-arm:
+	@scripts/test-arm.sh
 
 # Every reader under libFuzzer and AddressSanitizer.
 fuzz:
@@ -121,6 +156,9 @@ bench-peer: setup
 bench-convert: setup cli
 	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),$(CONVERT_TYPES))" $(OPTIONS)
 
+bench-threads: setup lib cli
+	@scripts/bench-threads.sh "$(or $(SECONDS),2)" "$(or $(ROUNDS),5)"
+
 # With the published tokenizers where the folder that ALPACA_SHARED names has them.
 bench-tokenizer: setup lib
 	@ALPACA_LIBRARY=$(CURDIR)/build/lib/libalpaca.so.1 $(PYTHON) Benchmarks/tokenizer.py \
@@ -134,4 +172,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-asan test-tsan fuzz test-reference bench bench-peer bench-convert bench-tokenizer lint clean
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension

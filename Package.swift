@@ -16,6 +16,9 @@ let modern: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Sanitizers put checks into every operation of the loops: to optimize those as well takes minutes (scripts/sanitize.sh).
+let optimization = Context.environment["ALPACA_KERNEL_OPTIMIZATION"] ?? "-O3"
+
 let package = Package(
     name: "alpaca",
     products: [
@@ -32,7 +35,7 @@ let package = Package(
             cSettings: [
                 // The loops are worth optimizing in debug builds too: tests run whole models. No contraction of a*b+c behind
                 // our back: every fused operation is written as one, so that all CPU paths give the same bits.
-                .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-std=gnu17"])
+                .unsafeFlags([optimization, "-ffp-contract=off", "-fno-math-errno", "-std=gnu17"])
             ]
         ),
         .target(name: "CAlpacaSystem"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The corpus of broken and malicious files through the command: what it says of each, opening and running models, merging adapters.
-# Needs the generator, in ALPACA_SHARED. KINDS=adapter,torch takes some kinds only.
+# The corpus of broken and malicious files through the command, C and Python: what is said of each, opening and running models, merging
+# adapters. Needs the generator, in ALPACA_SHARED. KINDS=adapter,torch takes some kinds only, FACES=command,c,python some ways only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SWIFT_BACKTRACE=enable=no
@@ -26,12 +26,36 @@ try() {
     echo "$title: $(tail -1 "$work/report")"
 }
 
-alpaca=build/bin/alpaca
 all=gguf,ggml,safetensors,torch,tokenizer,tokenizer_json,hf_folder,meta_folder,adapter,other
-# What is described need not be fit to run.
-try inspect "$all" "$alpaca inspect {path}" --stage file
-try generate gguf,ggml,hf_folder,meta_folder,other "$alpaca generate {path} -n 1 hi"
-try "convert (base)" gguf,ggml,hf_folder,meta_folder,other "$alpaca convert {path} -o /dev/null"
-try "convert (adapter)" adapter "$alpaca convert {base} --adapter {path} -o /dev/null"
-try tokenize tokenizer "$alpaca tokenize {path} hi"
+models=gguf,ggml,hf_folder,meta_folder,other
+
+# $1: what it goes through, $2..$6: its commands that describe, run, convert, merge and tokenize.
+face() {
+    # What is described need not be fit to run.
+    try "$1: inspect" "$all" "$2" --stage file
+    try "$1: generate" "$models" "$3"
+    try "$1: convert (base)" "$models" "$4"
+    try "$1: convert (adapter)" adapter "$5"
+    try "$1: tokenize" tokenizer "$6"
+}
+
+# $1: what it goes through, $2: a command that takes the names of what is to be done.
+host() {
+    face "$1" "$2 inspect {path}" "$2 run {path}" "$2 convert {path}" "$2 merge {base} {path}" "$2 tokenize {path}"
+}
+
+faces=${FACES:-command,c,python}
+alpaca=build/bin/alpaca
+if [[ $faces == *command* ]]; then
+    face command "$alpaca inspect {path}" "$alpaca generate {path} -n 1 hi" "$alpaca convert {path} -o /dev/null" \
+        "$alpaca convert {base} --adapter {path} -o /dev/null" "$alpaca tokenize {path} hi"
+fi
+if [[ $faces == *c,* || $faces == c ]]; then
+    cc -std=c11 -O1 -Wall -Wextra -Iinclude -o "$work/host" Tests/hostile/host.c build/lib/libalpaca.so.1 -Wl,-rpath,"$PWD/build/lib"
+    host C "$work/host"
+fi
+if [[ $faces == *python* ]]; then
+    export ALPACA_LIBRARY=$PWD/build/lib/libalpaca.so.1 PYTHONPATH=$PWD/bindings/python/src
+    host Python "python3 Tests/hostile/host.py"
+fi
 exit $status

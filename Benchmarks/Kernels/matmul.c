@@ -138,7 +138,7 @@ int main(int count, char **arguments) {
     const int threads = count > 1 ? atoi(arguments[1]) : 2;
     const char *paths = count > 2 ? arguments[2] : "all", *types = count > 3 ? arguments[3] : "all";
     const char *tokens = count > 4 ? arguments[4] : "1,4,128,512";
-    const char *names[] = {"generic", "avx2", "avxvnni", "avx512", "neon"};
+    const char *names[] = {"generic", "avx2", "avxvnni", "avx512", "neon", "i8mm"};
     uint8_t *memory = aligned_alloc(64, MEMORY);
     if (!memory || threads < 1 || threads > MOST_THREADS) return 1;
     printf("%d threads\n%-6s %-8s %9s %9s", threads, "type", "path", "read GB/s", "pack ns");

@@ -18,12 +18,14 @@ struct ModelOptions: ParsableArguments {
     @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.")
     var cacheType = CacheType.f16
 
-    @Flag(name: .customLong("no-mmap"), help: "Read the whole file into memory instead of mapping it.")
-    var readsFile = false
+    @Flag(
+        name: .customLong("mmap"), inversion: .prefixedNo,
+        help: "Map the file, or read all of it into memory; without either, files on network file systems are read.")
+    var usesMemoryMap: Bool?
 
     func open() throws -> Model {
         var options = Model.Options()
-        options.usesMemoryMap = !readsFile
+        options.usesMemoryMap = usesMemoryMap
         return try Model(path: model, options: options)
     }
 

@@ -26,11 +26,13 @@ final class ProgressDisplay {
     /// When the stage began, and what was done then.
     private var start: ContinuousClock.Instant
     private var startCount: UInt64 = 0
+    private var shown: ContinuousClock.Instant
     private var hasLine = false
 
     private init(_ mode: ProgressMode) {
         self.mode = mode
         start = clock.now
+        shown = start
     }
 
     /// Calls `body` with a handler that shows progress and says to stop after Ctrl-C.
@@ -46,9 +48,13 @@ final class ProgressDisplay {
     }
 
     private func show(_ progress: Progress) {
+        // Asked more often than eyes and logs want.
+        let now = clock.now
+        guard progress.stage != stage || progress.done >= progress.total || shown.duration(to: now) >= .milliseconds(100) else { return }
+        shown = now
         if progress.stage != stage {
             stage = progress.stage
-            start = clock.now
+            start = now
             startCount = progress.done
         }
         let elapsed = start.duration(to: clock.now)

@@ -7,6 +7,7 @@ enum Arguments {
     /// A zero-terminated path or name.
     static func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(AlpacaError) -> String {
         guard let pointer = unsafe pointer else { throw AlpacaError(.invalidArgument, "\(name): found NULL, expected text") }
+        try LargeMemory.ask(unsafe Int(clamping: strlen(pointer)), for: name)
         guard let text = unsafe String(validatingCString: pointer) else {
             throw AlpacaError(.invalidArgument, "\(name): found bytes that are not UTF-8")
         }
@@ -41,6 +42,7 @@ enum Arguments {
         guard let pointer = unsafe pointer else {
             throw AlpacaError(.invalidArgument, "\(name): found NULL, expected \(count) elements")
         }
+        try LargeMemory.ask(count, of: MemoryLayout<T>.stride, for: name)
         // The caller vouches for `count` elements.
         return unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
     }
@@ -56,6 +58,7 @@ enum Arguments {
         guard count >= 0, count <= 1 << 30 else {
             throw AlpacaError(.invalidArgument, "\(name): found a length of \(UInt(bitPattern: count)) bytes, expected at most \(1 << 30)")
         }
+        try LargeMemory.ask(count, for: name)
         // The caller vouches for `count` bytes.
         return unsafe [UInt8](UnsafeRawBufferPointer(start: pointer, count: count))
     }
@@ -63,6 +66,7 @@ enum Arguments {
     /// A text that must be UTF-8.
     static func text(_ pointer: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(AlpacaError) -> String {
         let raw = try unsafe bytes(pointer, length, name)
+        try LargeMemory.ask(raw.count, for: name)
         guard let text = String(validating: raw, as: UTF8.self) else {
             throw AlpacaError(.invalidArgument, "\(name): found bytes that are not UTF-8")
         }
@@ -76,6 +80,7 @@ enum Arguments {
         }
         guard count > 0 else { return [] }
         guard let pointer = unsafe pointer else { throw AlpacaError(.invalidArgument, "\(name): found NULL, expected \(count) ids") }
+        try LargeMemory.ask(count, of: MemoryLayout<Int32>.size, for: name)
         return unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
     }
 

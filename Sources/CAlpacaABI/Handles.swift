@@ -24,7 +24,12 @@ enum HandleKind: UInt32 {
 /// A text that the library gave out, with a closing zero.
 final class OwnedText: Sendable {
     let bytes: [CChar]
-    init(_ text: String) { bytes = text.utf8.map { CChar(bitPattern: $0) } + [0] }
+
+    init(_ text: String) throws(AlpacaError) {
+        // The list of bytes, and once more with the zero.
+        try LargeMemory.ask(text.utf8.count, of: 3, for: "text")
+        bytes = text.utf8.map { CChar(bitPattern: $0) } + [0]
+    }
 }
 
 @safe enum Handles {
@@ -53,7 +58,7 @@ final class OwnedText: Sendable {
         var lastFree = count - 1
         var freeCount = count
     }
-    private static let state = Mutex(State())
+    private static let state = Lock(State())
     /// `State.base` for who may not wait for the lock.
     private static let slab = Atomic<UInt>(0)
 

@@ -24,7 +24,7 @@ extension alpaca_model_params {
     static var defaults: alpaca_model_params {
         var params = unsafe alpaca_model_params()
         unsafe params.struct_size = MemoryLayout<alpaca_model_params>.size
-        unsafe params.use_mmap = 1
+        unsafe params.use_mmap = -1
         return unsafe params
     }
 }
@@ -40,14 +40,16 @@ public func alpaca_model_open(
         let p = try unsafe GrowingStruct.read(params, alpaca_model_params.defaults, "params")
         try unsafe Arguments.reserved(p.reserved, "params.reserved")
         var options = Model.Options()
-        options.usesMemoryMap = try unsafe Arguments.flag(p.use_mmap, "use_mmap")
+        options.usesMemoryMap = unsafe p.use_mmap == -1 ? nil : try unsafe Arguments.flag(p.use_mmap, "use_mmap")
         options.locksMemory = try unsafe Arguments.flag(p.lock_memory, "lock_memory")
         options.prefetches = try unsafe Arguments.flag(p.prefetch, "prefetch")
         if let callback = unsafe p.progress {
             let report = unsafe ProgressReport(callback: callback, userData: p.user_data)
             options.progress = { report.call($0) }
         }
-        unsafe out.pointee = try Handles.make(ModelObject(Model(path: path, options: options)), .model)
+        let model = try Model(path: path, options: options)
+        unsafe out.pointee = try Handles.make(ModelObject(model), .model)
+        Log.warn(model.description.warnings)
     }
 }
 
@@ -136,6 +138,7 @@ public func alpaca_model_describe(_ model: OpaquePointer?, _ json: UnsafeMutable
         let out = try unsafe Arguments.out(json, "json")
         unsafe out.pointee = nil
         let model = try unsafe Handles.get(model, .model, as: ModelObject.self).model
+        try LargeMemory.ask(model.description.tensors.count, of: TensorInfo.mostMemory, for: "description")
         unsafe out.pointee = try Handles.make(OwnedText(model.description.json()), .string)
     }
 }

@@ -49,7 +49,7 @@ public func alpaca_session_create(
 @c @implementation
 public func alpaca_session_free(_ session: OpaquePointer?) {
     // A call that is using the session holds it too; it is told to end.
-    if let object = unsafe Handles.release(session, .session) as? Session { object.cancel() }
+    if let object = unsafe Handles.release(session, .session) as? Session { object.close() }
 }
 
 @c @implementation

@@ -44,8 +44,8 @@ public func alpaca_tokenize(
         guard flags <= 7 else { throw AlpacaError(.invalidArgument, "flags: found \(flags), expected values of alpaca_tokenize_flag") }
         _ = try unsafe Arguments.out(n, "n")
         let bytes = try unsafe Arguments.bytes(text, length, "text")
-        let found = tokenizer.encode(
-            utf8: bytes, addBOS: flags & ALPACA_ADD_BOS.rawValue != 0, addEOS: flags & ALPACA_ADD_EOS.rawValue != 0,
+        let found = try tokenizer.ids(
+            of: bytes, addBOS: flags & ALPACA_ADD_BOS.rawValue != 0, addEOS: flags & ALPACA_ADD_EOS.rawValue != 0,
             parseSpecial: flags & ALPACA_PARSE_SPECIAL.rawValue != 0)
         try unsafe Arguments.copy(found, to: ids, capacity, n)
     }
@@ -62,7 +62,7 @@ public func alpaca_detokenize(
         for (index, id) in ids.enumerated() where id < 0 || Int(id) >= tokenizer.count {
             throw AlpacaError(.invalidArgument, "token id at index \(index): found \(id), expected 0 to \(tokenizer.count - 1)")
         }
-        try unsafe Arguments.copy(tokenizer.decode(ids).utf8, to: buffer, capacity, needed)
+        try unsafe Arguments.copy(tokenizer.text(of: ids).utf8, to: buffer, capacity, needed)
     }
 }
 

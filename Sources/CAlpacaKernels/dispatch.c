@@ -48,19 +48,16 @@ static void add_tables_of_cpu(void) {
     if (avx512 && (saved & 0xE6) == 0xE6) add_table("avx512", &kern_matmul_avx512, &kern_vector_avx512);
 }
 #elif defined(__aarch64__)
-#if defined(__linux__)
-#include <sys/auxv.h>
-static int has_dot_product(void) { return (getauxval(AT_HWCAP) & 1ul << 20) != 0; }
-#else
-static int has_dot_product(void) { return 1; }
-#endif
+#include "isa/arm_features.h"
 
-extern const kern_matmul_table kern_matmul_neon;
+extern const kern_matmul_table kern_matmul_neon, kern_matmul_i8mm;
 extern const kern_vector_table kern_vector_neon;
 
-/* NEON itself is part of the architecture, the dot product of bytes came later. */
+/* NEON itself is part of the architecture; the dot product of bytes came later, their matrix product later still. */
 static void add_tables_of_cpu(void) {
-    if (has_dot_product()) add_table("neon", &kern_matmul_neon, &kern_vector_neon);
+    if (!has_dot_product()) return;
+    add_table("neon", &kern_matmul_neon, &kern_vector_neon);
+    if (has_matrix_product()) add_table("i8mm", &kern_matmul_i8mm, &kern_vector_neon);
 }
 #else
 static void add_tables_of_cpu(void) {}

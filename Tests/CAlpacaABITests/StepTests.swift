@@ -124,7 +124,7 @@ import Testing
 
     /// From a callback of one of its sessions: refused, and the other session is free.
     @Test func busy() throws {
-        let pair = try sessions(2)
+        let pair = try sessions(2) { $0.n_ctx = 128 }
         defer { for session in pair { alpaca_session_free(session) } }
         let recorder = Recorder()
         recorder.body = {

@@ -143,7 +143,7 @@ import Testing
     @Test func defaults() {
         var model = alpaca_model_params()
         _ = alpaca_model_params_init(&model, MemoryLayout<alpaca_model_params>.size)
-        #expect(model.use_mmap == 1 && model.lock_memory == 0 && model.prefetch == 0 && model.progress == nil && model.user_data == nil)
+        #expect(model.use_mmap == -1 && model.lock_memory == 0 && model.prefetch == 0 && model.progress == nil && model.user_data == nil)
 
         var session = alpaca_session_params()
         _ = alpaca_session_params_init(&session, MemoryLayout<alpaca_session_params>.size)

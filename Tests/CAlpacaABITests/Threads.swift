@@ -8,15 +8,18 @@ final class HostThread {
     /// - Parameter stackSize: bytes of its stack.
     init(stackSize: Int = 128 << 10, _ body: @escaping () -> Void) {
         self.body = body
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        guard pthread_attr_setstacksize(&attributes, stackSize) == 0 else { fatalError("stack size \(stackSize)") }
+        let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
+        pthread_attr_init(attributes)
+        defer {
+            pthread_attr_destroy(attributes)
+            attributes.deallocate()
+        }
+        guard pthread_attr_setstacksize(attributes, stackSize) == 0 else { fatalError("stack size \(stackSize)") }
         let entry: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
             if let context { Unmanaged<HostThread>.fromOpaque(context).takeRetainedValue().body() }
             return nil
         }
-        guard pthread_create(&thread, &attributes, entry, Unmanaged.passRetained(self).toOpaque()) == 0 else {
+        guard pthread_create(&thread, attributes, entry, Unmanaged.passRetained(self).toOpaque()) == 0 else {
             fatalError("pthread_create")
         }
     }

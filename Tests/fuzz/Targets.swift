@@ -37,7 +37,7 @@ enum Targets {
             let model = try SentencePieceModel(bytes)
             let tokenizer = try Tokenizer(model)
             _ = tokenizer.encode(utf8: Array("白日依山尽 a<0x0A>\u{2581}".utf8), addBOS: true)
-            _ = VocabularyMerge.merge(model, adding: model)
+            _ = try VocabularyMerge.merge(model, adding: model)
         },
         "text": { bytes in
             for parseSpecial in [false, true] {

@@ -67,6 +67,9 @@ extension GGUFMetadata {
                 .shapeMismatch,
                 "the tokenizer has \(pieces.count) pieces, the model's embeddings have \(vocabularySize) rows: they do not belong together")
         }
+        // Texts, ends, scores and kinds, which are copied when something is put behind them and grow by doubling.
+        try LargeMemory.ask(vocabularySize, of: 80, for: "vocabulary")
+        try LargeMemory.ask(pieces.bytes.count, of: 3, for: "vocabulary")
         let padding = GGUFMetadata.paddingPiece(tokenizer)
         for id in pieces.count..<vocabularySize {
             // As llama.cpp's converter names and scores them.

@@ -63,28 +63,33 @@ extension Session {
         guard (0..<length).contains(stride) else {
             throw AlpacaError(.invalidArgument, "stride: found \(stride), expected 0 to \(length - 1)")
         }
-        let ids = model.tokenizer.encode(text, addBOS: model.tokenizer.bos != nil)
-        guard ids.count > length else {
-            throw AlpacaError(.invalidArgument, "the text has \(ids.count) tokens, expected more than the \(length) of a window (n_ctx)")
-        }
-        var sums = Perplexity.Sums()
-        var windowCount = 0
-        var start = 0
-        while start + length <= ids.count {
-            var window = Array(ids[start..<start + length])
-            if stride == 0, let bos = model.tokenizer.bos { window[0] = bos }
-            // Position i foresees token i + 1.
-            let first = stride == 0 ? length / 2 : start == 0 ? 0 : length - stride - 1
-            try truncate(to: 0)
-            try evaluate(window, from: first) { (position, logits) throws(AlpacaError) in
-                if position + 1 < window.count { sums.add(Session.negativeLogLikelihood(of: window[position + 1], logits)) }
+        return try exclusively { () throws(AlpacaError) -> Perplexity in
+            let ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.bos != nil, stop: forward.cancelFlag)
+            try checkCancelled()
+            guard ids.count > length else {
+                throw AlpacaError(
+                    .invalidArgument, "the text has \(ids.count) tokens, expected more than the \(length) of a window (n_ctx)")
             }
-            windowCount += 1
-            start += stride == 0 ? length : stride
-            let report = Progress(stage: "perplexity", done: UInt64(min(start, ids.count)), total: UInt64(ids.count))
-            if let progress, !progress(report) { throw Session.cancelled }
+            var sums = Perplexity.Sums()
+            var windowCount = 0
+            var start = 0
+            while start + length <= ids.count {
+                var window = Array(ids[start..<start + length])
+                if stride == 0, let bos = model.tokenizer.bos { window[0] = bos }
+                // Position i foresees token i + 1.
+                let first = stride == 0 ? length / 2 : start == 0 ? 0 : length - stride - 1
+                forget(from: 0)
+                try score(window, from: first) { (position, logits) throws(AlpacaError) in
+                    if position + 1 < window.count { sums.add(Session.negativeLogLikelihood(of: window[position + 1], logits)) }
+                }
+                windowCount += 1
+                start += stride == 0 ? length : stride
+                try checkCancelled()
+                let report = Progress(stage: "perplexity", done: UInt64(min(start, ids.count)), total: UInt64(ids.count))
+                if let progress, !progress(report) { throw Session.cancelled }
+            }
+            return sums.result(tokenCount: ids.count, windowCount: windowCount)
         }
-        return sums.result(tokenCount: ids.count, windowCount: windowCount)
     }
 
     /// -ln of the softmax of `logits` at `token`, in double precision.

@@ -54,35 +54,41 @@ extension Session {
     package func evaluate(
         _ ids: [TokenID], from first: Int = 0, everyPosition body: (Int, Span<Float>) throws(AlpacaError) -> Void
     ) throws(AlpacaError) {
-        try exclusively { () throws(AlpacaError) in
-            try check(ids)
-            var done = 0
-            while done < ids.count {
-                let count = min(batchSize, ids.count - done)
-                try runBatch(ids[done..<done + count])
-                var row = max(0, first - done)
-                while row < count {
-                    let rows = row..<min(count, row + forward.workspace.logitRows)
-                    guard forward.logits(rows: rows) else { throw Session.cancelled }
-                    let size = model.configuration.vocabularySize
-                    for i in 0..<rows.count {
-                        // Bound: i < logitRows, each of `size` floats.
-                        try unsafe body(
-                            done + row + i, Span(_unsafeStart: UnsafePointer(forward.workspace.logits + i * size), count: size))
-                    }
-                    row = rows.upperBound
-                }
-                done += count
-            }
-            if !ids.isEmpty { try finishBatch(lastRow: (ids.count - 1) % batchSize) }
-        }
+        try exclusively { () throws(AlpacaError) in try score(ids, from: first, body) }
     }
 
     // MARK: - For calls that hold the session
 
+    func score(_ ids: [TokenID], from first: Int, _ body: (Int, Span<Float>) throws(AlpacaError) -> Void) throws(AlpacaError) {
+        try check(ids)
+        var done = 0
+        while done < ids.count {
+            let count = min(batchSize, ids.count - done)
+            try runBatch(ids[done..<done + count])
+            var row = max(0, first - done)
+            while row < count {
+                let rows = row..<min(count, row + forward.workspace.logitRows)
+                guard forward.logits(rows: rows) else { throw Session.cancelled }
+                let size = model.configuration.vocabularySize
+                for i in 0..<rows.count {
+                    // Bound: i < logitRows, each of `size` floats.
+                    try unsafe body(
+                        done + row + i, Span(_unsafeStart: UnsafePointer(forward.workspace.logits + i * size), count: size))
+                }
+                row = rows.upperBound
+            }
+            done += count
+        }
+        if !ids.isEmpty { try finishBatch(lastRow: (ids.count - 1) % batchSize) }
+    }
+
     static var cancelled: AlpacaError { AlpacaError(.cancelled, "the call was cancelled") }
 
-    func check(_ ids: [TokenID]) throws(AlpacaError) {
+    func checkCancelled() throws(AlpacaError) {
+        if forward.cancelFlag.isSet { throw Session.cancelled }
+    }
+
+    func check(_ ids: some RandomAccessCollection<TokenID>) throws(AlpacaError) {
         let size = model.configuration.vocabularySize
         for (index, id) in ids.enumerated() where id < 0 || Int(id) >= size {
             throw AlpacaError(.invalidArgument, "token id at index \(index): found \(id), expected 0 ... \(size - 1)")
@@ -109,6 +115,7 @@ extension Session {
 
     /// Reads one token: the step of writing. Allocates nothing.
     func evaluate(_ id: TokenID) throws(AlpacaError) {
+        try model.llama.weights.store.checkFiles()
         hasLogits = false
         forward.clear()
         let one = CollectionOfOne(id)
@@ -120,6 +127,7 @@ extension Session {
     }
 
     private func runBatch(_ ids: ArraySlice<TokenID>) throws(AlpacaError) {
+        try model.llama.weights.store.checkFiles()
         hasLogits = false
         forward.clear()
         forward.add(ids.span, to: cache)

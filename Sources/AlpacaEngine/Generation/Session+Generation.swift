@@ -18,7 +18,7 @@ extension Session {
                 if let system = parameters.systemPrompt { messages.insert(ChatMessage(role: .system, content: system), at: 0) }
                 ids = try render(messages, template)
             } else {
-                ids = model.tokenizer.encode(prompt, addBOS: model.tokenizer.addsBOS)
+                ids = try model.tokenizer.ids(of: prompt, addBOS: model.tokenizer.addsBOS, stop: forward.cancelFlag)
             }
             return try write(after: ids, parameters, template: template, onToken)
         }
@@ -40,7 +40,7 @@ extension Session {
             } else {
                 guard !messages.isEmpty else { throw AlpacaError(.invalidArgument, "messages: found none, expected at least one") }
                 let text = messages.map(\.content).joined(separator: "\n")
-                ids = model.tokenizer.encode(text, addBOS: model.tokenizer.addsBOS)
+                ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.addsBOS, stop: forward.cancelFlag)
             }
             return try write(after: ids, parameters, template: template, onToken)
         }
@@ -73,33 +73,35 @@ extension Session {
         var ids: [TokenID] = []
         var text = ""
         var isFirst = true
-        func flush() {
+        func flush() throws(AlpacaError) {
             guard !text.isEmpty else { return }
-            ids += tokenizer.encode(text, addsSpacePrefix: isFirst)
+            ids += try tokenizer.ids(of: text, addsSpacePrefix: isFirst, stop: forward.cancelFlag)
             text = ""
             isFirst = false
         }
+        // The texts in parts, the parts together, and their ids.
+        try LargeMemory.ask(messages.reduce(0) { $0 + $1.content.utf8.count }, of: 8, for: "conversation")
         for segment in try template.render(messages) {
             switch segment {
             case .text(let more): text += more
             case .answer(let words):
-                flush()
-                ids += answers[words] ?? tokenizer.encode(words)
+                try flush()
+                if let known = answers[words] { ids += known } else { ids += try tokenizer.ids(of: words, stop: forward.cancelFlag) }
             case .bos:
-                flush()
+                try flush()
                 if let bos = tokenizer.bos { ids.append(bos) }
             case .eos:
-                flush()
+                try flush()
                 if let eos = tokenizer.eos { ids.append(eos) }
             case .special(let piece):
-                flush()
+                try flush()
                 guard let id = tokenizer.id(ofPiece: piece) else {
                     throw AlpacaError(.unsupported, "template \(template.name): the vocabulary has no token \(piece.quoted())")
                 }
                 ids.append(id)
             }
         }
-        flush()
+        try flush()
         return ids
     }
 
@@ -109,10 +111,16 @@ extension Session {
         after prompt: [TokenID], _ parameters: GenerationParameters, template: ChatTemplate?, _ onToken: (borrowing TokenEvent) -> Bool
     ) throws(AlpacaError) -> GenerationResult {
         try parameters.validate(vocabularySize: model.configuration.vocabularySize)
+        guard !forward.cancelFlag.isSet else {
+            // While the prompt was cut into tokens, of which there are not all then.
+            var result = GenerationResult()
+            result.finishReason = .cancelled
+            return result
+        }
         guard !prompt.isEmpty else { throw AlpacaError(.invalidArgument, "the prompt is empty: expected at least one token") }
         let reused = min(prompt.count - 1, commonPrefix(prompt))
         forget(from: reused)
-        try check(Array(prompt[reused...]))
+        try check(prompt[reused...])
         if let seed = parameters.sampling.seed { random = RandomSource(seed: seed) }
 
         var result = GenerationResult()

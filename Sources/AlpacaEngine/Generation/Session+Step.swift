@@ -25,6 +25,7 @@ extension Session {
             claimed += 1
         }
         let lender = try check(inputs)
+        try lender.model.llama.weights.store.checkFiles()
         for input in inputs { input.session.hasLogits = false }
         let flags = inputs.lazy.map { $0.session.forward.cancelFlag }
         guard lender.forward.heeding(flags, { read(inputs, lender.forward) }) else {

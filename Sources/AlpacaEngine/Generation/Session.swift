@@ -86,7 +86,7 @@ public final class Session: @unchecked Sendable {
             threadCount: options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount, cancelFlag: cancelFlag)
         threadCount = forward.workspace.threadCount
         sampler = try Sampler(vocabularySize: model.configuration.vocabularySize)
-        history.reserveCapacity(min(contextLength, 1 << 16))
+        try history.makeRoom(for: contextLength, of: "n_ctx \(contextLength)")
     }
 
     static let mostContext = 1 << 22
@@ -94,6 +94,9 @@ public final class Session: @unchecked Sendable {
     /// Asks the call that is under way to stop: it returns within milliseconds with ``FinishReason/cancelled`` or throws
     /// ``AlpacaError/Code/cancelled``. Safe from any thread. Without a call under way it does nothing.
     public func cancel() { forward.cancelFlag.set() }
+
+    /// Nobody will use the session any more but the call that is under way, or about to be: it ends.
+    package func close() { forward.cancelFlag.close() }
 
     /// Runs `body` as the one call on this session.
     func exclusively<R>(_ body: () throws(AlpacaError) -> R) throws(AlpacaError) -> R {

@@ -9,7 +9,7 @@ public enum Inspection: Sendable {
     case model(ModelDescription)
     /// A LoRA adapter: a folder, or a zip archive.
     case adapter(AdapterDescription)
-    /// A `tokenizer.model`.
+    /// A `tokenizer.model`, or a `tokenizer.json`.
     case tokenizer(TokenizerDescription)
     /// What llama-imatrix writes.
     case importanceMatrix(ImportanceMatrixDescription)
@@ -146,8 +146,19 @@ extension Inspection {
             return try openWeights(region)
         case .safetensors, .torchPickle: return try openWeights(region)
         case .json:
+            if let root = try json(region), TokenizerJSON.isOne(root) { return .tokenizer(try TokenizerDescription(region, root)) }
             // Says that it is one.
             return .weights(WeightsDescription(region, try CheckpointReader.open(region), problem: nil))
+        }
+    }
+
+    /// The content of a JSON file; nil when it is broken.
+    private static func json(_ region: FileRegion) throws(AlpacaError) -> JSONValue? {
+        do throws(AlpacaError) {
+            return try JSONDocument(region).root
+        } catch {
+            guard error.code == .outOfMemory else { return nil }
+            throw error
         }
     }
 

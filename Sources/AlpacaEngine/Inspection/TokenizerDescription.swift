@@ -1,7 +1,9 @@
-/// What is in a `tokenizer.model`.
+/// What is in a `tokenizer.model`, or in a `tokenizer.json`.
 public struct TokenizerDescription: Sendable, Equatable {
     public let path: String
     public let byteCount: Int
+    /// "SentencePiece tokenizer" or "tokenizer.json".
+    public let format: String
     /// "bpe", "unigram", "word" or "char".
     public let algorithm: String
     /// Pieces.
@@ -30,6 +32,7 @@ public struct TokenizerDescription: Sendable, Equatable {
     init(_ region: FileRegion, _ model: SentencePieceModel) throws(AlpacaError) {
         path = region.name
         byteCount = region.count
+        format = "SentencePiece tokenizer"
         algorithm = "\(model.kind)"
         count = model.pieces.count
         var counts: [TokenKind: Int] = [:]
@@ -57,6 +60,30 @@ public struct TokenizerDescription: Sendable, Equatable {
         }
     }
 
+    /// A `tokenizer.json`, of which `root` is the content.
+    init(_ region: FileRegion, _ root: JSONValue) throws(AlpacaError) {
+        let json: TokenizerJSON
+        do throws(AlpacaError) { json = try TokenizerJSON(root) } catch { throw error.inFile(region.name) }
+        path = region.name
+        byteCount = region.count
+        format = "tokenizer.json"
+        algorithm = "bpe"
+        count = json.count
+        let kinds: [(kind: TokenKind, count: Int)] = [
+            (.normal, json.count - json.controlCount - json.userDefinedCount), (.control, json.controlCount),
+            (.userDefined, json.userDefinedCount),
+        ]
+        self.kinds = kinds.filter { $0.count > 0 }
+        specials = []
+        normalizer = json.normalizer.isEmpty ? "identity" : json.normalizer
+        addsDummyPrefix = false
+        removesExtraSpaces = false
+        sha256 = try SHA256.hexDigest(of: region) { _ in true } ?? ""
+        publishedFile = PublishedFile.byHash[sha256]?.title
+        let kind = json.isByteLevel ? "byte-level byte-pair encoding" : "byte-pair encoding"
+        problem = "\(kind) of a tokenizer.json is not used by this version, which reads tokenizer.model"
+    }
+
     public static func == (a: TokenizerDescription, b: TokenizerDescription) -> Bool { a.path == b.path && a.sha256 == b.sha256 }
 
     /// "3941 pieces (bpe)" and which published file it is.
@@ -66,7 +93,7 @@ public struct TokenizerDescription: Sendable, Equatable {
     }
 
     var facts: [(String, String)] {
-        var lines = [("format", "SentencePiece tokenizer (\(algorithm)), \(FactTable.size(byteCount))")]
+        var lines = [("format", "\(format) (\(algorithm)), \(FactTable.size(byteCount))")]
         lines.append(("published", publishedFile ?? "not in the list of published files"))
         lines.append(("pieces", "\(count): " + kinds.map { "\($0.count) \($0.kind.title)" }.joined(separator: ", ")))
         if let family = AdapterIdentity.vocabulary(count) { lines.append(("", "as many as \(family)")) }
@@ -82,7 +109,7 @@ public struct TokenizerDescription: Sendable, Equatable {
         json.beginObject()
         json.member("path", path)
         json.member("kind", "tokenizer")
-        json.member("format", "SentencePiece tokenizer")
+        json.member("format", format)
         json.member("size_bytes", byteCount)
         writeMembers(to: &json)
         json.end()

@@ -11,8 +11,9 @@ struct ForwardRow: BitwiseCopyable {
 @safe struct ForwardSegment: BitwiseCopyable {
     var cache: KVCache.View
     var firstRow, tokenCount, firstPosition: Int
-    /// Items of attention before this segment's.
+    /// Items of attention before this segment's, and the tokens of each.
     var firstItem = 0
+    var tile = 1
 }
 
 /// A row of a batch whose logits are wanted, and where they go: as many floats as the vocabulary has tokens.
@@ -60,8 +61,12 @@ struct ForwardRow: BitwiseCopyable {
     var input = unsafe kern_inputs()
     var output: UnsafeMutablePointer<Float>
 
-    /// Tokens of a segment that attention takes as one item: it widens the keys once for as many.
-    static let attentionTile = 96
+    /// Tokens of a segment that attention takes as one item: it widens the keys once for as many. At depth fewer are enough, and an item
+    /// must not last: between items it is seen whether to stop.
+    private func attentionTile(_ segment: ForwardSegment) -> Int {
+        let products = (segment.firstPosition + segment.tokenCount) * headDimension * (headCount / keyValueHeadCount)
+        return max(4, min(96, (1 << 26) / max(1, products)))
+    }
 
     init(
         kernels: kern_table, configuration c: ModelConfiguration, weights: LlamaWeights, workspace w: Workspace,
@@ -103,8 +108,10 @@ struct ForwardRow: BitwiseCopyable {
         addsBranch = false
         var items = 0
         for i in 0..<segmentCount {
+            let tile = unsafe attentionTile(segments[i])
             unsafe segments[i].firstItem = items
-            unsafe items += (segments[i].tokenCount + ForwardStep.attentionTile - 1) / ForwardStep.attentionTile * keyValueHeadCount
+            unsafe segments[i].tile = tile
+            unsafe items += (segments[i].tokenCount + tile - 1) / tile * keyValueHeadCount
         }
         attentionItemCount = items
     }
@@ -229,8 +236,8 @@ func attentionItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
     let segment = unsafe s.pointee.segments[low]
     let index = item - segment.firstItem
     let head = unsafe index % s.pointee.keyValueHeadCount
-    let first = unsafe index / s.pointee.keyValueHeadCount * ForwardStep.attentionTile
-    let count = min(ForwardStep.attentionTile, segment.tokenCount - first)
+    let first = unsafe index / s.pointee.keyValueHeadCount * segment.tile
+    let count = min(segment.tile, segment.tokenCount - first)
     let stride = unsafe s.pointee.headCount * s.pointee.headDimension
     let row = (segment.firstRow + first) * stride
     var kv = unsafe segment.cache.layer(s.pointee.layerIndex)
@@ -246,6 +253,7 @@ func gateUpItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
     let layer = unsafe s.pointee.layer
     let input = unsafe s.pointee.inputs(s.pointee.normed, columns: s.pointee.embeddingLength)
     let rows = unsafe s.pointee.multiply(layer.gate, item: item, input, s.pointee.gate, thread: thread)
+    if unsafe s.pointee.isCancelled { return }
     unsafe _ = s.pointee.multiply(layer.up, item: item, input, s.pointee.up, thread: thread)
     let width = unsafe s.pointee.feedForwardLength
     for token in unsafe 0..<s.pointee.tokenCount {

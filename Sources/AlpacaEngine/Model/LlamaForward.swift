@@ -3,35 +3,6 @@
 // Every result is independent of how items fall on threads and of how a prompt is cut into batches: see `alpaca_kernels.h`.
 
 internal import CAlpacaKernels
-package import Synchronization
-
-/// Tells a computation from outside to stop. To set it is one store: safe from any thread and in a signal handler.
-@safe package final class CancelFlag: @unchecked Sendable {
-    private let word: UnsafeMutablePointer<Atomic<Bool>>
-    private let isOwn: Bool
-
-    package init() {
-        unsafe word = .allocate(capacity: 1)
-        unsafe word.initialize(to: Atomic(false))
-        isOwn = true
-    }
-
-    /// - Parameter word: where the flag is; it outlives this object.
-    package init(at word: UnsafeMutablePointer<Atomic<Bool>>) {
-        unsafe self.word = word
-        isOwn = false
-    }
-
-    deinit {
-        guard isOwn else { return }
-        unsafe word.deinitialize(count: 1)
-        unsafe word.deallocate()
-    }
-
-    var isSet: Bool { unsafe word.pointee.load(ordering: .relaxed) }
-    func set() { unsafe word.pointee.store(true, ordering: .relaxed) }
-    func clear() { unsafe word.pointee.store(false, ordering: .relaxed) }
-}
 
 /// Runs batches of tokens, of one sequence or of several, through the model.
 @safe final class LlamaForward {

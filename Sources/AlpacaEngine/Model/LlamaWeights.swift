@@ -6,6 +6,8 @@ package protocol WeightStore: AnyObject, Sendable {
     func info(_ role: TensorRole) -> TensorInfo?
     /// The tensor's bytes, `info.byteCount` of them.
     @unsafe func bytes(_ role: TensorRole) throws(AlpacaError) -> UnsafeRawBufferPointer
+    /// Throws when a mapped file was cut short or written to: touching its pages could end the process.
+    func checkFiles() throws(AlpacaError)
 }
 
 /// The matrices and norms of one transformer layer. Norms are F32 of `embeddingLength` values.
@@ -28,7 +30,7 @@ package protocol WeightStore: AnyObject, Sendable {
     /// The widest input of any matrix.
     let mostColumns: Int
 
-    private let store: any WeightStore
+    let store: any WeightStore
     /// All norms, as F32.
     private let norms: AlignedBuffer
 

@@ -1,8 +1,9 @@
 /// How a model is opened.
 public struct ModelOptions: Sendable {
-    /// Weights are used where they lie in the file, shared with other processes and loaded when touched. When false the whole file is read
-    /// into memory of its own: slower, but safe from a file that another process cuts short.
-    public var usesMemoryMap = true
+    /// When true, weights are used where they lie in the file, shared with other processes and loaded when touched. When false the whole file
+    /// is read into memory of its own: slower, but safe from a file that another process cuts short. Nil maps files except those on network
+    /// and FUSE file systems, where the system can lose pages.
+    public var usesMemoryMap: Bool?
     /// Keeps the weights from being swapped out (`mlock`); fails when the system's limit is too low.
     public var locksMemory = false
     /// Asks the system to load the whole file ahead of its use.

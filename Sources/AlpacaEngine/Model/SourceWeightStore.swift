@@ -21,8 +21,11 @@ final class SourceWeightStore: WeightStore {
         var maps: [MappedFile] = []
         var places: [Place?] = []
         var total = 0
+        let remote = options.usesMemoryMap == nil ? source.inputs.filter(\.isRemote) : []
         for (i, info) in source.tensors.enumerated() {
-            guard options.usesMemoryMap, let region = source.place(of: i), region.start % (info.type == .f32 ? 4 : 2) == 0 else {
+            guard options.usesMemoryMap ?? true, let region = source.place(of: i), region.start % (info.type == .f32 ? 4 : 2) == 0,
+                !remote.contains(where: { $0 === region.file })
+            else {
                 places.append(nil)
                 total = try CheckedMath.sum(total, info.byteCount, of: "bytes of all tensors")
                 continue
@@ -32,10 +35,14 @@ final class SourceWeightStore: WeightStore {
             places.append(.mapped(known ?? maps.count - 1, offset: region.start))
         }
         try MemoryBudget.require(total, for: "weights of \(source.format), which have to be read into memory")
+        func report(_ item: String, _ done: Int, _ total: Int) throws(AlpacaError) {
+            guard let progress = options.progress else { return }
+            guard progress(Progress(stage: "load", item: item, done: UInt64(done), total: UInt64(total))) else {
+                throw AlpacaError(.cancelled, "loading was cancelled")
+            }
+        }
         for map in maps where options.prefetches || options.locksMemory {
-            let all = try unsafe map.region(at: 0, count: map.count, of: "the file")
-            unsafe map.advise(all, willNeed: true)
-            if options.locksMemory { try map.lock() }
+            try map.load(locks: options.locksMemory) { (done) throws(AlpacaError) in try report(map.file.path, done, map.count) }
         }
         let scratch = ScratchArena()
         var done = 0
@@ -58,14 +65,17 @@ final class SourceWeightStore: WeightStore {
                 try scratch.scope { () throws(AlpacaError) in try unsafe source.read(i, rows: rows, into: target, scratch: scratch) }
                 row = rows.upperBound
                 done += rows.count * info.rowByteCount
-                let report = Progress(stage: "load", item: info.name, done: UInt64(done), total: UInt64(total))
-                if let progress = options.progress, !progress(report) {
-                    throw AlpacaError(.cancelled, "loading was cancelled")
-                }
+                try report(info.name, done, total)
             }
             complete.append(.copied(copy))
         }
         self.places = complete
+        // They were checked against their tensors' ends when they were opened.
+        try checkFiles()
+    }
+
+    func checkFiles() throws(AlpacaError) {
+        for map in maps { try map.file.checkUnchanged() }
     }
 
     func info(_ role: TensorRole) -> TensorInfo? { source.index(of: role).map { source.tensors[$0] } }

@@ -113,21 +113,39 @@ struct ConversionJob {
             }
             try write(files, progress, cancelled)
             for extra in output.extras { try folder.create(extra.name).write(extra.bytes, at: 0) }
-            guard progress(flushing) else { throw cancelled }
+            try flush(files, progress, cancelled)
             try folder.finish()
         } else {
             guard let planned = output.files.first else { throw AlpacaError(.internalError, "\(options.output): nothing to write") }
             let writer = try AtomicFileWriter(
                 path: options.output, size: planned.layout.byteCount, overwrite: options.overwrites, inputs: inputs)
             try write([(writer.file, planned.layout)], progress, cancelled)
-            guard progress(flushing) else { throw cancelled }
+            try flush([(writer.file, planned.layout)], progress, cancelled)
             try writer.finish()
         }
     }
 
-    /// What remains to be done when all is written: waiting for the disk.
-    private var flushing: Progress {
-        Progress(stage: "flush", item: options.output, done: UInt64(plan.byteCount), total: UInt64(plan.byteCount))
+    /// What remains to be done when all is written: waiting for the disk, for a megabyte at a time, since a wait can't be cancelled.
+    private func flush(
+        _ files: [(file: OutputFile, layout: FileLayout)], _ progress: ProgressHandler, _ cancelled: AlpacaError
+    ) throws(AlpacaError) {
+        let piece = 1 << 20
+        let total = UInt64(files.reduce(0) { $0 + $1.layout.byteCount })
+        var done = 0
+        var due: UInt64 = 0
+        for (file, layout) in files {
+            for start in stride(from: 0, to: layout.byteCount, by: piece) {
+                if Clock.now() >= due {
+                    let report = Progress(stage: "flush", item: options.output, done: UInt64(done), total: total)
+                    guard progress(report) else { throw cancelled }
+                    due = Clock.now() + ParallelJob.interval
+                }
+                let bytes = start..<min(start + piece, layout.byteCount)
+                file.awaitWriting(bytes)
+                done += bytes.count
+            }
+        }
+        guard progress(Progress(stage: "flush", item: options.output, done: total, total: total)) else { throw cancelled }
     }
 
     private func write(

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// One pass from a base model, perhaps with adapters, to a file or folder in another format and type.
 public enum Converter {
     /// What ``convert(_:progress:)`` would do; writes nothing, and reads headers only.
@@ -14,7 +12,7 @@ public enum Converter {
 
     /// Merges, converts and quantizes. The output appears whole or not at all.
     ///
-    /// - Parameter progress: stages "verify", "convert", "flush", "hash"; bytes of the input done and in all; on this thread, some ten
+    /// - Parameter progress: stages "verify", "convert", "flush", "hash"; bytes of the input done and in all; on this thread, some fifty
     ///   times a second. false stops with ``AlpacaError/Code/cancelled``; what stood at the output's place is then as it was (unless
     ///   only the output's hash was missing).
     public static func convert(_ options: ConversionOptions, progress: ProgressHandler? = nil) throws(AlpacaError) -> ConversionReport {

@@ -42,6 +42,8 @@ package struct ImportanceMatrix: Sendable {
 
     private static func floats(_ reader: GGUFReader, _ index: Int) throws(AlpacaError) -> [Float] {
         let count = reader.tensors[index].elementCount
+        // Once as they are, once divided.
+        try LargeMemory.ask(count, of: 2 * MemoryLayout<Float>.size, for: "tensor \(reader.tensors[index].name.quoted())")
         return try reader.withTensor(index) { (bytes: RawSpan) throws(AlpacaError) in
             // Bound: an F32 tensor has 4 bytes an element.
             (0..<count).map { unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }

@@ -5,8 +5,6 @@
 // product by fused multiply-add, one multiplication by the scale. Adapters follow each other; after each one the sum is rounded to the base's
 // type, as PEFT's `merge_and_unload` leaves it there.
 
-import Synchronization
-
 /// A tensor of the result: where it comes from, and what is added.
 struct MergedTensor: Sendable {
     /// The tensor that is kept, or that takes its place.
@@ -49,7 +47,7 @@ final class MergedSource: TensorSource {
     private let parts: [MergedTensor]
     private let rounding: MergeRounding
     private let indexByName: [String: Int]
-    private let prepared = Mutex<[Prepared]>([])
+    private let prepared = Lock<[Prepared]>([])
 
     /// A tensor's small matrices, as the kernels want them.
     private final class Prepared: Sendable {
@@ -267,6 +265,7 @@ extension LowRankUpdate.Factor {
     /// The matrix in the way that its use asks for, as floats, rounded to `type`.
     func floats(rounding type: TensorType, _ scratch: ScratchArena) throws(AlpacaError) -> [Float] {
         let info = part.info
+        try LargeMemory.ask(info.elementCount, of: MemoryLayout<Float>.size, for: "tensor \(info.name.quoted())")
         var result = [Float](repeating: 0, count: info.elementCount)
         try part.source.withTensor(part.index) { (bytes: RawSpan) throws(AlpacaError) in
             let failure: AlpacaError? = unsafe result.withUnsafeMutableBufferPointer { target in
@@ -287,6 +286,7 @@ extension LowRankUpdate.Factor {
         }
         guard isTransposed else { return result }
         let rows = info.rows, columns = info.columns
+        try LargeMemory.ask(result.count, of: MemoryLayout<Float>.size, for: "tensor \(info.name.quoted())")
         var turned = [Float](repeating: 0, count: result.count)
         for row in 0..<rows {
             for column in 0..<columns { turned[column * rows + row] = result[row * columns + column] }

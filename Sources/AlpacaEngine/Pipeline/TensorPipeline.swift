@@ -37,7 +37,7 @@ final class TensorPipeline: Sendable {
     private let done = Atomic<UInt64>(0)
     private let current = Atomic<Int>(0)
     /// CRC-32 of what each chunk wrote to each piece, for formats that store checksums.
-    private let checksums: Mutex<[[UInt32]]>
+    private let checksums: Lock<[[UInt32]]>
 
     private struct Chunk: Sendable {
         let output: Int
@@ -49,6 +49,8 @@ final class TensorPipeline: Sendable {
 
     /// Weights of a chunk, about: few enough to stay in the processor's cache, enough that handing out costs nothing.
     static let weightsPerChunk = 1 << 18
+    /// Weights that are encoded between two looks at whether to go on: some milliseconds.
+    private static let weightsBetweenLooks = 1 << 14
     /// Rows at least: an adapter's small matrices are walked once a chunk.
     private static let leastRows = 64
 
@@ -66,13 +68,16 @@ final class TensorPipeline: Sendable {
             var row = 0
             while row < output.info.rows {
                 let end = min(row + size, output.info.rows)
+                try chunks.makeRoom(for: 1, of: "list of chunks")
                 chunks.append(Chunk(output: i, rows: row..<end))
                 row = end
             }
         }
         self.chunks = chunks
+        // A list for each, with a number in it.
+        try LargeMemory.ask(chunks.count, of: 64, for: "checksums")
         scratch = (0..<max(1, threadCount)).map { _ in Scratch() }
-        checksums = Mutex([[UInt32]](repeating: [], count: chunks.count))
+        checksums = Lock([[UInt32]](repeating: [], count: chunks.count))
     }
 
     /// Whole heads where rows are put into another order.
@@ -102,12 +107,12 @@ final class TensorPipeline: Sendable {
             let name = outputs.isEmpty ? "" : outputs[current.load(ordering: .relaxed)].info.name
             return progress(Progress(stage: "convert", item: name, done: done.load(ordering: .relaxed), total: total))
         } body: { [self] (item, worker) throws(AlpacaError) in
-            try convert(item, scratch[worker.thread].arena)
+            try convert(item, scratch[worker.thread].arena, worker)
         }
         try close()
     }
 
-    private func convert(_ item: Int, _ scratch: ScratchArena) throws(AlpacaError) {
+    private func convert(_ item: Int, _ scratch: ScratchArena, _ worker: ParallelJob.Worker) throws(AlpacaError) {
         let chunk = chunks[item]
         let output = outputs[chunk.output]
         current.store(chunk.output, ordering: .relaxed)
@@ -127,12 +132,19 @@ final class TensorPipeline: Sendable {
                 if let from = input.baseAddress, let to = encoded.baseAddress {
                     let encoder = try RowEncoder(
                         from: info.type, to: output.info.type, columns: info.columns, importance: output.importance)
-                    // Bound: both hold `count` rows of their types.
-                    if let bad = try unsafe encoder.encode(rows: count, from: from, to: to, scratch: scratch) {
+                    // The types with a search for scales take long: some rows, a look at whether to go on, some rows.
+                    let step = max(1, TensorPipeline.weightsBetweenLooks / max(1, info.columns))
+                    for row in stride(from: 0, to: count, by: step) {
+                        guard worker.goesOn() else { return }
+                        // Bound: both hold `count` rows of their types.
+                        let bad = try unsafe encoder.encode(
+                            rows: min(step, count - row), from: from + row * info.rowByteCount, to: to + row * output.info.rowByteCount,
+                            scratch: scratch)
+                        guard let bad else { continue }
                         throw AlpacaError(
                             .badFormat,
-                            "\(source.inputs.first?.path ?? ""): tensor \(info.name.quoted()): row \(chunk.rows.lowerBound + bad) holds an "
-                                + "infinity or NaN, which \(output.info.type) can't store; the file is damaged, or what made it failed")
+                            "\(source.inputs.first?.path ?? ""): tensor \(info.name.quoted()): row \(chunk.rows.lowerBound + row + bad) holds "
+                                + "an infinity or NaN, which \(output.info.type) can't store; the file is damaged, or what made it failed")
                     }
                 }
                 unsafe bytes = UnsafeRawBufferPointer(encoded)

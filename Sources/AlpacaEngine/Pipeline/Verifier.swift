@@ -10,7 +10,7 @@ public enum Verifier {
     /// - Parameters:
     ///   - paths: files, and folders whose files are taken.
     ///   - threadCount: files that are hashed at the same time; 0: one on each core.
-    ///   - progress: called on this thread, some ten times a second.
+    ///   - progress: called on this thread, some fifty times a second.
     /// - Throws: ``AlpacaError`` when a path does not exist, a file can't be read, or `progress` said to stop.
     public static func verify(
         paths: [String], threadCount: Int = 0, progress: ProgressHandler? = nil
@@ -47,11 +47,11 @@ public enum Verifier {
 private final class HashJob: Sendable {
     let names: [String]
     let done = Atomic<UInt64>(0)
-    let files: Mutex<[VerifiedFile?]>
+    let files: Lock<[VerifiedFile?]>
 
     init(names: [String]) {
         self.names = names
-        files = Mutex([VerifiedFile?](repeating: nil, count: names.count))
+        files = Lock([VerifiedFile?](repeating: nil, count: names.count))
     }
 
     func hash(_ item: Int, _ worker: ParallelJob.Worker) throws(AlpacaError) {

@@ -1,5 +1,3 @@
-// The one place from which the engine takes large memory. Swift's own allocator ends the process when memory runs out; this one throws.
-
 #if canImport(Glibc)
     import Glibc
 #else
@@ -18,8 +16,7 @@
     init(count: Int, for what: @autoclosure () -> String) throws(AlpacaError) {
         let size = max(count, 1)
         guard count >= 0 else { throw AlpacaError(.outOfMemory, "\(what()): \(count) bytes asked for") }
-        let pointer = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else {
+        guard let pointer = unsafe LargeMemory.map(size) else {
             throw AlpacaError(.outOfMemory, "\(what()): no memory for \(count) bytes")
         }
         unsafe base = pointer

@@ -61,8 +61,10 @@ package final class AtomicFileWriter {
     deinit { discard() }
 
     private func discard() {
-        if let temporary { unsafe _ = unlink(temporary) }
-        temporary = nil
+        guard let temporary else { return }
+        unsafe _ = unlink(temporary)
+        self.temporary = nil
+        file.abandon()
     }
 
     /// Writes behind what was written before.

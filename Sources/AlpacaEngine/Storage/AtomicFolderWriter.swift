@@ -69,8 +69,10 @@ package final class AtomicFolderWriter {
     }
 
     private func discard() {
-        if let discarded { WriteTarget.removeFolder(discarded) }
-        discarded = nil
+        guard let discarded else { return }
+        WriteTarget.removeFolder(discarded)
+        if discarded == temporary { for file in files { file.abandon() } }
+        self.discarded = nil
     }
 
     /// Begins a file of the folder. All files together have to find room: reserve it before writing.

@@ -62,6 +62,7 @@ package struct ByteReader: ~Copyable {
             try fill(count)
             let at = position - windowStart
             position += count
+            try LargeMemory.ask(count, for: field())
             return Array(window[at..<at + count])
         }
         let result = try file.bytes(at: position, count: count)
@@ -72,6 +73,7 @@ package struct ByteReader: ~Copyable {
     /// The next `count` bytes, put at the end of `target`: for lists of many short strings, without an allocation for each.
     package mutating func append(_ count: Int, to target: inout [UInt8], _ field: @autoclosure () -> String) throws(AlpacaError) {
         try need(count, field())
+        try target.makeRoom(for: count, of: field())
         if count <= ByteReader.windowSize {
             try fill(count)
             let at = position - windowStart
@@ -86,6 +88,7 @@ package struct ByteReader: ~Copyable {
     package mutating func string(_ count: Int, _ field: @autoclosure () -> String) throws(AlpacaError) -> String {
         let at = position
         let raw = try bytes(count, field())
+        try LargeMemory.ask(count, for: field())
         guard let text = String(validating: raw, as: UTF8.self) else {
             throw AlpacaError(.badFormat, "\(field()) at byte \(at): \(count) bytes are not valid UTF-8")
         }

@@ -1,6 +1,8 @@
 // Files are opened so that nothing a path names can hang or surprise the host: no FIFO, no device, no descriptor 0-2, no inheritance by
 // child processes. Headers are read by `pread`, never through a mapping: a file that shrinks gives an error, not a signal.
 
+internal import CAlpacaSystem
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -13,6 +15,8 @@ package final class InputFile: Sendable {
     /// Bytes in the file when it was opened.
     package let size: Int
     let descriptor: Int32
+    /// When it was last written to, in nanoseconds of the system's clock, when it was opened.
+    private let modified: Int
 
     package init(path: String) throws(AlpacaError) {
         guard !path.utf8.contains(0) else {
@@ -47,6 +51,7 @@ package final class InputFile: Sendable {
         self.path = path
         self.size = size
         self.descriptor = descriptor
+        modified = InputFile.modified(status)
     }
 
     /// Takes over a descriptor that is open for reading; `path` is what messages call it.
@@ -54,6 +59,8 @@ package final class InputFile: Sendable {
         self.path = path
         self.size = size
         self.descriptor = descriptor
+        var status = stat()
+        modified = unsafe fstat(descriptor, &status) == 0 ? InputFile.modified(status) : 0
     }
 
     deinit { close(descriptor) }
@@ -82,6 +89,7 @@ package final class InputFile: Sendable {
             throw AlpacaError(
                 .truncated, "\(path): \(count) bytes at byte \(offset) asked for, the file has \(size) bytes")
         }
+        try LargeMemory.ask(count, for: path)
         var failure: AlpacaError?
         let result = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             do throws(AlpacaError) {
@@ -105,11 +113,31 @@ package final class InputFile: Sendable {
         #endif
     }
 
-    /// Whether the file on disk still has the size that it had when it was opened.
-    package func isUnchanged() -> Bool {
+    /// Throws `truncated` when the file has become shorter since it was opened, `io` when it was written to. One that another was renamed
+    /// over is as it was. Takes less than a microsecond and no memory.
+    package func checkUnchanged() throws(AlpacaError) {
         var status = stat()
-        return unsafe fstat(descriptor, &status) == 0 && Int(status.st_size) == size
+        guard unsafe fstat(descriptor, &status) == 0 else { throw InputFile.error("cannot read", path: path, errno) }
+        guard Int(status.st_size) >= size else {
+            throw AlpacaError(
+                .truncated, "\(path): the file became shorter while it was in use: \(status.st_size) of \(size) bytes are left")
+        }
+        guard InputFile.modified(status) == modified, Int(status.st_size) == size else {
+            throw AlpacaError(.io, "\(path): the file was written to while it was in use")
+        }
     }
+
+    private static func modified(_ status: stat) -> Int {
+        #if canImport(Glibc)
+            let time = status.st_mtim
+        #else
+            let time = status.st_mtimespec
+        #endif
+        return time.tv_sec &* 1_000_000_000 &+ time.tv_nsec
+    }
+
+    /// Whether the file is on a network or FUSE file system, where pages of a mapping can be lost.
+    package var isRemote: Bool { system_is_remote(descriptor) != 0 }
 
     /// Whether this is the file that `status` tells of.
     func isSameFile(_ status: stat) -> Bool {

@@ -52,11 +52,19 @@
         unsafe _ = madvise(pointer, last - first, Int32(willNeed ? MADV_WILLNEED : MADV_DONTNEED))
     }
 
-    /// Keeps all bytes in memory until this object goes.
-    package func lock() throws(AlpacaError) {
-        guard let base = unsafe base else { return }
-        guard unsafe mlock(base, file.size) == 0 else {
-            throw InputFile.error("cannot lock \(file.size >> 20) MB in memory (see `ulimit -l`)", path: file.path, errno)
+    /// Asks the system to load all bytes, or loads them and keeps them in memory until this object goes.
+    ///
+    /// - Parameter each: called now and then with the bytes that are done, of ``count``; what it throws ends the work.
+    package func load(locks: Bool, each: (Int) throws(AlpacaError) -> Void) throws(AlpacaError) {
+        // The system may take its time with a piece, which can't be cancelled.
+        let piece = 4 << 20
+        for start in stride(from: 0, to: count, by: piece) {
+            let part = try unsafe region(at: start, count: min(piece, count - start), of: "the file")
+            unsafe advise(part, willNeed: true)
+            if locks, let base = part.baseAddress, unsafe mlock(base, part.count) != 0 {
+                throw InputFile.error("cannot lock \(file.size >> 20) MB in memory (see `ulimit -l`)", path: file.path, errno)
+            }
+            try each(start + part.count)
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import CAlpacaSystem
+internal import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -11,6 +12,7 @@ package final class OutputFile: Sendable {
     /// What messages call it: the name that the file is to have, while it is still written under another.
     package let path: String
     let descriptor: Int32
+    private let isAbandoned = Atomic<Bool>(false)
 
     /// Makes the file `name`, which must not exist.
     init(creating name: String, as path: String) throws(AlpacaError) {
@@ -36,7 +38,15 @@ package final class OutputFile: Sendable {
         guard descriptor >= 0 else { throw InputFile.error("cannot write", path: path, errno) }
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    deinit { if descriptor >= 0, !isAbandoned.load(ordering: .acquiring) { close(descriptor) } }
+
+    /// Closes the file, which has no name any more, without waiting: the system lets go of it when what the disk has begun to write is
+    /// written. Nobody uses it any more.
+    func abandon() {
+        guard descriptor >= 0, !isAbandoned.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let descriptor = descriptor
+        BackgroundThread.start { close(descriptor) }
+    }
 
     /// Writes all bytes at `offset`. The disk may begin with them at once, so that the end has less to wait for.
     @unsafe package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(AlpacaError) {
@@ -70,6 +80,11 @@ package final class OutputFile: Sendable {
             throw failed("\(size) bytes are needed", errno)
         }
         guard ftruncate(descriptor, length) == 0 || errno == EINVAL else { throw failed("cannot write \(size) bytes", errno) }
+    }
+
+    /// Waits for the disk to take some bytes. ``flush()`` alone says whether it did; what is left for that is little after this.
+    func awaitWriting(_ bytes: Range<Int>) {
+        _ = system_await_writing(descriptor, Int64(bytes.lowerBound), Int64(bytes.count))
     }
 
     /// Waits until all bytes are on the disk. A failure is final: the kernel may have dropped the bytes, and a second call would not say so.

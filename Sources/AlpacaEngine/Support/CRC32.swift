@@ -8,7 +8,7 @@ package struct CRC32: Sendable {
 
     package init() {}
 
-    /// What the kernel uses: "pclmul" for the CPU's instruction, or "generic".
+    /// What the kernel uses: "pclmul" or "crc32" for the CPU's instruction, or "generic".
     package static var implementation: String { unsafe String(cString: kern_crc32_name()) }
 
     private static let polynomial: UInt32 = 0xedb8_8320

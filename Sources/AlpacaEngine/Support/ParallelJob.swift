@@ -24,12 +24,15 @@ final class ParallelJob: Sendable {
         }
     }
 
+    /// Nanoseconds between two calls of `tick`: who wants to cancel is heard as often.
+    static let interval: UInt64 = 20_000_000
+
     private let items: Int
     private let body: @Sendable (Int, Worker) throws(AlpacaError) -> Void
     private let next = Atomic<Int>(0)
     private let finished = Atomic<Int>(0)
     private let stopped = Atomic<Bool>(false)
-    private let failure = Mutex<AlpacaError?>(nil)
+    private let failure = Lock<AlpacaError?>(nil)
 
     private init(items: Int, body: @escaping @Sendable (Int, Worker) throws(AlpacaError) -> Void) {
         self.items = items
@@ -40,7 +43,7 @@ final class ParallelJob: Sendable {
     ///
     /// - Parameters:
     ///   - threadCount: threads, the caller's included.
-    ///   - tick: called on this thread some ten times a second and once at the end; false cancels.
+    ///   - tick: called on this thread some fifty times a second and once at the end; false cancels.
     ///   - cancelled: the error then.
     static func run(
         items: Int, threadCount: Int, cancelled: @autoclosure () -> AlpacaError, tick: () -> Bool,
@@ -87,8 +90,6 @@ final class ParallelJob: Sendable {
         private var hasStopped = false
         private var due: UInt64 = 0
 
-        private static let interval: UInt64 = 100_000_000
-
         init(job: ParallelJob, tick: @escaping () -> Bool, cancelled: AlpacaError) {
             self.job = job
             self.tick = tick
@@ -98,7 +99,7 @@ final class ParallelJob: Sendable {
         func tellIfDue() {
             let now = Clock.now()
             guard now >= due else { return }
-            due = now &+ Caller.interval
+            due = now &+ ParallelJob.interval
             tell()
         }
 

@@ -1,6 +1,6 @@
 // The engine's threads. A job is a number of items and a C function; whoever is awake takes the next item. The caller works too, and a job
-// is done when its items are, not when every worker has looked at it: a worker that the system does not schedule (a busy machine, a child
-// process after fork, where it does not exist) costs nothing but its help. No item's result depends on who computed it.
+// is done when its items are, not when every worker has looked at it: a worker that the system does not schedule costs nothing but its help.
+// No item's result depends on who computed it.
 
 #if canImport(Glibc)
     import Glibc
@@ -20,11 +20,11 @@ final class WorkerPool: Sendable {
     let threadCount: Int
     private let shared: Shared
     private let workers: [pthread_t]
-    private let owner = getpid()
+    private let forks = ForkCount.now
 
     /// Starts `threadCount - 1` workers; fewer if the system refuses more.
     init(threadCount: Int) {
-        let shared = Shared()
+        let shared = Shared(mostAwake: min(threadCount, ProcessorCount.allowed()))
         var workers: [pthread_t] = []
         // The host's signals are not ours: workers are born with all of them blocked.
         var all = sigset_t()
@@ -51,7 +51,7 @@ final class WorkerPool: Sendable {
 
     deinit {
         // In a forked child the workers do not exist and must not be waited for.
-        guard getpid() == owner else { return }
+        guard forks == ForkCount.now else { return }
         shared.stop()
         for worker in workers { pthread_join(worker, nil) }
     }
@@ -61,7 +61,8 @@ final class WorkerPool: Sendable {
     ///
     /// Safety: `context` must stay valid during the call; `body` must not write what another item reads.
     @unsafe func run(items: Int, context: UnsafeMutableRawPointer, body: Body) {
-        if items <= 1 || threadCount == 1 {
+        // In a forked child nobody would come, and what workers held at that moment stays held.
+        if items <= 1 || threadCount == 1 || forks != ForkCount.now {
             for item in 0..<max(0, items) { unsafe body(context, item, 0) }
             return
         }
@@ -78,22 +79,34 @@ final class WorkerPool: Sendable {
     let body = Atomic<UInt>(0)
     let context = Atomic<UInt>(0)
     let done = Atomic<Int>(0)
-
-    let sleepers = Atomic<Int>(0)
     let stopping = Atomic<Bool>(false)
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let wake: UnsafeMutablePointer<pthread_cond_t>
 
-    init() {
+    /// Threads beyond the processors stay asleep: each would only keep one waiting that has an item in its hands.
+    private let mostAwake: Int
+    /// Workers that run or are being woken, and those that wait to be. Changed under the mutex.
+    private let awake = Atomic<Int>(0)
+    private var asleep = 0
+    /// Of the sleepers, how many may wake. Under the mutex.
+    private var wakes = 0
+    private let callerSleeps = Atomic<Bool>(false)
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private let wake, finished: UnsafeMutablePointer<pthread_cond_t>
+
+    init(mostAwake: Int) {
+        self.mostAwake = mostAwake
         unsafe mutex = .allocate(capacity: 1)
         unsafe wake = .allocate(capacity: 1)
+        unsafe finished = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
         unsafe pthread_cond_init(wake, nil)
+        unsafe pthread_cond_init(finished, nil)
     }
 
     deinit {
+        unsafe pthread_cond_destroy(finished)
         unsafe pthread_cond_destroy(wake)
         unsafe pthread_mutex_destroy(mutex)
+        unsafe finished.deallocate()
         unsafe wake.deallocate()
         unsafe mutex.deallocate()
     }
@@ -107,14 +120,11 @@ final class WorkerPool: Sendable {
         unsafe body.store(UInt(bitPattern: unsafeBitCast(function, to: Int.self)), ordering: .relaxed)
         context.store(UInt(bitPattern: pointer), ordering: .relaxed)
         ticket.store((job &+ 1) << 32, ordering: .sequentiallyConsistent)
-        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeAll() }
+        // The caller is one of them.
+        let wanted = min(count, mostAwake) - 1
+        if awake.load(ordering: .sequentiallyConsistent) < wanted { wakeWorkers(upTo: wanted) }
         work(job: (job &+ 1) & 0xFFFF_FFFF, thread: 0)
-        var spins = 0
-        while done.load(ordering: .acquiring) < count {
-            spins += 1
-            // An item is in the hands of a thread that is not running: let it run.
-            if spins > 2000 { sched_yield() } else { kern_pause() }
-        }
+        waitUntilDone(count)
     }
 
     /// Takes and computes items of `job` until there are none.
@@ -130,12 +140,38 @@ final class WorkerPool: Sendable {
             // The bits are those of the C function that run(items:context:body:) was given.
             let call = unsafe unsafeBitCast(function, to: WorkerPool.Body.self)
             unsafe call(argument, item, thread)
-            done.add(1, ordering: .releasing)
+            let before = done.add(1, ordering: .sequentiallyConsistent).oldValue
+            if before + 1 == count, callerSleeps.load(ordering: .sequentiallyConsistent) { wakeCaller() }
+        }
+    }
+
+    /// The caller waits for items that are in the hands of workers.
+    private func waitUntilDone(_ count: Int) {
+        var spins = 0
+        var begin: UInt64 = 0
+        while done.load(ordering: .acquiring) < count {
+            spins += 1
+            if spins < WorkerWait.spins {
+                kern_pause()
+                continue
+            }
+            let now = Clock.now()
+            if begin == 0 { begin = now }
+            if now &- begin < WorkerWait.yielding {
+                // An item may be in the hands of a thread that is not running.
+                sched_yield()
+            } else {
+                // The system gives an idle processor to a thread that waits for another one; to a thread that only yields it does not.
+                sleep(untilDone: count)
+            }
         }
     }
 
     /// A worker's life: spin for a moment (the next job of a forward pass comes within microseconds), then sleep.
     func serve(thread: Int) {
+        unsafe pthread_mutex_lock(mutex)
+        awake.add(1, ordering: .sequentiallyConsistent)
+        unsafe pthread_mutex_unlock(mutex)
         // Job 0 is none: a job that was posted before this thread came is not passed over.
         var last: UInt64 = 0
         while true {
@@ -147,10 +183,11 @@ final class WorkerPool: Sendable {
                     break
                 }
                 spins += 1
-                if spins < WorkerSpin.limit {
+                if spins < WorkerWait.spins {
                     kern_pause()
                 } else {
                     sleep(while: last)
+                    spins = 0
                 }
             }
             if stopping.load(ordering: .acquiring) { return }
@@ -160,24 +197,60 @@ final class WorkerPool: Sendable {
 
     private func sleep(while job: UInt64) {
         unsafe pthread_mutex_lock(mutex)
-        sleepers.add(1, ordering: .sequentiallyConsistent)
-        while ticket.load(ordering: .sequentiallyConsistent) >> 32 == job, !stopping.load(ordering: .acquiring) {
-            unsafe pthread_cond_wait(wake, mutex)
+        awake.subtract(1, ordering: .sequentiallyConsistent)
+        // Either the job that was posted meanwhile is seen here, or the caller sees that one less is awake.
+        if ticket.load(ordering: .sequentiallyConsistent) >> 32 == job {
+            asleep += 1
+            while wakes == 0, !stopping.load(ordering: .acquiring) { unsafe pthread_cond_wait(wake, mutex) }
+            // Who lets it wake has counted it as awake.
+            if wakes > 0 { wakes -= 1 }
+        } else {
+            awake.add(1, ordering: .sequentiallyConsistent)
         }
-        sleepers.subtract(1, ordering: .sequentiallyConsistent)
         unsafe pthread_mutex_unlock(mutex)
     }
 
-    private func wakeAll() {
+    private func wakeWorkers(upTo wanted: Int) {
         unsafe pthread_mutex_lock(mutex)
-        unsafe pthread_cond_broadcast(wake)
+        let count = min(asleep, wanted - awake.load(ordering: .relaxed))
+        if count > 0 {
+            asleep -= count
+            wakes += count
+            awake.add(count, ordering: .sequentiallyConsistent)
+            for _ in 0..<count { unsafe pthread_cond_signal(wake) }
+        }
+        unsafe pthread_mutex_unlock(mutex)
+    }
+
+    private func sleep(untilDone count: Int) {
+        unsafe pthread_mutex_lock(mutex)
+        callerSleeps.store(true, ordering: .sequentiallyConsistent)
+        // Either the last item's thread sees that the caller sleeps, or the caller sees that the item is done.
+        while done.load(ordering: .sequentiallyConsistent) < count { unsafe pthread_cond_wait(finished, mutex) }
+        callerSleeps.store(false, ordering: .relaxed)
+        unsafe pthread_mutex_unlock(mutex)
+    }
+
+    private func wakeCaller() {
+        unsafe pthread_mutex_lock(mutex)
+        unsafe pthread_cond_signal(finished)
         unsafe pthread_mutex_unlock(mutex)
     }
 
     func stop() {
+        unsafe pthread_mutex_lock(mutex)
         stopping.store(true, ordering: .sequentiallyConsistent)
-        wakeAll()
+        unsafe pthread_cond_broadcast(wake)
+        unsafe pthread_mutex_unlock(mutex)
     }
+}
+
+/// How often this process is a child of a process that had the library.
+private enum ForkCount {
+    private static let count = Atomic<Int>(0)
+    private static let isCounting: Bool = pthread_atfork(nil, nil, { ForkCount.count.add(1, ordering: .relaxed) }) == 0
+
+    static var now: Int { isCounting ? count.load(ordering: .relaxed) : Int(getpid()) }
 }
 
 /// What a new worker is told.
@@ -198,7 +271,9 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     return nil
 }
 
-private enum WorkerSpin {
-    /// Looks at the ticket before a worker sleeps: some tens of microseconds, longer than the gaps inside a forward pass.
-    static let limit = 2000
+private enum WorkerWait {
+    /// Looks at what is waited for before more is done about it: some tens of microseconds, longer than the gaps inside a forward pass.
+    static let spins = 2000
+    /// Nanoseconds for which the caller then lets others run, before it sleeps.
+    static let yielding: UInt64 = 200_000
 }

@@ -56,7 +56,6 @@ final class RoofMeter {
         return pool
     }
 
-    /// Used while the meter lives and keeps `base` valid.
     @safe private struct ReadJob {
         let base: UnsafeRawPointer
         let ahead: Int

@@ -7,6 +7,9 @@ public struct TensorInfo: Sendable, Equatable {
     /// Bytes that the tensor's data takes.
     public let byteCount: Int
 
+    /// Bytes of memory that a tensor takes in all lists that it stands in while a file is opened, described or written, with room to spare.
+    package static let mostMemory = 1024
+
     /// - Throws: when the shape overflows, is negative, or rows are not whole blocks of `type`.
     public init(name: String, type: TensorType, shape: [Int]) throws(AlpacaError) {
         let rows = try CheckedMath.product(Array(shape.dropLast()), of: "tensor \"\(name)\": rows")

@@ -1,12 +1,19 @@
 /// A part of a text that no join can leave, of any length: its symbols are a list, and its pairs wait in a heap.
 struct LongPart {
     private let vocabulary: Vocabulary
+    private let terms: EncodingTerms
     /// The part's bytes, valid UTF-8.
     private var text: [UInt8] = []
     private var symbols: [Symbol] = []
     private var heap: [Pair] = []
 
-    init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+    /// Why a part could not be solved.
+    private(set) var refusal: AlpacaError?
+
+    init(_ vocabulary: Vocabulary, _ terms: EncodingTerms) {
+        self.vocabulary = vocabulary
+        self.terms = terms
+    }
 
     var isEmpty: Bool { text.isEmpty }
     mutating func append(_ byte: UInt8) { text.append(byte) }
@@ -32,16 +39,29 @@ struct LongPart {
 
     /// Joins what can be joined, appends the tokens, and forgets the part.
     mutating func solve(_ unknown: TokenID, _ ids: inout [TokenID]) {
+        defer {
+            heap.removeAll(keepingCapacity: true)
+            symbols.removeAll(keepingCapacity: true)
+            text.removeAll(keepingCapacity: true)
+        }
+        if let error = askForRoom() {
+            refusal = error
+            return
+        }
         var at = 0
         while at < text.count {
+            if symbols.count % 4096 == 0, terms.stop?.isSet == true { break }
             let (_, length) = UTF8Text.decode(text.span, at, text.count)
             let token = vocabulary.token(text, at..<at + length)
             symbols.append(Symbol(start: at, length: length, previous: symbols.count - 1, next: symbols.count + 1, token: token))
             at += length
         }
         let end = symbols.count
-        for i in 1..<max(1, end) { push(i - 1, i) }
-        while !heap.isEmpty {
+        for i in 1..<max(1, end) {
+            if i % 4096 == 0, terms.stop?.isSet == true { break }
+            push(i - 1, i)
+        }
+        while !heap.isEmpty, terms.stop?.isSet != true {
             let pair = pop()
             let left = pair.left
             let next = symbols[left].next
@@ -67,8 +87,19 @@ struct LongPart {
             }
             i = symbol.next
         }
-        symbols.removeAll(keepingCapacity: true)
-        text.removeAll(keepingCapacity: true)
+    }
+
+    /// There are as many symbols as characters, and with each join two pairs more wait; lists grow by doubling.
+    private func askForRoom() -> AlpacaError? {
+        guard terms.mayAsk else { return nil }
+        let characters = text.count { $0 & 0xC0 != 0x80 }
+        let size = MemoryLayout<Symbol>.stride + 3 * MemoryLayout<Pair>.stride
+        do throws(AlpacaError) {
+            try LargeMemory.ask(characters, of: 3 * size, for: "tokens of a text")
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Adds the pair of `left` and `right` if joined they are a piece.

@@ -12,6 +12,8 @@ struct SentencePieceBPE: Sendable {
 
     /// Characters of a part that is still solved on the stack.
     static let shortPart = 32
+    /// Text between two looks at whether to stop: some milliseconds.
+    private static let bytesBetweenLooks = 1 << 16
 
     init(_ vocabulary: Vocabulary, unknown: TokenID) {
         self.vocabulary = vocabulary
@@ -25,16 +27,20 @@ struct SentencePieceBPE: Sendable {
 
     /// Appends the tokens of `text`, any bytes: blanks count as U+2581, each byte that is not UTF-8 as U+FFFD.
     ///
-    /// - Parameter shortPart: longer parts go to the heap; tests set it, at least 2.
-    func encode(_ text: Span<UInt8>, startsWithBlank: Bool, shortPart: Int = shortPart, to ids: inout [TokenID]) {
-        guard !fixed.isEmpty else { return walk(text, startsWithBlank, shortPart, &ids) }
+    /// - Parameters:
+    ///   - shortPart: longer parts go to the heap; tests set it, at least 2.
+    /// - Returns: why the ids are not all there, where large memory is asked for; else nil.
+    @discardableResult func encode(
+        _ text: Span<UInt8>, startsWithBlank: Bool, shortPart: Int = shortPart, terms: EncodingTerms = .init(), to ids: inout [TokenID]
+    ) -> AlpacaError? {
+        guard !fixed.isEmpty else { return walk(text, startsWithBlank, shortPart, terms, &ids) }
         // User-defined pieces may have blanks in them: they are looked for in what the text is normalized to.
         let normal = SentencePieceBPE.normalized(text, startsWithBlank: startsWithBlank)
         var at = 0
         var start = 0
         while at < normal.count {
             if let match = fixed.first(where: { normal[at...].starts(with: $0.bytes) }) {
-                walk(normal.span.extracting(start..<at), false, shortPart, &ids)
+                if let refusal = walk(normal.span.extracting(start..<at), false, shortPart, terms, &ids) { return refusal }
                 ids.append(match.id)
                 at += match.bytes.count
                 start = at
@@ -42,7 +48,7 @@ struct SentencePieceBPE: Sendable {
                 at += UTF8Text.decode(normal.span, at, normal.count).length
             }
         }
-        walk(normal.span.extracting(start..<normal.count), false, shortPart, &ids)
+        return walk(normal.span.extracting(start..<normal.count), false, shortPart, terms, &ids)
     }
 
     /// `text` in UTF-8 with U+2581 for blanks; what was normalized stays as it is.
@@ -60,31 +66,45 @@ struct SentencePieceBPE: Sendable {
     }
 
     /// Cuts `text` into parts and appends the tokens of each.
-    private func walk(_ text: Span<UInt8>, _ startsWithBlank: Bool, _ shortPart: Int, _ ids: inout [TokenID]) {
+    private func walk(
+        _ text: Span<UInt8>, _ startsWithBlank: Bool, _ shortPart: Int, _ terms: EncodingTerms, _ ids: inout [TokenID]
+    ) -> AlpacaError? {
         let most = SentencePieceBPE.shortPart
-        unsafe withUnsafeTemporaryAllocation(of: ShortPart.Symbol.self, capacity: most) { symbols in
+        return unsafe withUnsafeTemporaryAllocation(of: ShortPart.Symbol.self, capacity: most) { symbols in
             // A character takes at most 4 bytes; questions to the table read 8 from where a symbol begins.
-            unsafe withUnsafeTemporaryAllocation(byteCount: 4 * most + 8, alignment: 8) { bytes in
-                unsafe withUnsafeTemporaryAllocation(of: TokenID.self, capacity: ShortPart.waitingMost) { waiting in
+            return unsafe withUnsafeTemporaryAllocation(byteCount: 4 * most + 8, alignment: 8) { bytes in
+                return unsafe withUnsafeTemporaryAllocation(of: TokenID.self, capacity: ShortPart.waitingMost) { waiting in
                     guard let symbols = symbols.baseAddress, let window = bytes.baseAddress, let waiting = waiting.baseAddress else {
-                        return
+                        return nil
                     }
                     unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
                     var part = unsafe ShortPart(symbols, window, waiting, max(2, min(shortPart, most)), vocabulary, unknown)
-                    var long = LongPart(vocabulary)
+                    var long = LongPart(vocabulary, terms)
                     if startsWithBlank { part.add(.blank, &long, &ids) }
                     var at = 0
-                    while at < text.count {
-                        let character = Character(text, at)
-                        part.add(character, &long, &ids)
-                        at += character.length
+                    while at < text.count, terms.stop?.isSet != true, long.refusal == nil {
+                        let pause = min(text.count, at + SentencePieceBPE.bytesBetweenLooks)
+                        while at < pause {
+                            let character = Character(text, at)
+                            part.add(character, &long, &ids)
+                            at += character.length
+                        }
                     }
                     part.finish(&long, &ids)
                     part.flush(&ids)
+                    return long.refusal
                 }
             }
         }
     }
+}
+
+/// What an encoding heeds besides the text.
+struct EncodingTerms {
+    /// Looked at often; when it is set, what is appended is of no use.
+    var stop: CancelFlag?
+    /// Whether large memory is asked for.
+    var mayAsk = false
 }
 
 extension SentencePieceBPE {

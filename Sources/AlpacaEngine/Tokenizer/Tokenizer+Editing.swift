@@ -7,7 +7,7 @@ extension Tokenizer {
     public func merging(piecesOf path: String) throws(AlpacaError) -> Tokenizer {
         let own = try file("extended")
         let found = try HubCache.resolve(path)
-        return try Tokenizer(SentencePieceModel(VocabularyMerge.merge(own, adding: SentencePieceModel(InputFile(path: found)))))
+        return try Tokenizer(SentencePieceModel(try VocabularyMerge.merge(own, adding: SentencePieceModel(InputFile(path: found)))))
     }
 
     /// This tokenizer with one more piece behind its own.
@@ -24,7 +24,7 @@ extension Tokenizer {
             throw AlpacaError(.invalidArgument, "piece: found \(piece.quoted()), which is in the vocabulary already, as token \(id)")
         }
         let added = VocabularyMerge.Piece(text: Array(piece.utf8), score: score, kind: kind)
-        return try Tokenizer(SentencePieceModel(VocabularyMerge.appending([added], to: own)))
+        return try Tokenizer(SentencePieceModel(try VocabularyMerge.appending([added], to: own)))
     }
 
     /// Writes the tokenizer as a `tokenizer.model`; it appears whole or not at all. What was opened is written byte for byte, with what was

@@ -91,7 +91,7 @@ public final class Tokenizer: Sendable {
         let scores = try gguf.floats(GGUFKey.scores)
         let types = try gguf.ints(GGUFKey.tokenTypes)
         var kinds: [TokenKind] = []
-        kinds.reserveCapacity(types.count)
+        try kinds.makeRoom(for: types.count, of: "vocabulary")
         for (index, type) in types.enumerated() {
             guard let kind = UInt8(exactly: type).flatMap(TokenKind.init(rawValue:)) else {
                 throw AlpacaError(.badFormat, "metadata key \"\(GGUFKey.tokenTypes)\": found \(type) for token \(index), expected 1 to 6")
@@ -151,16 +151,52 @@ public final class Tokenizer: Sendable {
         encode(utf8: Array(text.utf8), addBOS: addBOS, addEOS: addEOS, parseSpecial: parseSpecial)
     }
 
-    /// The tokens of a text that goes on after others: without the blank in front.
-    func encode(_ text: String, addsSpacePrefix: Bool) -> [TokenID] {
+    /// The tokens of any bytes; each byte that is not UTF-8 counts as U+FFFD, as in sentencepiece. Of a beginning of them when `stop` is set
+    /// meanwhile.
+    package func encode(
+        utf8 text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false, stop: CancelFlag? = nil
+    ) -> [TokenID] {
         var ids: [TokenID] = []
-        encode(part: Array(text.utf8)[...], addsSpacePrefix: addsSpacePrefix, to: &ids)
+        _ = encode(utf8: text, addBOS, addEOS, parseSpecial, terms: EncodingTerms(stop: stop), to: &ids)
         return ids
     }
 
-    /// The tokens of any bytes; each byte that is not UTF-8 counts as U+FFFD, as in sentencepiece.
-    package func encode(utf8 text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false) -> [TokenID] {
+    /// The same for a text of any length.
+    ///
+    /// - Throws: `outOfMemory`, where the others end the process, as Swift's arrays do.
+    package func ids(
+        of text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false, stop: CancelFlag? = nil
+    ) throws(AlpacaError) -> [TokenID] {
+        try askForIDs(of: text.count)
         var ids: [TokenID] = []
+        let terms = EncodingTerms(stop: stop, mayAsk: true)
+        if let refusal = encode(utf8: text, addBOS, addEOS, parseSpecial, terms: terms, to: &ids) { throw refusal }
+        return ids
+    }
+
+    package func ids(of text: String, addBOS: Bool = false, stop: CancelFlag? = nil) throws(AlpacaError) -> [TokenID] {
+        try LargeMemory.ask(text.utf8.count, for: "text")
+        return try ids(of: Array(text.utf8), addBOS: addBOS, stop: stop)
+    }
+
+    /// The tokens of a text that goes on after others: without the blank in front.
+    func ids(of text: String, addsSpacePrefix: Bool, stop: CancelFlag) throws(AlpacaError) -> [TokenID] {
+        try askForIDs(of: text.utf8.count)
+        var ids: [TokenID] = []
+        let terms = EncodingTerms(stop: stop, mayAsk: true)
+        if let refusal = encode(part: Array(text.utf8)[...], addsSpacePrefix: addsSpacePrefix, terms: terms, to: &ids) { throw refusal }
+        return ids
+    }
+
+    /// A byte of text is rarely more than one id; the list grows by doubling, and the text may have to be copied.
+    private func askForIDs(of byteCount: Int) throws(AlpacaError) {
+        try LargeMemory.ask(byteCount, of: 3 * MemoryLayout<TokenID>.size + 2, for: "tokens of a text")
+    }
+
+    /// - Returns: why there are not all ids, where large memory is asked for; else nil.
+    private func encode(
+        utf8 text: [UInt8], _ addBOS: Bool, _ addEOS: Bool, _ parseSpecial: Bool, terms: EncodingTerms, to ids: inout [TokenID]
+    ) -> AlpacaError? {
         // A Chinese character takes three bytes and rarely more than one token.
         ids.reserveCapacity(text.count / 3 + 8)
         if addBOS, let bos { ids.append(bos) }
@@ -171,7 +207,8 @@ public final class Tokenizer: Sendable {
                 if let match = special.first(where: {
                     $0.bytes.count <= text.count - at && text[at..<at + $0.bytes.count].elementsEqual($0.bytes)
                 }) {
-                    encode(part: text[start..<at], addsSpacePrefix: addsSpacePrefix, to: &ids)
+                    let refusal = encode(part: text[start..<at], addsSpacePrefix: addsSpacePrefix, terms: terms, to: &ids)
+                    if let refusal { return refusal }
                     ids.append(match.id)
                     at += match.bytes.count
                     start = at
@@ -179,17 +216,17 @@ public final class Tokenizer: Sendable {
                     at += 1
                 }
             }
-            encode(part: text[start...], addsSpacePrefix: addsSpacePrefix, to: &ids)
-        } else {
-            encode(part: text[...], addsSpacePrefix: addsSpacePrefix, to: &ids)
+            if let refusal = encode(part: text[start...], addsSpacePrefix: addsSpacePrefix, terms: terms, to: &ids) { return refusal }
+        } else if let refusal = encode(part: text[...], addsSpacePrefix: addsSpacePrefix, terms: terms, to: &ids) {
+            return refusal
         }
         if addEOS, let eos { ids.append(eos) }
-        return ids
+        return nil
     }
 
-    private func encode(part: ArraySlice<UInt8>, addsSpacePrefix: Bool, to ids: inout [TokenID]) {
-        guard !part.isEmpty else { return }
-        encoder.encode(part.span, startsWithBlank: addsSpacePrefix, to: &ids)
+    private func encode(part: ArraySlice<UInt8>, addsSpacePrefix: Bool, terms: EncodingTerms, to ids: inout [TokenID]) -> AlpacaError? {
+        guard !part.isEmpty else { return nil }
+        return encoder.encode(part.span, startsWithBlank: addsSpacePrefix, terms: terms, to: &ids)
     }
 
     // MARK: - Tokens to text
@@ -233,6 +270,17 @@ public final class Tokenizer: Sendable {
         }
         endRun()
         return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The text of ids that are in the vocabulary.
+    ///
+    /// - Throws: `outOfMemory`, where ``decode(_:)`` ends the process.
+    package func text(of ids: [TokenID]) throws(AlpacaError) -> String {
+        var size = 0
+        for id in ids where id >= 0 && Int(id) < count { size += max(6, vocabulary.pieces.range(of: Int(id)).count) }
+        // Put together by doubling, then copied.
+        try LargeMemory.ask(size, of: 4, for: "text of \(ids.count) tokens")
+        return decode(ids)
     }
 
     /// Appends what a token adds to a text: its piece with blanks for U+2581, the byte of a byte piece, nothing for a control token.

@@ -15,7 +15,9 @@ package enum VocabularyMerge {
     }
 
     /// - Returns: the merged model as a `tokenizer.model` file.
-    package static func merge(_ base: SentencePieceModel, adding extra: SentencePieceModel) -> [UInt8] {
+    package static func merge(_ base: SentencePieceModel, adding extra: SentencePieceModel) throws(AlpacaError) -> [UInt8] {
+        // A set of pieces, and a list of those that are added.
+        try LargeMemory.ask(base.pieces.count + 2 * extra.pieces.count, of: 160, for: "merged vocabulary")
         var known: Set<[UInt8]> = []
         for i in base.pieces.indices { known.insert(Array(base.pieces[i])) }
         var added: [Piece] = []
@@ -23,11 +25,14 @@ package enum VocabularyMerge {
             let piece = Array(extra.pieces[i])
             if known.insert(piece).inserted { added.append(Piece(text: piece)) }
         }
-        return appending(added, to: base)
+        return try appending(added, to: base)
     }
 
     /// The model with `pieces` added behind its own. Scores are written out, also 0.
-    package static func appending(_ pieces: [Piece], to base: SentencePieceModel) -> [UInt8] {
+    package static func appending(_ pieces: [Piece], to base: SentencePieceModel) throws(AlpacaError) -> [UInt8] {
+        // Beside its text a piece takes at most 22 bytes; the whole grows by doubling and is put together once more.
+        let size = pieces.reduce(base.source.count) { $0 + $1.text.count + 22 }
+        try LargeMemory.ask(size, of: 4, for: "merged vocabulary")
         var result = Array(base.source[..<base.piecesEnd])
         for piece in pieces {
             // 1: text, 2: score as F32, 3: type.

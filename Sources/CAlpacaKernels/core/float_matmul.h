@@ -1,7 +1,7 @@
 /* F32, F16 and BF16 matrices. Each product is 16 partial sums along the columns and one tree (alpaca_kernels.h); any number of columns.
  *
- * Up to FEW_TOKENS tokens: rows straight from the file. More: a block of rows and a few tokens are copied to floats, padded with zeros
- * to a multiple of 16; tiles of FLOAT_ROWS x FLOAT_TOKENS then walk runs of FLOAT_RUN columns, so that the tokens' part stays in the
+ * Up to FEW_TOKENS tokens: rows straight from the file. More: a block of rows is copied to floats, padded with zeros to a
+ * multiple of 16; tiles of FLOAT_ROWS x FLOAT_TOKENS then walk runs of FLOAT_RUN columns, so that the tokens' part stays in the
  * first-level cache; the partial sums wait in memory from one run to the next. */
 #ifndef ALPACA_FLOAT_MATMUL_H
 #define ALPACA_FLOAT_MATMUL_H
@@ -27,7 +27,8 @@ INLINE v16f weights_part(int type, const uint8_t *p, size_t n) {
 
 INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y,
                          size_t y_stride) {
-    const size_t fit = FLOAT_ROWS * FLOAT_TOKENS / (size_t)n_tokens, step = fit < 4 ? fit : 4 /* rows whose sums fit registers */;
+    /* Rows whose sums fit registers; two are enough to hide an addition behind another, and fewer streams are easier on the memory. */
+    const size_t fit = FLOAT_ROWS * FLOAT_TOKENS / (size_t)n_tokens, most = n_tokens == 1 ? 2 : 4, step = fit < most ? fit : most;
     const size_t left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
     for (size_t row = first; row < last; row += step) {
         const uint8_t *rows[4];
@@ -70,11 +71,11 @@ static size_t float_runs(size_t columns) { return (columns + FLOAT_RUN - 1) / FL
 
 static size_t float_scratch_bytes(size_t columns) {
     const size_t runs = float_runs(columns), rows = float_rows(runs);
-    return (runs * (rows + FLOAT_TOKENS) * FLOAT_STRIDE + rows * FLOAT_TOKENS * LANES) * sizeof(float);
+    return ((runs * rows + FLOAT_TOKENS) * FLOAT_STRIDE + rows * FLOAT_TOKENS * LANES) * sizeof(float);
 }
 
-/* One run of columns; `sums` holds the tile's partial sums. */
-INLINE void float_tile(const float *w, const float *x, size_t n, v16f *sums, bool resume) {
+/* One run of columns, of which the tokens' part begins at x[0], x[1], ...; `sums` holds the tile's partial sums. */
+INLINE void float_tile(const float *w, const float *const *x, size_t n, v16f *sums, bool resume) {
     v16f s[FLOAT_ROWS][FLOAT_TOKENS];
     UNROLL for (int i = 0; i < FLOAT_ROWS; i++) {
         UNROLL for (int t = 0; t < FLOAT_TOKENS; t++) s[i][t] = resume ? sums[i * FLOAT_TOKENS + t] : (v16f)0.0f;
@@ -83,7 +84,7 @@ INLINE void float_tile(const float *w, const float *x, size_t n, v16f *sums, boo
         v16f a[FLOAT_ROWS];
         UNROLL for (int i = 0; i < FLOAT_ROWS; i++) a[i] = load16(w + i * FLOAT_STRIDE + k);
         UNROLL for (int t = 0; t < FLOAT_TOKENS; t++) {
-            const v16f b = load16(x + t * FLOAT_STRIDE + k);
+            const v16f b = load16(x[t] + k);
             UNROLL for (int i = 0; i < FLOAT_ROWS; i++) s[i][t] = fma16(a[i], b, s[i][t]);
         }
     }
@@ -100,7 +101,7 @@ INLINE void prefill_float(int type, const kern_matrix *m, size_t first, size_t l
     const size_t left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
     const size_t runs = float_runs(m->columns), block = float_rows(runs), padded = (m->columns + LANES - 1) / LANES * LANES;
     v16f *sums = (v16f *)(void *)scratch;
-    float *weights = scratch + block * FLOAT_TOKENS * LANES, *inputs = weights + runs * block * FLOAT_STRIDE;
+    float *weights = scratch + block * FLOAT_TOKENS * LANES, *ends = weights + runs * block * FLOAT_STRIDE;
     for (size_t row = first; row < last; row += block) {
         const size_t rows = last - row < block ? last - row : block, tiles = (rows + FLOAT_ROWS - 1) / FLOAT_ROWS;
         for (size_t i = 0; i < tiles * FLOAT_ROWS; i++) {
@@ -111,17 +112,20 @@ INLINE void prefill_float(int type, const kern_matrix *m, size_t first, size_t l
         }
         for (size_t token = 0; token < in->n_tokens; token += FLOAT_TOKENS) {
             const size_t tokens = in->n_tokens - token < FLOAT_TOKENS ? in->n_tokens - token : FLOAT_TOKENS;
-            for (size_t t = 0; t < FLOAT_TOKENS; t++) {
-                const float *x = in->x + (t < tokens ? token + t : in->n_tokens - 1) * in->stride;
-                float *to = inputs + t * FLOAT_STRIDE;
-                for (size_t k = 0; k < whole; k += LANES) store16(to + run_offset(k, FLOAT_TOKENS), load16(x + k));
-                if (left) store16(to + run_offset(whole, FLOAT_TOKENS), load_part(x + whole, left));
-            }
             for (size_t k = 0; k < padded; k += FLOAT_RUN) {
                 const size_t n = padded - k < FLOAT_RUN ? padded - k : FLOAT_RUN;
+                const float *x[FLOAT_TOKENS];
+                for (size_t t = 0; t < FLOAT_TOKENS; t++) {
+                    x[t] = in->x + (t < tokens ? token + t : in->n_tokens - 1) * in->stride + k;
+                    if (k + n <= whole) continue;
+                    float *copy = ends + t * FLOAT_STRIDE; /* the last run: padded */
+                    for (size_t j = 0; j + LANES < n; j += LANES) store16(copy + j, load16(x[t] + j));
+                    store16(copy + n - LANES, load_part(x[t] + n - LANES, left));
+                    x[t] = copy;
+                }
                 for (size_t i = 0; i < tiles; i++) {
-                    float_tile(weights + run_offset(k, block) + i * FLOAT_ROWS * FLOAT_STRIDE, inputs + run_offset(k, FLOAT_TOKENS), n,
-                               sums + i * FLOAT_ROWS * FLOAT_TOKENS, k > 0);
+                    float_tile(weights + run_offset(k, block) + i * FLOAT_ROWS * FLOAT_STRIDE, x, n, sums + i * FLOAT_ROWS * FLOAT_TOKENS,
+                               k > 0);
                 }
             }
             for (size_t t = 0; t < tokens; t++) {

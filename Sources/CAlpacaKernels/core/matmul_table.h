@@ -26,7 +26,7 @@
 
 /* Each loop is compiled for each type; the decode loops once for each number of tokens, or, on the path that gains nothing by that
  * (SPECIALIZED 0), once for all. */
-#define DECODE(type, n) decode(type##_traits, type##_scales, type##_load, type##_word, n, w, first, last, in, y, y_stride)
+#define DECODE(type, n) decode(type##_traits, type##_scales, type##_load, type##_word, n, w, first, last, in, y, y_stride, scratch)
 #define DECODE_FLOAT(type, n) decode_float(type##_id, n, w, first, last, in, y, y_stride)
 #define PREFILL(type) prefill(type##_traits, type##_scales, type##_load, type##_word, w, first, last, in, y, y_stride, scratch)
 #define PREFILL_FLOAT(type) prefill_float(type##_id, w, first, last, in, y, y_stride, scratch)
@@ -90,9 +90,9 @@ static void matmul(ARGUMENTS) {
 }
 
 static size_t scratch_bytes(size_t columns, size_t n_tokens) {
-    if (n_tokens <= FEW_TOKENS) return 64;
-    const size_t floats = float_scratch_bytes(columns);
-    return floats > PANELS_BYTES ? floats : PANELS_BYTES;
+    if (n_tokens <= FEW_TOKENS) return spare_bytes(columns);
+    const size_t floats = float_scratch_bytes(columns), panels = PANELS_BYTES + spare_bytes(columns);
+    return floats > panels ? floats : panels;
 }
 
 const kern_matmul_table MATMUL_TABLE_NAME = {

@@ -23,46 +23,59 @@ INLINE size_t panel_block_bytes(quant_traits T) {
 /* A tile: PANEL_ROWS rows by up to TILE_TOKENS tokens. */
 #include TILE_HEADER
 
+#ifdef PAIRS /* of a tile's header: words 2p and 2p + 1 of a row lie side by side in its panel (ROWS 8) */
+INLINE void arrange(u32xr *words) {
+    UNROLL for (int j = 0; j < 8; j += 2) {
+        const u32xr even = words[j], odd = words[j + 1];
+        words[j] = __builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11);
+        words[j + 1] = __builtin_shufflevector(even, odd, 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+}
+#else
+INLINE void arrange(u32xr *words) { (void)words; }
+#endif
+
 /* Each byte times its lane's scale; less the offset, plus 127, if there is one. */
-INLINE u32x8 folded_word(quant_traits T, u32x8 word, i32x8 scale) {
-    const s16x16 factor = (s16x16)((scale & 0xFFFF) | scale << 16);
-    const s16x16 shift = T.offset_bits ? 127 - (factor << (int16_t)T.offset_bits) : (s16x16)0;
-    const s16x16 even = (s16x16)(word & 0x00FF00FF) * factor + shift, odd = (s16x16)(word >> 8 & 0x00FF00FF) * factor + shift;
-    return (u32x8)even | (u32x8)odd << 8;
+INLINE u32xr folded_word(quant_traits T, u32xr word, i32xr scale) {
+    const s16xr factor = (s16xr)((scale & 0xFFFF) | scale << 16);
+    const s16xr shift = T.offset_bits ? 127 - (factor << (int16_t)T.offset_bits) : (s16xr)0;
+    const s16xr even = (s16xr)(word & 0x00FF00FF) * factor + shift, odd = (s16xr)(word >> 8 & 0x00FF00FF) * factor + shift;
+    return (u32xr)even | (u32xr)odd << 8;
 }
 
-/* Eight rows of a block into a panel's block; h tells which eight of the sixteen. */
-INLINE void pack_block(quant_traits T, const u32x8 *words, const scales8 *s, size_t h, uint8_t *out) {
+/* ROWS rows of a block into a panel's block; h tells which of the sixteen. */
+INLINE void pack_block(quant_traits T, const u32xr *words, const row_scales *s, size_t h, uint8_t *out) {
     UNROLL for (size_t j = 0; j < 8; j++) {
         if (T.wide && NIBBLES) {
-            uint8_t *q = out + h * 512 + j * 64;
-            *(u32x8 *)q = words[j] & 0x0F0F0F0F, *(u32x8 *)(q + 32) = words[j] >> 4 & 0x0F0F0F0F;
+            uint8_t *q = out + h * 512 + j * 64; /* ROWS 8 */
+            *(u32xr *)q = words[j] & 0x0F0F0F0F, *(u32xr *)(q + 32) = words[j] >> 4 & 0x0F0F0F0F;
         } else {
-            *(u32x8 *)(out + j * 64 + h * 32) = folded(T) ? folded_word(T, words[j], s->scale[j / 4]) : words[j];
+            *(u32xr *)(out + j * 64 + h * sizeof(u32xr)) = folded(T) ? folded_word(T, words[j], s->scale[j / 4]) : words[j];
         }
     }
-    uint8_t *more = out + quants_bytes(T) + h * 32;
-    *(f32x8 *)more = s->d, more += 64;
-    if (T.minimums) *(f32x8 *)more = s->minimum, more += 64;
-    if (T.minimums && T.halves) *(i32x8 *)more = s->minimums, more += 64;
-    if (T.halves && !folded(T)) *(i32x8 *)more = panel_scale(s->scale[0]), *(i32x8 *)(more + 64) = panel_scale(s->scale[1]);
+    uint8_t *more = out + quants_bytes(T) + h * sizeof(u32xr);
+    *(f32xr *)more = s->d, more += 64;
+    if (T.minimums) *(f32xr *)more = s->minimum, more += 64;
+    if (T.minimums && T.halves) *(i32xr *)more = s->minimums, more += 64;
+    if (T.halves && !folded(T)) *(i32xr *)more = panel_scale(s->scale[0]), *(i32xr *)(more + 64) = panel_scale(s->scale[1]);
 }
 
 /* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. */
 INLINE void pack_panel(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m,
-                       size_t row, size_t begin, size_t n, uint8_t *panel) {
-    for (size_t h = 0; h < 2; h++) {
-        const rows8 r = rows_at(m, row + 8 * h);
+                       size_t row, size_t begin, size_t n, uint8_t *panel, uint8_t *spare) {
+    for (size_t h = 0; h < PANEL_ROWS / ROWS; h++) {
+        row_set r = rows_at(m, row + ROWS * h, spare);
         uint8_t *out = panel;
-        size_t at = begin / (size_t)T.sub_blocks * T.block_bytes;
-        for (size_t b = 0; b < n; b += (size_t)T.sub_blocks, at += T.block_bytes) {
-            scales8 s[8];
-            u32x8 raw[MOST_RAW_WORDS];
-            scales(&r, at, s);
+        r.base += begin / (size_t)T.sub_blocks * T.block_bytes;
+        for (size_t b = 0; b < n; b += (size_t)T.sub_blocks, advance(&r, T.block_bytes)) {
+            row_scales s[8];
+            u32xr raw[MOST_RAW_WORDS];
+            scales(&r, s);
             UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T)) {
-                u32x8 words[8];
-                load(&r, at, sub, raw);
+                u32xr words[8];
+                load(&r, sub, raw);
                 UNROLL for (int j = 0; j < 8; j++) words[j] = word(raw, sub, j);
+                arrange(words);
                 pack_block(T, words, &s[sub], h, out);
             }
         }
@@ -97,7 +110,7 @@ INLINE void prefill(quant_traits T, scales_function *scales, load_function *load
         for (size_t begin = 0; begin < blocks; begin += run) {
             const size_t n = blocks - begin < run ? blocks - begin : run;
             for (size_t i = 0; i < rows; i += PANEL_ROWS) {
-                pack_panel(T, scales, load, word, m, row + i, begin, n, scratch + i / PANEL_ROWS * panel_bytes);
+                pack_panel(T, scales, load, word, m, row + i, begin, n, scratch + i / PANEL_ROWS * panel_bytes, scratch + PANELS_BYTES);
             }
             for (size_t t = 0; t < in->n_tokens; t += TILE_TOKENS) {
                 const uint8_t *group = (const uint8_t *)in->packed + t / TILE_TOKENS * group_bytes(blocks);

@@ -1,52 +1,69 @@
 /* The vector types that types/ and core/ are written in, and the operations that need no instruction of their own.
  *
- * Eight rows are worked on together, side by side: a u32x8 (one ymm, two NEON registers) holds a word of four weights of each. Rows are
- * read sixteen bytes at a time, row i into the lower half of a register and row i + 4 into the upper one, so that transposing within
- * halves gives words; transposed are the bytes of the file, before their bits are taken apart. An isa/matmul_*.c file includes this,
- * defines the primitives that differ between CPUs, and then includes core/matmul_table.h:
- *   f32x8 fma8(f32x8 a, f32x8 b, f32x8 c)              a * b + c, rounded once
- *   f32x8 f32_from_f16x8(u32x8 bits)                   eight binary16 numbers, one in the lower half of each lane
- *   f32x8 f16_of_rows(const rows8 *r, size_t at)       the binary16 number `at` bytes into each of eight rows
- *   i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a)            adds four products to each lane; w < 128
- *   i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a)       the same for any w, or for w - 128: WIDE_OFFSET_BITS says which
- *   i32x8 madd16(i32x8 a, i32x8 b)                     products of the lower and upper 16 bits of each lane, added
- * and a tile: core/tile_dot4.h (by dot4), core/tile_maddubs.h or core/tile_vnni512.h. */
+ * ROWS rows are worked on together, side by side, a lane for each: a u32xr (eight rows: one ymm, two NEON registers; sixteen: one zmm) holds
+ * a word of four weights of each. Rows are read sixteen bytes at a time, rows i, i + 4, ... into a quarter or a half of a register each, so
+ * that transposing within 128 bits gives words; transposed are the bytes of the file, before their bits are taken apart. An isa/matmul_*.c
+ * file may define ROWS as 16, includes this, defines the primitives that differ between CPUs, and then includes core/matmul_table.h:
+ *   f32xr fma_rows(f32xr a, f32xr b, f32xr c)          a * b + c, rounded once
+ *   f32xr f32_from_f16_rows(u32xr bits)                a binary16 number in the lower half of each lane
+ *   f32xr f16_of_rows(const row_set *r, size_t at)     the binary16 number `at` bytes into each row
+ *   i32xr dot4(i32xr sum, u8xr w, s8xr a)              adds four products to each lane; w < 128
+ *   i32xr dot4_wide(i32xr sum, u8xr w, s8xr a)         the same for any w, or for w - 128: WIDE_OFFSET_BITS says which
+ *   i32xr madd16(i32xr a, i32xr b)                     products of the lower and upper 16 bits of each lane, added
+ * and a tile: core/tile_dot4.h (by dot4), core/tile_i8mm.h, core/tile_maddubs.h or core/tile_vnni512.h. */
 #ifndef ALPACA_QUANT_VECTORS_H
 #define ALPACA_QUANT_VECTORS_H
 #include "vector_types.h"
 #include <stdbool.h>
 
+#ifndef ROWS
+#define ROWS 8
+#endif
+
 typedef uint8_t u8x16 __attribute__((ext_vector_type(16)));
-typedef uint8_t u8x32 __attribute__((ext_vector_type(32)));
 typedef int8_t s8x16 __attribute__((ext_vector_type(16)));
-typedef int8_t s8x32 __attribute__((ext_vector_type(32)));
-typedef uint16_t u16x16 __attribute__((ext_vector_type(16)));
 typedef int16_t s16x16 __attribute__((ext_vector_type(16)));
-typedef int16_t s16x32 __attribute__((ext_vector_type(32)));
-typedef uint32_t u32x8 __attribute__((ext_vector_type(8)));
-typedef int32_t i32x8 __attribute__((ext_vector_type(8)));
-typedef int32_t i32x16 __attribute__((ext_vector_type(16)));
-typedef float f32x8 __attribute__((ext_vector_type(8)));
+typedef uint8_t u8xr __attribute__((ext_vector_type(4 * ROWS)));
+typedef int8_t s8xr __attribute__((ext_vector_type(4 * ROWS)));
+typedef int16_t s16xr __attribute__((ext_vector_type(2 * ROWS)));
+typedef uint32_t u32xr __attribute__((ext_vector_type(ROWS)));
+typedef int32_t i32xr __attribute__((ext_vector_type(ROWS)));
+typedef float f32xr __attribute__((ext_vector_type(ROWS)));
 
 typedef u8x16 u8x16_unaligned __attribute__((aligned(1)));
 typedef s8x16 s8x16_unaligned __attribute__((aligned(1)));
-typedef f32x8 f32x8_unaligned __attribute__((aligned(4)));
+typedef f32xr f32xr_unaligned __attribute__((aligned(4)));
 
 #ifndef UNROLL /* the plain C path leaves it empty: unrolled without the instructions for it, the code would be large, not fast */
 #define UNROLL _Pragma("clang loop unroll(full)")
 #endif
 
-/* The same block of eight rows. */
-typedef struct rows8 {
-    const uint8_t *row[8];
-} rows8;
+/* The same block of ROWS rows, which lie `stride` bytes apart. That and three multiples of it are all that addresses need: a pointer for each
+ * row would not leave the registers that the loops need. */
+typedef struct row_set {
+    const uint8_t *base;
+    size_t stride, stride3, stride5, stride7;
+} row_set;
 
-/* The scales of 32 weights of eight rows. `minimum` is what is added, so the K types store its negative. In types with a scale for 16
+/* `at` bytes into the block of row i, a constant. */
+INLINE const uint8_t *in_row(const row_set *r, int i, size_t at) {
+    const uint8_t *p = r->base + (size_t)(i & 8) * r->stride + at;
+    switch (i & 7) {
+    case 0: return p;
+    case 3: return p + r->stride3;
+    case 5: return p + r->stride5;
+    case 6: return p + 2 * r->stride3;
+    case 7: return p + r->stride7;
+    default: return p + (size_t)(i & 7) * r->stride;
+    }
+}
+
+/* The scales of 32 weights of each row. `minimum` is what is added, so the K types store its negative. In types with a scale for 16
  * weights scale[0] and scale[1] are the integer scales of the two halves, and minimums holds two integers, 16 bits each. */
-typedef struct scales8 {
-    f32x8 d, minimum;
-    i32x8 scale[2], minimums;
-} scales8;
+typedef struct row_scales {
+    f32xr d, minimum;
+    i32xr scale[2], minimums;
+} row_scales;
 
 /* What the loops must know of a quantization type. */
 typedef struct quant_traits {
@@ -60,9 +77,9 @@ typedef struct quant_traits {
     bool foldable;   /* with halves: a weight times its integer scale, plus 127 if there is an offset, fits 8 bits */
 } quant_traits;
 
-INLINE f32x8 load8(const float *p) { return *(const f32x8_unaligned *)p; }
-INLINE void store8(float *p, f32x8 x) { *(f32x8_unaligned *)p = x; }
-INLINE f32x8 to_float(i32x8 x) { return __builtin_convertvector(x, f32x8); }
+INLINE f32xr load_rows(const float *p) { return *(const f32xr_unaligned *)p; }
+INLINE void store_rows(float *p, f32xr x) { *(f32xr_unaligned *)p = x; }
+INLINE f32xr to_float(i32xr x) { return __builtin_convertvector(x, f32xr); }
 
 INLINE uint32_t word_at(const uint8_t *p) {
     uint32_t x;
@@ -73,45 +90,51 @@ INLINE uint32_t word_at(const uint8_t *p) {
 /* x shifted left, for negative x too. */
 INLINE int32_t scaled(int32_t x, int bits) { return x * (1 << bits); }
 
-/* Sixteen bytes of rows i and i + 4. */
-INLINE u8x32 bytes_of_rows(const rows8 *r, int i, size_t at) {
-    const u8x16 a = *(const u8x16_unaligned *)(r->row[i] + at), b = *(const u8x16_unaligned *)(r->row[i + 4] + at);
-    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
-                                   26, 27, 28, 29, 30, 31);
+/* Sixteen bytes of rows i, i + 4, ... */
+INLINE u8xr bytes_of_rows(const row_set *r, int i, size_t at) {
+    u8x16 part[ROWS / 4];
+    UNROLL for (int k = 0; k < ROWS / 4; k++) part[k] = *(const u8x16_unaligned *)in_row(r, i + 4 * k, at);
+    return __builtin_bit_cast(u8xr, part);
 }
 
 /* To the right, for negative n to the left; of bytes, it lets bits of the neighbours in: to be masked. */
-INLINE u32x8 shifted_right(u32x8 x, int n) { return n >= 0 ? x >> (uint32_t)n : x << (uint32_t)-n; }
+INLINE u32xr shifted_right(u32xr x, int n) { return n >= 0 ? x >> (uint32_t)n : x << (uint32_t)-n; }
 
-/* Within each half, the 4 x 4 transposition of 32-bit words: word j of all eight rows side by side in out[j]. */
-INLINE void transpose4(const u8x32 in[4], u32x8 out[4]) {
-    const u32x8 a = (u32x8)in[0], b = (u32x8)in[1], c = (u32x8)in[2], d = (u32x8)in[3];
-    const u32x8 ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
-    const u32x8 AB = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
-    const u32x8 cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13);
-    const u32x8 CD = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
-    out[0] = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13);
-    out[1] = __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
-    out[2] = __builtin_shufflevector(AB, CD, 0, 1, 8, 9, 4, 5, 12, 13);
-    out[3] = __builtin_shufflevector(AB, CD, 2, 3, 10, 11, 6, 7, 14, 15);
+/* Within each 128 bits, the 4 x 4 transposition of 32-bit words: word j of all rows side by side in out[j]. */
+#if ROWS == 8
+#define IN_QUARTERS(a, b, w, x, y, z) __builtin_shufflevector(a, b, w, x, y, z, w + 4, x + 4, y + 4, z + 4)
+#else
+#define IN_QUARTERS(a, b, w, x, y, z)                                                                                                  \
+    __builtin_shufflevector(a, b, w, x, y, z, w + 4, x + 4, y + 4, z + 4, w + 8, x + 8, y + 8, z + 8, w + 12, x + 12, y + 12, z + 12)
+#endif
+
+INLINE void transpose4(const u8xr in[4], u32xr out[4]) {
+    const u32xr a = (u32xr)in[0], b = (u32xr)in[1], c = (u32xr)in[2], d = (u32xr)in[3];
+    const u32xr ab = IN_QUARTERS(a, b, 0, ROWS, 1, ROWS + 1), AB = IN_QUARTERS(a, b, 2, ROWS + 2, 3, ROWS + 3);
+    const u32xr cd = IN_QUARTERS(c, d, 0, ROWS, 1, ROWS + 1), CD = IN_QUARTERS(c, d, 2, ROWS + 2, 3, ROWS + 3);
+    out[0] = IN_QUARTERS(ab, cd, 0, 1, ROWS, ROWS + 1);
+    out[1] = IN_QUARTERS(ab, cd, 2, 3, ROWS + 2, ROWS + 3);
+    out[2] = IN_QUARTERS(AB, CD, 0, 1, ROWS, ROWS + 1);
+    out[3] = IN_QUARTERS(AB, CD, 2, 3, ROWS + 2, ROWS + 3);
 }
 
-/* Sixteen bytes of each of eight rows as words: word j of all rows in out[j]. */
-INLINE void words_of_rows(const rows8 *r, size_t at, u32x8 out[4]) {
-    const u8x32 in[4] = {bytes_of_rows(r, 0, at), bytes_of_rows(r, 1, at), bytes_of_rows(r, 2, at), bytes_of_rows(r, 3, at)};
+/* Sixteen bytes of each row as words: word j of all rows in out[j]. */
+INLINE void words_of_rows(const row_set *r, size_t at, u32xr out[4]) {
+    const u8xr in[4] = {bytes_of_rows(r, 0, at), bytes_of_rows(r, 1, at), bytes_of_rows(r, 2, at), bytes_of_rows(r, 3, at)};
     transpose4(in, out);
 }
 
-/* 32 bytes of each of eight rows as words. */
-INLINE void words32_of_rows(const rows8 *r, size_t at, u32x8 out[8]) {
+/* 32 bytes of each row as words. */
+INLINE void words32_of_rows(const row_set *r, size_t at, u32xr out[8]) {
     words_of_rows(r, at, out);
     words_of_rows(r, at + 16, out + 4);
 }
 
 /* One word of each row. */
-INLINE u32x8 word_of_rows(const rows8 *r, size_t at) {
-    return (u32x8){word_at(r->row[0] + at), word_at(r->row[1] + at), word_at(r->row[2] + at), word_at(r->row[3] + at),
-                   word_at(r->row[4] + at), word_at(r->row[5] + at), word_at(r->row[6] + at), word_at(r->row[7] + at)};
+INLINE u32xr word_of_rows(const row_set *r, size_t at) {
+    u32xr words = 0;
+    UNROLL for (int i = 0; i < ROWS; i++) words[i] = word_at(in_row(r, i, at));
+    return words;
 }
 
 #endif

@@ -30,15 +30,15 @@ INLINE __m256i started(const int32_t *start, int offset_bits) {
 INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, int tokens, float *y,
                  size_t y_stride, bool resume) {
     const __m256i ones = _mm256_set1_epi16(1);
-    f32x8 sums[TILE_TOKENS][2];
+    f32xr sums[TILE_TOKENS][2];
     UNROLL for (int c = 0; c < tokens; c++) {
-        for (int h = 0; h < 2; h++) sums[c][h] = resume ? load8(y + (size_t)c * y_stride + 8 * h) : (f32x8)0.0f;
+        for (int h = 0; h < 2; h++) sums[c][h] = resume ? load_rows(y + (size_t)c * y_stride + 8 * h) : (f32xr)0.0f;
     }
     for (size_t b = 0; b < n; b++, panel += panel_block_bytes(T), stream += STREAM_BYTES, side += SIDE_BYTES) {
         const float *d = (const float *)(const void *)(stream + 32 * TILE_TOKENS), *d_sum = d + TILE_TOKENS;
         const int32_t *start = (const int32_t *)(const void *)(stream + 40 * TILE_TOKENS), *rare = (const int32_t *)(const void *)side;
         const uint8_t *more = panel + quants_bytes(T);
-        const f32x8 *weight_d = (const f32x8 *)more, *minimum = (const f32x8 *)(more + 64);
+        const f32xr *weight_d = (const f32xr *)more, *minimum = (const f32xr *)(more + 64);
         const __m256i *minimums = (const __m256i *)(more + 128), *scale = (const __m256i *)(more + (T.minimums ? 192 : 64));
         __m256i dots[TILE_TOKENS][2], s[TILE_TOKENS][2];
         /* The running sums stay in memory, where the sums of a block leave no room for them; the compiler would move them about. */
@@ -77,18 +77,18 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
         }
         UNROLL for (int c = 0; c < tokens; c++) {
             for (int h = 0; h < 2; h++) {
-                sums[c][h] = fma8(to_float((i32x8)dots[c][h]), weight_d[h] * d[c], sums[c][h]);
+                sums[c][h] = fma_rows(to_float((i32xr)dots[c][h]), weight_d[h] * d[c], sums[c][h]);
                 if (T.minimums && T.halves) {
-                    const i32x8 products = (i32x8)_mm256_madd_epi16(minimums[h], bcast(rare + 2 * TILE_TOKENS + c));
-                    sums[c][h] = fma8(to_float(products), minimum[h] * d[c], sums[c][h]);
+                    const i32xr products = (i32xr)_mm256_madd_epi16(minimums[h], bcast(rare + 2 * TILE_TOKENS + c));
+                    sums[c][h] = fma_rows(to_float(products), minimum[h] * d[c], sums[c][h]);
                 } else if (T.minimums) {
-                    sums[c][h] = fma8(minimum[h], (f32x8)d_sum[c], sums[c][h]);
+                    sums[c][h] = fma_rows(minimum[h], (f32xr)d_sum[c], sums[c][h]);
                 }
             }
         }
     }
     UNROLL for (int c = 0; c < tokens; c++) {
-        for (int h = 0; h < 2; h++) store8(y + (size_t)c * y_stride + 8 * h, sums[c][h]);
+        for (int h = 0; h < 2; h++) store_rows(y + (size_t)c * y_stride + 8 * h, sums[c][h]);
     }
 }
 

@@ -4,6 +4,7 @@
 #define ALPACA_VECTOR_CACHE_H
 #include "float16.h"
 #include "vector_elementwise.h"
+#include <stdbool.h>
 
 /* 32 floats to int8 and a binary16 scale (its bits are returned): the greatest magnitude becomes 127, halves go to even. A NaN or
  * infinity makes the scale NaN. */
@@ -11,7 +12,8 @@ INLINE uint16_t quantize_32(const float *x, int8_t *quants) {
     const v16f a = load16(x), b = load16(x + LANES);
     const float most = max_lane(max16(max16(a, -a), max16(b, -b)));
     uint16_t halves[LANES];
-    store_f16(halves, (v16f)(most / 127.0f + sum16(a * 0.0f + b * 0.0f)));
+    const bool finite = sum16(a * 0.0f + b * 0.0f) == 0.0f;
+    store_f16(halves, (v16f)(finite ? most / 127.0f + 0.0f : __builtin_nanf(""))); /* never -0 */
     const float scale = f32_from_f16(halves[0]), inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
     for (int i = 0; i < 2; i++) {
         v16f q = (i == 0 ? a : b) * inverse;

@@ -1,5 +1,5 @@
 /* Words of eight rows times a token's, for AVX2. Sums of 16 bits, by the rules of tile_maddubs.h. */
-INLINE i32x8 panel_scale(i32x8 scale) { return (scale & 0xFFFF) | scale << 16; }
+INLINE i32xr panel_scale(i32xr scale) { return (scale & 0xFFFF) | scale << 16; }
 
 INLINE __m256i bcast(const void *p) {
     int32_t word;
@@ -8,10 +8,10 @@ INLINE __m256i bcast(const void *p) {
 }
 
 /* What all the integers of a block come to: the sum of its products, times the scales of its halves where it has them. */
-INLINE i32x8 dots_by_words(quant_traits T, const u32x8 *words, const i32x8 *scale, const token_block *a) {
+INLINE i32xr dots_by_words(quant_traits T, const u32xr *words, const i32xr *scale, const token_block *a) {
     if (T.wide) {
-        i32x8 sum = 0;
-        UNROLL for (int j = 0; j < 8; j++) sum = dot4_wide(sum, (u8x32)words[j], (s8x32)bcast(a->q + 4 * j));
+        i32xr sum = 0;
+        UNROLL for (int j = 0; j < 8; j++) sum = dot4_wide(sum, (u8xr)words[j], (s8xr)bcast(a->q + 4 * j));
         return sum;
     }
     const int offset_bits = T.five_bits ? 4 : T.offset_bits;
@@ -23,7 +23,7 @@ INLINE i32x8 dots_by_words(quant_traits T, const u32x8 *words, const i32x8 *scal
         __m256i *sum = T.halves && j >= 4 ? &second : &first;
         *sum = _mm256_add_epi16(*sum, products);
     }
-    if (T.halves) return (i32x8)_mm256_madd_epi16(first, (__m256i)scale[0]) + (i32x8)_mm256_madd_epi16(second, (__m256i)scale[1]);
-    const i32x8 sum = (i32x8)_mm256_madd_epi16(first, _mm256_set1_epi16(1));
+    if (T.halves) return (i32xr)_mm256_madd_epi16(first, (__m256i)scale[0]) + (i32xr)_mm256_madd_epi16(second, (__m256i)scale[1]);
+    const i32xr sum = (i32xr)_mm256_madd_epi16(first, _mm256_set1_epi16(1));
     return T.five_bits ? sum + scaled(a->sum, 4) : sum;
 }

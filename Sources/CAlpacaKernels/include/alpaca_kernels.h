@@ -152,7 +152,7 @@ typedef struct kern_vector_table {
 } kern_vector_table;
 
 typedef struct kern_table {
-    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "neon" */
+    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "neon", "i8mm" */
     kern_matmul_table matmul;
     kern_vector_table vector;
 } kern_table;
@@ -184,6 +184,6 @@ const char *kern_sha256_name(void);                                             
 /* ---- CRC-32 of zip files: the checksum of n more bytes, after those whose checksum is crc (0: none). ---- */
 uint32_t kern_crc32(uint32_t crc, const uint8_t *data, size_t n);
 uint32_t kern_crc32_generic(uint32_t crc, const uint8_t *data, size_t n);        /* the plain C path, for tests */
-const char *kern_crc32_name(void);                                               /* "pclmul" or "generic" */
+const char *kern_crc32_name(void);                                               /* "pclmul", "crc32" or "generic" */
 
 #endif

@@ -12,14 +12,14 @@ INLINE v16f load_f16(const uint16_t *p) {
 }
 
 /* Weights of up to seven bits: no pair of products leaves 16 bits. */
-INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) {
-    return sum + (i32x8)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)w, (__m256i)a), _mm256_set1_epi16(1));
+INLINE i32xr dot4(i32xr sum, u8xr w, s8xr a) {
+    return sum + (i32xr)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)w, (__m256i)a), _mm256_set1_epi16(1));
 }
 
 /* w - 128 as sign and amount, the sign given to the input: two products of 128 * 127 stay in 16 bits. */
-INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) {
+INLINE i32xr dot4_wide(i32xr sum, u8xr w, s8xr a) {
     const __m256i q = (__m256i)(w ^ 128);
-    return dot4(sum, (u8x32)_mm256_abs_epi8(q), (s8x32)_mm256_sign_epi8((__m256i)a, q));
+    return dot4(sum, (u8xr)_mm256_abs_epi8(q), (s8xr)_mm256_sign_epi8((__m256i)a, q));
 }
 
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 0, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 };

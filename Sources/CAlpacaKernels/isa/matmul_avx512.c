@@ -1,13 +1,20 @@
-/* AVX-512 F, BW, DQ, VL and VNNI. Decode stays with registers of 256 bits: it waits for memory, not for the arithmetic. */
+/* AVX-512 F, BW, DQ, VL and VNNI. */
 #if defined(__x86_64__)
+#define ROWS 16
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), apply_to = function)
 #include "x86_primitives.h"
 
 INLINE v16f load_f16(const uint16_t *p) { return (v16f)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 
-INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) { return (i32x8)_mm256_dpbusd_epi32((__m256i)sum, (__m256i)w, (__m256i)a); }
-INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) { return dot4(sum, w, a); }
+INLINE i32xr dot4(i32xr sum, u8xr w, s8xr a) { return (i32xr)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w, (__m512i)a); }
+INLINE i32xr dot4_wide(i32xr sum, u8xr w, s8xr a) { return dot4(sum, w, a); }
+INLINE i32xr madd16(i32xr a, i32xr b) { return (i32xr)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+INLINE f32xr f32_from_f16_rows(u32xr bits) { return (f32xr)_mm512_cvtph_ps(_mm512_cvtepi32_epi16((__m512i)bits)); }
+
+INLINE f32xr f16_of_rows(const row_set *r, size_t at) {
+    return (f32xr)_mm512_cvtph_ps(_mm256_set_m128i(halves_of_rows(r, 8, at), halves_of_rows(r, 0, at)));
+}
 
 enum { TILE_TOKENS = 12, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 4, FLOAT_TOKENS = 4 };
 #define SPECIALIZED 1

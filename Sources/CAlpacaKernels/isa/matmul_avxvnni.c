@@ -11,8 +11,8 @@ INLINE v16f load_f16(const uint16_t *p) {
     return x;
 }
 
-INLINE i32x8 dot4(i32x8 sum, u8x32 w, s8x32 a) { return (i32x8)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)w, (__m256i)a); }
-INLINE i32x8 dot4_wide(i32x8 sum, u8x32 w, s8x32 a) { return dot4(sum, w, a); }
+INLINE i32xr dot4(i32xr sum, u8xr w, s8xr a) { return (i32xr)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)w, (__m256i)a); }
+INLINE i32xr dot4_wide(i32xr sum, u8xr w, s8xr a) { return dot4(sum, w, a); }
 
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 };
 #define SPECIALIZED 1

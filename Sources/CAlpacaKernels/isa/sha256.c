@@ -91,6 +91,38 @@ static void choose(void) {
     chosen = sha_instructions;
     chosen_name = "sha";
 }
+#elif defined(__aarch64__)
+#include "arm_features.h"
+#include <arm_neon.h>
+
+/* Two instructions make four rounds of a vector of four words, one for each half of the state. */
+__attribute__((target("sha2"))) static void sha_instructions(uint32_t state[8], const uint8_t *data, size_t blocks) {
+    uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
+    for (; blocks; blocks--, data += 64) {
+        const uint32x4_t abcd_before = abcd, efgh_before = efgh;
+        uint32x4_t w[4];
+        for (int i = 0; i < 4; i++) w[i] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(data + 16 * i)));
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++) {
+            const uint32x4_t sum = vaddq_u32(w[i % 4], vld1q_u32(round_constants + 4 * i)), abcd_now = abcd;
+            abcd = vsha256hq_u32(abcd, efgh, sum);
+            efgh = vsha256h2q_u32(efgh, abcd_now, sum);
+            /* Words 16 later. */
+            if (i < 12) w[i % 4] = vsha256su1q_u32(vsha256su0q_u32(w[i % 4], w[(i + 1) % 4]), w[(i + 2) % 4], w[(i + 3) % 4]);
+        }
+        abcd = vaddq_u32(abcd, abcd_before);
+        efgh = vaddq_u32(efgh, efgh_before);
+    }
+    vst1q_u32(state, abcd);
+    vst1q_u32(state + 4, efgh);
+}
+
+static void choose(void) {
+    const char *forced = getenv("ALPACA_CPU");
+    if ((forced && !strcmp(forced, "generic")) || !has_sha256()) return;
+    chosen = sha_instructions;
+    chosen_name = "sha";
+}
 #else
 static void choose(void) {}
 #endif

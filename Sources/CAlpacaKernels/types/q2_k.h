@@ -4,21 +4,21 @@
 static const quant_traits q2_k_traits = {
     .block_bytes = sizeof(kern_q2_k), .sub_blocks = 8, .minimums = true, .halves = true, .foldable = true};
 
-INLINE void q2_k_scales(const rows8 *r, size_t at, scales8 *s) {
-    u32x8 words[4];
-    words_of_rows(r, at, words);
-    const u32x8 both = word_of_rows(r, at + offsetof(kern_q2_k, d));
-    const f32x8 d = f32_from_f16x8(both & 0xFFFF), minimum = -f32_from_f16x8(both >> 16);
+INLINE void q2_k_scales(const row_set *r, row_scales *s) {
+    u32xr words[4];
+    words_of_rows(r, 0, words);
+    const u32xr both = word_of_rows(r, offsetof(kern_q2_k, d));
+    const f32xr d = f32_from_f16_rows(both & 0xFFFF), minimum = -f32_from_f16_rows(both >> 16);
     UNROLL for (int k = 0; k < 8; k++) {
-        const u32x8 two = words[k / 2] >> (k % 2 * 16);
+        const u32xr two = words[k / 2] >> (k % 2 * 16);
         s[k].d = d, s[k].minimum = minimum;
-        s[k].scale[0] = (i32x8)(two & 15), s[k].scale[1] = (i32x8)(two >> 8 & 15);
-        s[k].minimums = (i32x8)((two >> 4 & 15) | (two << 4 & 0xF0000));
+        s[k].scale[0] = (i32xr)(two & 15), s[k].scale[1] = (i32xr)(two >> 8 & 15);
+        s[k].minimums = (i32xr)((two >> 4 & 15) | (two << 4 & 0xF0000));
     }
 }
 
-INLINE void q2_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
-    if (sub % 4 == 0) words32_of_rows(r, at + offsetof(kern_q2_k, qs) + (size_t)sub / 4 * 32, raw);
+INLINE void q2_k_load(const row_set *r, int sub, u32xr *raw) {
+    if (sub % 4 == 0) words32_of_rows(r, offsetof(kern_q2_k, qs) + (size_t)sub / 4 * 32, raw);
 }
 
-INLINE u32x8 q2_k_word(const u32x8 *raw, int sub, int j) { return raw[j] >> (sub % 4 * 2) & 0x03030303; }
+INLINE u32xr q2_k_word(const u32xr *raw, int sub, int j) { return raw[j] >> (sub % 4 * 2) & 0x03030303; }

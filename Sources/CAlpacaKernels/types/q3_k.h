@@ -4,25 +4,25 @@
 static const quant_traits q3_k_traits = {
     .block_bytes = sizeof(kern_q3_k), .sub_blocks = 8, .offset_bits = 2, .halves = true, .foldable = true};
 
-INLINE void q3_k_scales(const rows8 *r, size_t at, scales8 *s) {
+INLINE void q3_k_scales(const row_set *r, row_scales *s) {
     /* The last sixteen bytes of a block: two of qs, twelve of scales, d. */
-    u32x8 words[4];
-    words_of_rows(r, at + sizeof(kern_q3_k) - 16, words);
-    const u32x8 a = words[0] >> 16 | words[1] << 16, b = words[1] >> 16 | words[2] << 16, top = words[2] >> 16 | words[3] << 16;
-    const u32x8 low[4] = {a & 0x0F0F0F0F, b & 0x0F0F0F0F, a >> 4 & 0x0F0F0F0F, b >> 4 & 0x0F0F0F0F};
-    const f32x8 d = f32_from_f16x8(words[3] >> 16);
+    u32xr words[4];
+    words_of_rows(r, sizeof(kern_q3_k) - 16, words);
+    const u32xr a = words[0] >> 16 | words[1] << 16, b = words[1] >> 16 | words[2] << 16, top = words[2] >> 16 | words[3] << 16;
+    const u32xr low[4] = {a & 0x0F0F0F0F, b & 0x0F0F0F0F, a >> 4 & 0x0F0F0F0F, b >> 4 & 0x0F0F0F0F};
+    const f32xr d = f32_from_f16_rows(words[3] >> 16);
     UNROLL for (int k = 0; k < 8; k++) {
-        const u32x8 four = low[k / 2] | (top >> (k / 2 * 2) & 0x03030303) << 4, two = four >> (k % 2 * 16);
+        const u32xr four = low[k / 2] | (top >> (k / 2 * 2) & 0x03030303) << 4, two = four >> (k % 2 * 16);
         s[k].d = d;
-        s[k].scale[0] = (i32x8)(two & 63) - 32, s[k].scale[1] = (i32x8)(two >> 8 & 63) - 32;
+        s[k].scale[0] = (i32xr)(two & 63) - 32, s[k].scale[1] = (i32xr)(two >> 8 & 63) - 32;
     }
 }
 
-INLINE void q3_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
-    if (sub % 4 == 0) words32_of_rows(r, at + offsetof(kern_q3_k, qs) + (size_t)sub / 4 * 32, raw);
-    if (sub == 0) words32_of_rows(r, at + offsetof(kern_q3_k, hmask), raw + 8);
+INLINE void q3_k_load(const row_set *r, int sub, u32xr *raw) {
+    if (sub % 4 == 0) words32_of_rows(r, offsetof(kern_q3_k, qs) + (size_t)sub / 4 * 32, raw);
+    if (sub == 0) words32_of_rows(r, offsetof(kern_q3_k, hmask), raw + 8);
 }
 
-INLINE u32x8 q3_k_word(const u32x8 *raw, int sub, int j) {
+INLINE u32xr q3_k_word(const u32xr *raw, int sub, int j) {
     return (raw[j] >> (sub % 4 * 2) & 0x03030303) | (shifted_right(raw[8 + j], sub - 2) & 0x04040404);
 }

@@ -4,20 +4,20 @@ static const quant_traits q4_k_traits = {.block_bytes = sizeof(kern_q4_k), .sub_
 
 /* d, dmin and the eight scales and minimums of six bits: 0 ..< 4 in the low bits of bytes 0 ..< 4 and 4 ..< 8, whose top two bits
  * complete the nibbles of bytes 8 ..< 12. All are in the first sixteen bytes of the block. */
-INLINE void q4_k_scales(const rows8 *r, size_t at, scales8 *s) {
-    u32x8 words[4];
-    words_of_rows(r, at, words);
-    const f32x8 d = f32_from_f16x8(words[0] & 0xFFFF), dmin = -f32_from_f16x8(words[0] >> 16);
-    const u32x8 scales[2] = {words[1] & 0x3F3F3F3F, (words[3] & 0x0F0F0F0F) | (words[1] >> 2 & 0x30303030)};
-    const u32x8 minimums[2] = {words[2] & 0x3F3F3F3F, (words[3] >> 4 & 0x0F0F0F0F) | (words[2] >> 2 & 0x30303030)};
+INLINE void q4_k_scales(const row_set *r, row_scales *s) {
+    u32xr words[4];
+    words_of_rows(r, 0, words);
+    const f32xr d = f32_from_f16_rows(words[0] & 0xFFFF), dmin = -f32_from_f16_rows(words[0] >> 16);
+    const u32xr scales[2] = {words[1] & 0x3F3F3F3F, (words[3] & 0x0F0F0F0F) | (words[1] >> 2 & 0x30303030)};
+    const u32xr minimums[2] = {words[2] & 0x3F3F3F3F, (words[3] >> 4 & 0x0F0F0F0F) | (words[2] >> 2 & 0x30303030)};
     UNROLL for (int k = 0; k < 8; k++) {
-        s[k].d = d * to_float((i32x8)(scales[k / 4] >> (k % 4 * 8) & 63));
-        s[k].minimum = dmin * to_float((i32x8)(minimums[k / 4] >> (k % 4 * 8) & 63));
+        s[k].d = d * to_float((i32xr)(scales[k / 4] >> (k % 4 * 8) & 63));
+        s[k].minimum = dmin * to_float((i32xr)(minimums[k / 4] >> (k % 4 * 8) & 63));
     }
 }
 
-INLINE void q4_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
-    if (sub % 2 == 0) words32_of_rows(r, at + offsetof(kern_q4_k, qs) + (size_t)sub / 2 * 32, raw);
+INLINE void q4_k_load(const row_set *r, int sub, u32xr *raw) {
+    if (sub % 2 == 0) words32_of_rows(r, offsetof(kern_q4_k, qs) + (size_t)sub / 2 * 32, raw);
 }
 
-INLINE u32x8 q4_k_word(const u32x8 *raw, int sub, int j) { return raw[j] >> (sub % 2 * 4) & 0x0F0F0F0F; }
+INLINE u32xr q4_k_word(const u32xr *raw, int sub, int j) { return raw[j] >> (sub % 2 * 4) & 0x0F0F0F0F; }

@@ -1,18 +1,18 @@
 /* Q5_1: for each block + float(sum q a) * (d * d_a), then + m * (d_a * sum a). Bits as in Q5_0. */
 static const quant_traits q5_1_traits = {.block_bytes = sizeof(kern_q5_1), .sub_blocks = 1, .minimums = true, .five_bits = true};
 
-INLINE void q5_1_scales(const rows8 *r, size_t at, scales8 *s) {
-    s->d = f16_of_rows(r, at);
-    s->minimum = f16_of_rows(r, at + 2);
+INLINE void q5_1_scales(const row_set *r, row_scales *s) {
+    s->d = f16_of_rows(r, 0);
+    s->minimum = f16_of_rows(r, 2);
 }
 
-INLINE void q5_1_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
+INLINE void q5_1_load(const row_set *r, int sub, u32xr *raw) {
     (void)sub;
-    words_of_rows(r, at + offsetof(kern_q5_1, qs), raw);
-    raw[4] = word_of_rows(r, at + offsetof(kern_q5_1, qh));
+    words_of_rows(r, offsetof(kern_q5_1, qs), raw);
+    raw[4] = word_of_rows(r, offsetof(kern_q5_1, qh));
 }
 
-INLINE u32x8 q5_1_word(const u32x8 *raw, int sub, int j) {
+INLINE u32xr q5_1_word(const u32xr *raw, int sub, int j) {
     (void)sub;
     return ((j < 4 ? raw[j] : raw[j - 4] >> 4) & 0x0F0F0F0F) | fifth_bits(raw[4], j);
 }

@@ -3,24 +3,24 @@
  * then the high ones, and two bits of qh each. */
 static const quant_traits q6_k_traits = {.block_bytes = sizeof(kern_q6_k), .sub_blocks = 8, .offset_bits = 5, .halves = true};
 
-INLINE void q6_k_scales(const rows8 *r, size_t at, scales8 *s) {
-    u32x8 words[4];
-    words_of_rows(r, at + offsetof(kern_q6_k, scales), words);
-    const f32x8 d = f16_of_rows(r, at + offsetof(kern_q6_k, d));
+INLINE void q6_k_scales(const row_set *r, row_scales *s) {
+    u32xr words[4];
+    words_of_rows(r, offsetof(kern_q6_k, scales), words);
+    const f32xr d = f16_of_rows(r, offsetof(kern_q6_k, d));
     UNROLL for (int k = 0; k < 8; k++) {
         s[k].d = d;
-        s[k].scale[0] = (i32x8)(words[k / 2] << (24 - k % 2 * 16)) >> 24;
-        s[k].scale[1] = (i32x8)(words[k / 2] << (16 - k % 2 * 16)) >> 24;
+        s[k].scale[0] = (i32xr)(words[k / 2] << (24 - k % 2 * 16)) >> 24;
+        s[k].scale[1] = (i32xr)(words[k / 2] << (16 - k % 2 * 16)) >> 24;
     }
 }
 
-INLINE void q6_k_load(const rows8 *r, size_t at, int sub, u32x8 *raw) {
-    const size_t ql = at + (size_t)sub / 4 * 64, qh = at + offsetof(kern_q6_k, qh) + (size_t)sub / 4 * 32;
+INLINE void q6_k_load(const row_set *r, int sub, u32xr *raw) {
+    const size_t ql = (size_t)sub / 4 * 64, qh = offsetof(kern_q6_k, qh) + (size_t)sub / 4 * 32;
     if (sub % 4 == 0) words32_of_rows(r, qh, raw), words32_of_rows(r, ql, raw + 8);
     if (sub % 4 == 1) words32_of_rows(r, ql + 32, raw + 16);
 }
 
-INLINE u32x8 q6_k_word(const u32x8 *raw, int sub, int j) {
+INLINE u32xr q6_k_word(const u32xr *raw, int sub, int j) {
     const int quarter = sub % 4;
     return (raw[8 + quarter % 2 * 8 + j] >> (quarter / 2 * 4) & 0x0F0F0F0F) | (shifted_right(raw[j], quarter * 2 - 4) & 0x30303030);
 }

@@ -144,6 +144,20 @@ import Testing
         }
     }
 
+    @Test(
+        .enabled(
+            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
+    func tokenizersInJSONAreJudgedAsTheManifestSays() throws {
+        try Self.withCorpus { folder, cases in
+            var count = 0
+            for hostile in cases where hostile.kind == "tokenizer_json" {
+                count += 1
+                Self.judge(hostile, alpacaError { _ = try Inspection(path: folder + "/" + hostile.path) })
+            }
+            #expect(count > 100)
+        }
+    }
+
     /// - Parameter expect: in place of what the manifest expects of the file alone.
     static func judge(_ hostile: Case, _ error: AlpacaError?, expect: String? = nil) {
         let what: Comment = "\(hostile.path.suffix(80)): \(hostile.wrong)"

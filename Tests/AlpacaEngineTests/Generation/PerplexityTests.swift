@@ -35,6 +35,25 @@ import Testing
         #expect(abs(found.value / golden - 1) < 0.002)
     }
 
+    /// One call from beginning to end: a cancel between two windows counts, and nobody gets in between.
+    @Test func isOneCall() throws {
+        let text = try String(contentsOf: MiniFamily.goldens.appendingPathComponent("heldout_poems.txt"), encoding: .utf8)
+        var options = Session.Options()
+        options.contextLength = 64
+        let session = try Model(path: MiniFamily.q8_0).makeSession(options)
+        var reports = 0
+        let error = alpacaError {
+            _ = try session.perplexity(of: text) { _ in
+                reports += 1
+                #expect(alpacaError { try session.append([5]) }?.code == .busy)
+                if reports == 2 { session.cancel() }
+                return true
+            }
+        }
+        #expect(error?.code == .cancelled)
+        #expect(reports == 2)
+    }
+
     @Test func sameBitsForAnyThreads() throws {
         let one = try measure(MiniFamily.q8_0, cache: .f16, threads: 1)
         #expect(try measure(MiniFamily.q8_0, cache: .f16, threads: 3) == one)

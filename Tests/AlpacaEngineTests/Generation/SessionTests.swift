@@ -137,6 +137,15 @@ import Testing
         #expect(try write { try session.generate("写一首诗", greedy, onToken: $0) }.result.generatedTokens > 0)
     }
 
+    /// What the last owner's free leaves behind: calls that had found the session before, and have not begun.
+    @Test func aClosedSessionRunsNothing() throws {
+        let session = try session()
+        session.close()
+        #expect(alpacaError { try session.append([5, 6]) }?.code == .cancelled)
+        #expect(try session.generate("写一首诗", greedy) { _ in true }.finishReason == .cancelled)
+        #expect(session.position == 0)
+    }
+
     @Test func callsInsideACallbackAreRefused() throws {
         let session = try session()
         var inside: AlpacaError?

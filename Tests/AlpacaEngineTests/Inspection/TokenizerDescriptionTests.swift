@@ -45,6 +45,39 @@ import Testing
         }
     }
 
+    /// "ab" is joined; "<s>" is special, "<x>" is not.
+    @Test func `a tokenizer.json`() throws {
+        let text = #"""
+            {"added_tokens": [{"id": 4, "content": "<s>", "special": true}, {"id": 5, "content": "<x>", "special": false}],
+             "normalizer": {"type": "NFC"}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}]},
+             "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, "<s>": 4}, "merges": ["a b"]}}
+            """#
+        try Fixtures.withFile(text.utf8, named: "tokenizer.json") { path in
+            let inspection = try Inspection(path: path)
+            #expect(inspection.kind == "tokenizer")
+            #expect(
+                inspection.problem
+                    == "byte-level byte-pair encoding of a tokenizer.json is not used by this version, which reads tokenizer.model")
+            let json = try InspectionTests.json(inspection)
+            #expect(json["format"] as? String == "tokenizer.json" && json["n_vocab"] as? Int == 5)
+            #expect(json["pieces"] as? [String: Int] == ["normal": 3, "control": 1, "user_defined": 1])
+            #expect(json["normalizer"] as? String == "NFC")
+            #expect(try json["sha256"] as? String == Shared.sha256(path))
+            #expect(alpacaError { _ = try Tokenizer(file: path) } != nil)
+        }
+        for (part, other, words) in [
+            ("\"a b\"", "\"a c\"", "merge 0: found \"c\", which is not in the vocabulary"), ("\"a b\"", "[\"a\"]", "found 1 parts"),
+            ("\"BPE\"", "\"Unigram\"", "found \"Unigram\", supported is \"BPE\""), ("\"NFC\"", "\"Foo\"", "found the unknown type \"Foo\""),
+            ("\"ab\": 2", "\"ab\": -2", "\"model.vocab.ab\": found -2, expected 0 to 4194303"),
+            ("\"id\": 5, ", "", "\"id\" is missing"),
+        ] {
+            try Fixtures.withFile(text.replacingOccurrences(of: part, with: other).utf8, named: "tokenizer.json") { path in
+                let message = alpacaError { _ = try Inspection(path: path) }?.message ?? "no error"
+                #expect(message.hasPrefix(path) && message.contains(words), "\(message)")
+            }
+        }
+    }
+
     @Test func `a folder with a tokenizer alone`() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/tokenizer.model"

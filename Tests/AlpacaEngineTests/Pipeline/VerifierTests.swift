@@ -1,6 +1,5 @@
 import AlpacaEngine
 import Foundation
-import Synchronization
 import Testing
 
 /// What the published list says of files by their hash and by their name; digests against `sha256sum`.
@@ -104,7 +103,7 @@ import Testing
                 alpacaError { _ = try Verifier.verify(paths: ["a\0b"]) }
                     == AlpacaError(.invalidArgument, "a path must not contain a zero byte"))
             let file = try write("x", "f", in: folder)
-            let asked = Mutex(0)
+            let asked = Lock(0)
             let stopped = alpacaError {
                 _ = try Verifier.verify(paths: [file]) { _ in
                     asked.withLock { $0 += 1 }; return false

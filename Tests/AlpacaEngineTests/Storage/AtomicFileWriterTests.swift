@@ -1,6 +1,5 @@
 import AlpacaEngine
 import Foundation
-import Synchronization
 import Testing
 
 @Suite(.serialized) struct AtomicFileWriterTests {
@@ -131,7 +130,7 @@ import Testing
     /// While writers come and go, each cleaning up, none may take another's file for a leftover.
     @Test func writersSideBySide() throws {
         try Fixtures.withFolder { folder in
-            let failures = Mutex<[String]>([])
+            let failures = Lock<[String]>([])
             DispatchQueue.concurrentPerform(iterations: 8) { thread in
                 for round in 0..<60 {
                     let path = "\(folder)/out"

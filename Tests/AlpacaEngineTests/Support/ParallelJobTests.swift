@@ -8,7 +8,7 @@ import Testing
     private static let cancelled = AlpacaError(.cancelled, "stopped")
 
     @Test(arguments: [1, 2, 5]) func `every item runs once, and the caller is told`(threads: Int) throws {
-        let counts = Mutex([Int](repeating: 0, count: 100))
+        let counts = Lock([Int](repeating: 0, count: 100))
         var ticks = 0
         try ParallelJob.run(items: 100, threadCount: threads, cancelled: Self.cancelled) {
             ticks += 1

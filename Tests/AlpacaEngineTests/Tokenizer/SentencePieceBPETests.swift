@@ -92,6 +92,19 @@ import Testing
     }
 
     /// Every piece is found by its bytes, alone and in the walk's window, and what is longer by one is not taken for it.
+    /// Texts of which each part is short, and one that is a single part.
+    @Test(arguments: ["the house. 天地 ", "aaaaaaaa"]) func stops(words: String) throws {
+        let tokenizer = try Model(path: MiniFamily.f16).tokenizer
+        let text = Array(String(repeating: words, count: 50_000).utf8)
+        let flag = CancelFlag()
+        let all = tokenizer.encode(utf8: text, stop: flag)
+        #expect(all == tokenizer.encode(utf8: text))
+        flag.set()
+        #expect(tokenizer.encode(utf8: text, stop: flag).count < all.count || words.utf8.allSatisfy { $0 == 0x61 })
+        // Nothing of the text that was given up is left in what comes next.
+        #expect(tokenizer.encode("天地") == tokenizer.encode(utf8: Array("天地".utf8), stop: CancelFlag()))
+    }
+
     @Test func everyPieceIsFound() throws {
         let vocabulary = try Tokenizer(path: TokenizerTests.mini("mini_chinese_alpaca")).vocabulary
         for id in 0..<vocabulary.count where vocabulary.kinds[id] == .normal {

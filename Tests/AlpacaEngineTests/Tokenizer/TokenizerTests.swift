@@ -69,7 +69,7 @@ import Testing
         try check(Tokenizer(path: llama), "llama")
         try check(Tokenizer(path: second), "chinese_alpaca2")
         // The two that are not stored are made as their authors made them, to the published bytes.
-        let merged = VocabularyMerge.merge(
+        let merged = try VocabularyMerge.merge(
             try SentencePieceModel(InputFile(path: llama)), adding: try SentencePieceModel(InputFile(path: chinese)))
         let padded = try VocabularyMerge.appending([.init(text: Array("[PAD]".utf8))], to: SentencePieceModel(merged))
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("alpaca-\(UUID())")

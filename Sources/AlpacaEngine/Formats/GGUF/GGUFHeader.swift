@@ -94,17 +94,17 @@ struct GGUFHeader: ~Copyable {
         case .int64: return .int64(try integers(count))
         case .float32:
             var list: [Float] = []
-            list.reserveCapacity(count)
+            try list.makeRoom(for: count, of: "array")
             for _ in 0..<count { list.append(try reader.readFloat("array")) }
             return .float32(list)
         case .float64:
             var list: [Double] = []
-            list.reserveCapacity(count)
+            try list.makeRoom(for: count, of: "array")
             for _ in 0..<count { list.append(try reader.readDouble("array")) }
             return .float64(list)
         case .bool:
             var list: [Bool] = []
-            list.reserveCapacity(count)
+            try list.makeRoom(for: count, of: "array")
             for _ in 0..<count { list.append(try bool()) }
             return .bool(list)
         case .string, .array:
@@ -121,7 +121,7 @@ struct GGUFHeader: ~Copyable {
 
     private mutating func integers<T: FixedWidthInteger & BitwiseCopyable>(_ count: Int) throws(AlpacaError) -> [T] {
         var list: [T] = []
-        list.reserveCapacity(count)
+        try list.makeRoom(for: count, of: "array")
         for _ in 0..<count { list.append(try reader.read("array")) }
         return list
     }
@@ -148,7 +148,8 @@ struct GGUFHeader: ~Copyable {
 
     mutating func readTensors() throws(AlpacaError) -> [(info: TensorInfo, offset: UInt64)] {
         var list: [(info: TensorInfo, offset: UInt64)] = []
-        list.reserveCapacity(tensorCount)
+        try list.makeRoom(for: tensorCount, of: "tensor count")
+        try LargeMemory.ask(tensorCount, of: TensorInfo.mostMemory, for: "tensor count")
         for i in 0..<tensorCount {
             let name = try name("name of tensor \(i)", limit: GGUFReader.Limits.tensorNameBytes)
             do {

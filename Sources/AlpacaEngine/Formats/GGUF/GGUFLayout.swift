@@ -9,6 +9,9 @@ package enum GGUFLayout {
     ///   - tensors: in the order in which their data will lie.
     package static func make(_ metadata: GGUFMetadata, _ tensors: [TensorInfo]) throws(AlpacaError) -> FileLayout {
         let alignment = try GGUFReader.alignment(metadata)
+        // What the header takes at most, twice because it grows by doubling.
+        try LargeMemory.ask(tensors.count, of: TensorInfo.mostMemory, for: "header")
+        try LargeMemory.ask(metadata.byteCount, of: 3, for: "header")
         var header = GGUFEncoder()
         header.header(tensors: tensors.count, keys: metadata.count)
         try header.metadata(metadata)

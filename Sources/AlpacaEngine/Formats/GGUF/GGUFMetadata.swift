@@ -107,7 +107,9 @@ package struct GGUFMetadata: Sendable, Equatable {
         switch values[key] {
         case nil: return nil
         case .array(.float32(let list))?: return list
-        case .array(.float64(let list))?: return list.map { Float($0) }
+        case .array(.float64(let list))?:
+            try LargeMemory.ask(list.count, of: MemoryLayout<Float>.size, for: "metadata key \"\(key)\"")
+            return list.map { Float($0) }
         case let value?: throw wrong(key, value, "an array of floating-point numbers")
         }
     }
@@ -118,6 +120,8 @@ package struct GGUFMetadata: Sendable, Equatable {
     package func intsIfPresent(_ key: String) throws(AlpacaError) -> [Int32]? {
         guard let value = values[key] else { return nil }
         guard case .array(let list) = value else { throw wrong(key, value, "an array of integers") }
+        if case .int32(let list) = list { return list }
+        try LargeMemory.ask(list.count, of: MemoryLayout<Int32>.size, for: "metadata key \"\(key)\"")
         switch list {
         case .int32(let list): return list
         case .uint8(let list): return list.map { Int32($0) }
@@ -128,6 +132,21 @@ package struct GGUFMetadata: Sendable, Equatable {
         case .uint64(let list): return try narrow(list, key)
         case .int64(let list): return try narrow(list, key)
         case .float32, .float64, .bool, .string: throw wrong(key, value, "an array of integers")
+        }
+    }
+
+    // MARK: Size
+
+    /// Bytes that keys and values take in a file, or a little less.
+    var byteCount: Int {
+        keys.reduce(0) { sum, key in
+            let value =
+                switch values[key] {
+                case .string(let text): text.count
+                case .array(let list): list.byteCount
+                default: 8
+                }
+            return sum + key.utf8.count + 16 + value
         }
     }
 

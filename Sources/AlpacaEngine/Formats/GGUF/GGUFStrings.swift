@@ -30,13 +30,20 @@ package struct GGUFStrings: Sendable, Equatable, RandomAccessCollection {
         close()
     }
 
+    /// The same for strings out of a file.
+    mutating func append(_ string: some Collection<UInt8>, of what: @autoclosure () -> String) throws(AlpacaError) {
+        try bytes.makeRoom(for: string.count, of: what())
+        try ends.makeRoom(for: 1, of: what())
+        append(string)
+    }
+
     /// Reads `count` strings, each behind a length of its own that `length` reads.
     ///
     /// - Parameter count: bounded by the bytes left in the file, so the room taken ahead is in proportion to the file.
     mutating func read(
         _ count: Int, from reader: inout ByteReader, length: (inout ByteReader) throws(AlpacaError) -> Int
     ) throws(AlpacaError) {
-        ends.reserveCapacity(ends.count + count)
+        try ends.makeRoom(for: count, of: "a list of strings")
         for _ in 0..<count {
             let size = try length(&reader)
             guard size <= Int(UInt32.max) - bytes.count else {

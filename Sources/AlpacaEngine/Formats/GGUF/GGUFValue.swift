@@ -153,6 +153,11 @@ package enum GGUFArray: Sendable, Equatable {
         }
     }
 
+    /// Bytes that the elements take in a file.
+    package var byteCount: Int {
+        if case .string(let list) = self { list.bytes.count + 8 * list.count } else { 8 * count }
+    }
+
     /// The first `limit` elements: `[1, 2, 3, ... 3941 in all]`.
     package func text(limit: Int) -> String {
         let shown: [String] =

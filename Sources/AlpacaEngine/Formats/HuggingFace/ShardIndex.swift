@@ -21,7 +21,9 @@ package struct ShardIndex: Sendable {
         let root = document.root
         totalSize = try root.memberIfPresent(Self.metadata)?.intIfPresent(Self.totalSize, in: 0...Int.max)
         var places: [String: String] = [:]
-        for member in try root.member(Self.weightMap).object() {
+        let map = try root.member(Self.weightMap)
+        try LargeMemory.ask(map.count, of: 256, for: name)
+        for member in try map.object() {
             let shard = try member.string()
             guard Self.isPlain(shard) else {
                 throw AlpacaError(

@@ -21,6 +21,8 @@ struct JSONParser {
     }
 
     mutating func parse() throws(AlpacaError) {
+        // No string is longer than it is spelled.
+        try text.makeRoom(for: bytes.count, of: "JSON")
         if bytes.starts(with: [0xef, 0xbb, 0xbf]) { at = 3 }
         if bytes.starts(with: [0xff, 0xfe]) || bytes.starts(with: [0xfe, 0xff]) {
             throw AlpacaError(.badFormat, "found UTF-16, expected JSON in UTF-8")
@@ -87,6 +89,8 @@ struct JSONParser {
 
     private mutating func close() throws(AlpacaError) {
         guard let container = open.popLast() else { return }
+        // Below: the children's places, and their keys' twice.
+        try LargeMemory.ask(nodes.count - container, of: 40, for: "JSON")
         var children: [Int] = []
         var child = container + 1
         while child < nodes.count {
@@ -118,6 +122,7 @@ struct JSONParser {
 
     private mutating func add(_ kind: JSONNode.Kind, _ payload: UInt64) throws(AlpacaError) {
         guard nodes.count < limits.values else { throw AlpacaError(.badFormat, "\(place): more than \(limits.values) values") }
+        try nodes.makeRoom(for: 1, of: "JSON")
         // All three are below 2^30: places in a text of at most that size, and numbers of values bounded by the limit.
         nodes.append(
             JSONNode(

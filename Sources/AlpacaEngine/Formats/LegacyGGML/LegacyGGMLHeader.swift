@@ -144,13 +144,15 @@ struct LegacyGGMLHeader: Sendable {
     ) throws(AlpacaError) -> (GGUFStrings, [Float]) {
         var pieces = GGUFStrings()
         var scores: [Float] = []
-        if container.hasScores { scores.reserveCapacity(count) }
+        // Names, scores and kinds, as they are here and as metadata.
+        try LargeMemory.ask(count, of: 32, for: "n_vocab")
+        if container.hasScores { try scores.makeRoom(for: count, of: "n_vocab") }
         for i in 0..<count {
             let length = try reader.count(as: UInt32.self, "length of token \(i)", minimumBytesEach: 1)
             guard length <= Limits.pieceBytes else {
                 throw AlpacaError(.badFormat, "length of token \(i): found \(length) bytes, expected at most \(Limits.pieceBytes)")
             }
-            pieces.append(try reader.bytes(length, "token \(i)"))
+            try pieces.append(try reader.bytes(length, "token \(i)"), of: "n_vocab")
             guard container.hasScores else { continue }
             let score = try reader.readFloat("score of token \(i)")
             guard score.isFinite else { throw AlpacaError(.badFormat, "score of token \(i): found \(score), expected a finite number") }
@@ -173,6 +175,9 @@ struct LegacyGGMLHeader: Sendable {
             let tensor = try readTensor(&reader, tensors.count, container)
             guard names.insert(tensor.name).inserted else {
                 throw AlpacaError(.badFormat, "tensor \(tensor.name.quoted()) is there twice")
+            }
+            if tensors.count == tensors.capacity {
+                try LargeMemory.ask(2 * tensors.count, of: TensorInfo.mostMemory, for: "list of tensors")
             }
             tensors.append(tensor)
         }

@@ -6,6 +6,7 @@ package enum SafetensorsLayout {
     ///     ``FileLayout/dataOffsets`` are in the order of this list.
     ///   - metadata: texts of `__metadata__`. `transformers` refuses files that have no "format" there.
     package static func make(_ tensors: [TensorInfo], metadata: [String: String] = ["format": "pt"]) throws(AlpacaError) -> FileLayout {
+        try LargeMemory.ask(tensors.count, of: TensorInfo.mostMemory, for: "header")
         var ranks: [Int] = []
         var seen: Set<String> = []
         for tensor in tensors {

@@ -37,6 +37,7 @@ package final class SafetensorsReader: TensorSource {
             let header = try Self.parse(region, length, name)
             var metadata: [String: String] = [:]
             var entries: [Entry] = []
+            try LargeMemory.ask(header.count, of: TensorInfo.mostMemory, for: "list of tensors")
             for member in try header.object() {
                 if member.key == Limits.metadataKey {
                     for text in try member.object() { metadata[text.key] = try text.string() }

@@ -51,6 +51,9 @@ package struct SentencePieceModel: Sendable {
     package init(_ bytes: [UInt8]) throws(AlpacaError) {
         source = bytes
         guard !bytes.isEmpty else { throw AlpacaError(.badFormat, "the file is empty, expected a sentencepiece model") }
+        // The pieces' texts are a part of the bytes; beside them a place, a score and a kind for each, and a piece takes 4 bytes or more. All
+        // of it grows by doubling.
+        try LargeMemory.ask(bytes.count, of: 8, for: "list of pieces")
         var reader = ProtobufReader(bytes)
         while !reader.isAtEnd {
             let (field, value) = try reader.next()

@@ -105,6 +105,7 @@ struct PickleMachine {
             return result
         case UInt8(ascii: "("):
             guard marks.count < Limits.stack else { throw AlpacaError(.badFormat, "more than \(Limits.stack) marks") }
+            try marks.makeRoom(for: 1, of: "marks")
             marks.append(stack.count)
         case UInt8(ascii: "0"): _ = try pop()
         case UInt8(ascii: "1"): _ = try popToMark()
@@ -128,6 +129,7 @@ struct PickleMachine {
         case UInt8(ascii: "t"): try pushTuple(try popToMark())
         case 0x85...0x87: try pushTuple(try pop(Int(code) - 0x84))
         case UInt8(ascii: "]"):
+            try lists.makeRoom(for: 1, of: "lists")
             lists.append([])
             try push(.list(lists.count - 1))
         case UInt8(ascii: "a"): try append([try pop()])
@@ -194,6 +196,7 @@ struct PickleMachine {
 
     private mutating func push(_ value: PickleValue) throws(AlpacaError) {
         guard stack.count < Limits.stack else { throw AlpacaError(.badFormat, "more than \(Limits.stack) values on the stack") }
+        try stack.makeRoom(for: 1, of: "stack")
         stack.append(value)
     }
 
@@ -210,6 +213,7 @@ struct PickleMachine {
 
     private mutating func popToMark() throws(AlpacaError) -> [PickleValue] {
         guard let mark = marks.popLast(), mark <= stack.count else { throw lacks }
+        try LargeMemory.ask(stack.count - mark, of: MemoryLayout<PickleValue>.stride, for: "values")
         defer { stack.removeLast(stack.count - mark) }
         return Array(stack[mark...])
     }
@@ -227,6 +231,8 @@ struct PickleMachine {
 
     private mutating func pushText(_ count: UInt64) throws(AlpacaError) {
         let raw = try take(count, "a text")
+        try LargeMemory.ask(raw.count, for: "a text")
+        try texts.makeRoom(for: 1, of: "texts")
         guard let text = String(validating: raw, as: UTF8.self) else {
             throw AlpacaError(.badFormat, "a text is not valid UTF-8")
         }
@@ -240,11 +246,13 @@ struct PickleMachine {
     }
 
     private mutating func pushTuple(_ values: [PickleValue]) throws(AlpacaError) {
+        try tuples.makeRoom(for: 1, of: "tuples")
         tuples.append(values)
         try push(.tuple(tuples.count - 1))
     }
 
     private mutating func pushDictionary() throws(AlpacaError) {
+        try dictionaries.makeRoom(for: 1, of: "dictionaries")
         dictionaries.append([])
         try push(.dictionary(dictionaries.count - 1))
     }
@@ -254,6 +262,8 @@ struct PickleMachine {
         guard index < Limits.memo, memo.count < Limits.memo else {
             throw AlpacaError(.badFormat, "value \(index) is to be remembered, at most \(Limits.memo) are")
         }
+        // A table grows to twice its size; each place has the number and the value.
+        if memo.count == memo.capacity { try LargeMemory.ask(2 * memo.count, of: 48, for: "memo") }
         memo[index] = value
     }
 
@@ -266,11 +276,13 @@ struct PickleMachine {
 
     private mutating func append(_ values: [PickleValue]) throws(AlpacaError) {
         guard stack.count > marks.last ?? 0, case .list(let list)? = stack.last else { throw lacks }
+        try lists[list].makeRoom(for: values.count, of: "a list")
         lists[list].append(contentsOf: values)
     }
 
     private mutating func setItems(_ values: [PickleValue]) throws(AlpacaError) {
         guard stack.count > marks.last ?? 0, case .dictionary(let dictionary)? = stack.last, values.count % 2 == 0 else { throw lacks }
+        try dictionaries[dictionary].makeRoom(for: values.count / 2, of: "a dictionary")
         for i in stride(from: 0, to: values.count, by: 2) {
             switch values[i] {
             case .none, .bool, .int, .float, .opaque, .text, .tuple: break
@@ -303,6 +315,9 @@ struct PickleMachine {
             guard arguments.isEmpty else { throw AlpacaError(.badFormat, "OrderedDict is called with \(arguments.count) arguments") }
             try pushDictionary()
         case .rebuildTensor, .rebuildTensorV1:
+            if tensors.count == tensors.capacity {
+                try LargeMemory.ask(2 * tensors.count, of: TensorInfo.mostMemory, for: "list of tensors")
+            }
             tensors.append(
                 try TorchTensorReference(arguments, counts: function == .rebuildTensor ? 6...7 : 4...4) { list in
                     switch list {

@@ -13,6 +13,7 @@ package enum TorchLayout {
     ///   - tensors: in the order of the dict; F32, F16 or BF16, none empty, no name twice.
     /// - Returns: the layout. ``FileLayout/closing`` wants the CRC-32 of each tensor's data, in the same order.
     package static func layOut(stem: String, tensors: [TensorInfo]) throws(AlpacaError) -> FileLayout {
+        try LargeMemory.ask(tensors.count, of: 2 * TensorInfo.mostMemory, for: "header")
         var seen: Set<String> = []
         for tensor in tensors where !seen.insert(tensor.name).inserted {
             throw AlpacaError(.badFormat, "tensor \(tensor.name.quoted()) is there twice")

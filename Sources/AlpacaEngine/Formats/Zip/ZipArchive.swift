@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// A zip archive: PyTorch's files are such, and adapters are downloaded so. Members that are stored lie in the file as they are and are read
 /// in place; packed ones are unpacked into a temporary file without a name when they are asked for.
 ///
@@ -22,7 +20,7 @@ package final class ZipArchive: Sendable {
     package let entries: [Entry]
 
     private let indexByName: [String: Int]
-    private let unpacked = Mutex<[Int: FileRegion]>([:])
+    private let unpacked = Lock<[Int: FileRegion]>([:])
 
     package init(_ region: FileRegion) throws(AlpacaError) {
         self.region = region
@@ -64,7 +62,7 @@ package final class ZipArchive: Sendable {
         case 0: return try region.region(at: entry.dataOffset, count: entry.size, name: name)
         case 8:
             guard let index = indexByName[entry.name] else { throw AlpacaError(.internalError, "\(name): not of this archive") }
-            return try unpacked.withLock { (known: inout sending [Int: FileRegion]) throws(AlpacaError) -> FileRegion in
+            return try unpacked.withLock { (known: inout [Int: FileRegion]) throws(AlpacaError) -> FileRegion in
                 if let region = known[index] { return region }
                 let region = try unpack(entry, name: name)
                 known[index] = region

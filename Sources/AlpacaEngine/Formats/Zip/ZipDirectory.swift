@@ -68,6 +68,8 @@ struct ZipDirectory {
         start = end.offset
         var fields = ZipFields(try region.bytes(at: end.offset, count: end.size))
         var entries: [ZipDirectoryEntry] = []
+        // With names, as they are here and in the list of members.
+        try LargeMemory.ask(end.count, of: 512, for: "zip directory")
         for number in 0..<end.count {
             do {
                 entries.append(try ZipDirectory.entry(&fields))

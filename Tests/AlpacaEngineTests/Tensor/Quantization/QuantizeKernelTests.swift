@@ -5,7 +5,7 @@ import Testing
 
 /// The encoders on every CPU path, on rows that are hard for them. Their figures against ggml's are QuantizerTests'.
 @Suite struct QuantizeKernelTests {
-    static let paths: [String] = ["generic", "avx2", "avxvnni", "avx512", "neon"].filter { (name: String) in kern_named(name) != nil }
+    static let paths: [String] = KernelPath.all.map(\.name)
 
     static func encode(_ path: String, _ type: TensorType, _ row: [Float], importance: [Float]? = nil) throws -> [UInt8]? {
         var bytes = [UInt8](repeating: 0xAA, count: try type.bytesPerRow(columns: row.count))

@@ -22,7 +22,8 @@ class Model:
     """A model, open for use. Immutable; may be shared by threads and sessions.
 
     :param path: a model's file, or a name on the Hugging Face hub.
-    :param use_mmap: use the weights where they lie in the file; False reads the whole file into memory.
+    :param use_mmap: True uses the weights where they lie in the file, False reads the whole file into memory; None does the first, except
+        on network and FUSE file systems.
     :param lock_memory: keep the weights from being swapped out.
     :param prefetch: ask the system to load the whole file ahead of its use.
     :param progress: called while the file is read with ``use_mmap=False``; True for a bar.
@@ -33,14 +34,16 @@ class Model:
         self,
         path: Path,
         *,
-        use_mmap: bool = True,
+        use_mmap: Optional[bool] = None,
         lock_memory: bool = False,
         prefetch: bool = False,
         progress: Union[bool, ProgressFunction, None] = None,
     ) -> None:
         params = _abi.ModelParams()
         check(lib.alpaca_model_params_init(byref(params), ctypes.sizeof(params)))
-        params.use_mmap, params.lock_memory, params.prefetch = int(use_mmap), int(lock_memory), int(prefetch)
+        params.lock_memory, params.prefetch = int(lock_memory), int(prefetch)
+        if use_mmap is not None:
+            params.use_mmap = int(use_mmap)
         callback = Callback(progress)
         params.progress = callback.pointer
         handle = c_void_p()
