@@ -69,6 +69,12 @@ install: lib cli
 wheel: lib
 	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/wheel ./bindings/python
 
+# The sample of a C extension of Python: one wheel for Python 3.9 and later.
+extension: lib
+	@rm -rf build/extension bindings/python/extension-sample/build
+	ALPACA_INCLUDE=$(CURDIR)/build/include ALPACA_LIB=$(CURDIR)/build/lib $(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/extension \
+		./bindings/python/extension-sample
+
 # ---- The two commands of the README
 
 setup:
@@ -80,8 +86,9 @@ demo: setup example wheel
 test: setup
 	@scripts/test.sh
 
-test-abi: lib
-	@Tests/abi/run.sh build/lib/libalpaca.so.1
+test-abi: setup wheel extension
+	@scripts/install-wheels.sh
+	@FULL=1 Tests/abi/run.sh build/lib/libalpaca.so.1 $(PYTHON)
 
 test-valgrind: lib
 	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
@@ -165,4 +172,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension

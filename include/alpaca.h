@@ -96,6 +96,33 @@ size_t alpaca_string_size(const alpaca_string *string);
 /** Frees a text. NULL does nothing. */
 void alpaca_string_free(alpaca_string *string);
 
+/* ---- Log ----------------------------------------------------------------------------------------------------------------------------- */
+
+/** What a line of the log tells. */
+typedef enum alpaca_log_level {
+    ALPACA_LOG_ERROR = 1,  /**< A call fails; the text is alpaca_last_error's. */
+    ALPACA_LOG_WARNING = 2 /**< A call goes well, with something that people should know. */
+} alpaca_log_level;
+
+/** A line of the log. Valid during the callback. */
+typedef struct alpaca_log_entry {
+    size_t struct_size; /**< Bytes that the library filled. */
+    int32_t level;      /**< An alpaca_log_level. */
+    int32_t reserved;   /**< 0. */
+    const char *text;   /**< UTF-8, not zero-terminated. */
+    size_t text_length; /**< Its bytes. */
+} alpaca_log_entry;
+
+/** Told of what happens in a call, on the thread that calls, inside the call; on several threads at once if they do. */
+typedef void (*alpaca_log_callback)(const alpaca_log_entry *entry, void *user_data);
+
+/** Has `callback` told of each call that fails (ALPACA_BUFFER_TOO_SMALL excepted, which answers a question) and of the warnings of models
+ *  that are opened and of conversions. One for the process; NULL (default): nobody is told. What the callback itself calls is not told. When
+ *  this returns, another thread may still be in the callback that was set before.
+ *
+ *  @param user_data  Handed to callback. */
+void alpaca_set_log_callback(alpaca_log_callback callback, void *user_data);
+
 /* ---- Progress ------------------------------------------------------------------------------------------------------------------------ */
 
 /** How far a long call has come. */
@@ -134,7 +161,8 @@ typedef struct alpaca_model_params {
     void *user_data;                   /**< Handed to progress. */
 } alpaca_model_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_model_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_model_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_params_init(alpaca_model_params *params, size_t size);
 
 /** Opens a model: a file, or a name on the Hugging Face hub, "owner/name", that its tools have downloaded (HF_HUB_CACHE, HF_HOME,
@@ -145,7 +173,7 @@ alpaca_status alpaca_model_params_init(alpaca_model_params *params, size_t size)
  *  @param params  NULL for the defaults.
  *  @param out     Receives the model, to be freed by alpaca_model_free; NULL on failure.
  *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_SHAPE_MISMATCH,
- *          ALPACA_MISSING, ALPACA_OUT_OF_MEMORY, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT. */
+ *          ALPACA_MISSING, ALPACA_UNSAFE, ALPACA_OUT_OF_MEMORY, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_open(const char *path, const alpaca_model_params *params, alpaca_model **out);
 
 /** One more owner of the model: it goes when alpaca_model_free has been called once for each. Returns `model`, NULL for a bad handle. */
@@ -174,7 +202,7 @@ typedef struct alpaca_model_info {
 } alpaca_model_info;
 
 /** Tells a model's sizes.
- *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED (struct_size). */
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_get_info(const alpaca_model *model, alpaca_model_info *info);
 
 /** The value of one of the file's metadata keys as text; long arrays are shortened.
@@ -187,12 +215,14 @@ alpaca_status alpaca_model_get_info(const alpaca_model *model, alpaca_model_info
 alpaca_status alpaca_model_metadata(const alpaca_model *model, const char *key, char *buffer, size_t capacity, size_t *needed);
 
 /** Everything about an open model as a JSON object: hyperparameters, tensor types, tokenizer, template and why it was chosen, metadata.
- *  @param json  Receives the text, to be freed by alpaca_string_free; NULL on failure. */
+ *  @param json  Receives the text, to be freed by alpaca_string_free; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_describe(const alpaca_model *model, alpaca_string **json);
 
 /** What is in a file or folder, as a JSON object: `kind` is "model", "adapter", "tokenizer", "importance_matrix" or "weights"; the content
  *  decides. Of a model it has what alpaca_model_describe gives. What can be read but not used is described too: `problem` then says why.
- *  @return as alpaca_model_open. */
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_MISSING, ALPACA_UNSAFE,
+ *          ALPACA_OUT_OF_MEMORY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_inspect(const char *path, alpaca_string **json);
 
 /** The model's tokenizer. It belongs to the model: valid until the model's last alpaca_model_free, not to be freed. NULL for a bad handle. */
@@ -217,7 +247,9 @@ typedef enum alpaca_special_token {
 } alpaca_special_token;
 
 /** Opens a sentencepiece tokenizer.model, the one in a folder, or the tokenizer of a model's file.
- *  @param out  Receives the tokenizer, to be freed by alpaca_tokenizer_free; NULL on failure. */
+ *  @param out  Receives the tokenizer, to be freed by alpaca_tokenizer_free; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_MISSING,
+ *          ALPACA_OUT_OF_MEMORY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_tokenizer_open(const char *path, alpaca_tokenizer **out);
 
 /** Frees a tokenizer that was opened or made. NULL does nothing; a model's own is left alone. */
@@ -247,7 +279,8 @@ alpaca_status alpaca_tokenize(const alpaca_tokenizer *tokenizer, const char *tex
 alpaca_status alpaca_detokenize(const alpaca_tokenizer *tokenizer, const int32_t *ids, size_t n, char *buffer, size_t capacity,
                                 size_t *needed);
 
-/** A token's piece as the vocabulary has it, with U+2581 for blanks. Buffer as in alpaca_detokenize. */
+/** A token's piece as the vocabulary has it, with U+2581 for blanks. Buffer as in alpaca_detokenize.
+ *  @return as alpaca_detokenize. */
 alpaca_status alpaca_token_piece(const alpaca_tokenizer *tokenizer, int32_t id, char *buffer, size_t capacity, size_t *needed);
 
 /** The id of a special token.
@@ -321,7 +354,8 @@ typedef struct alpaca_session_params {
     double rope_scale;  /**< Positions are divided by it (linear scaling); 0 (default): the model's. */
 } alpaca_session_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_session_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_session_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_params_init(alpaca_session_params *params, size_t size);
 
 /** Begins a session. Its memory is taken here, none later.
@@ -370,7 +404,8 @@ typedef struct alpaca_generation_params {
     int32_t ignore_eos;        /**< 1: go on when the model ends its answer. Default 0. */
 } alpaca_generation_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_generation_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_generation_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_generation_params_init(alpaca_generation_params *params, size_t size);
 
 /** Why a text ended. */
@@ -449,7 +484,8 @@ typedef struct alpaca_message {
 /** Writes the assistant's answer to the last message of a conversation. Give the whole conversation each time: what the session has read of
  *  it is not read again. Parameters and results as alpaca_session_generate; params->system is not used.
  *
- *  @param messages  `n` messages; the last one is the user's. */
+ *  @param messages  `n` messages; the last one is the user's.
+ *  @return as alpaca_session_generate. */
 alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message *messages, size_t n, const alpaca_generation_params *params,
                                   alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);
 
@@ -488,16 +524,18 @@ alpaca_status alpaca_session_logits(const alpaca_session *session, const float *
 
 /** Draws the next token from the logits; it is not appended. `params` NULL for the defaults; of them only what concerns sampling is used.
  *  With use_seed, what is drawn depends on the seed, the position and the logits alone.
- *  @return as alpaca_session_logits. */
+ *  @return as alpaca_session_logits, ALPACA_UNSUPPORTED. */
 alpaca_status alpaca_session_sample(alpaca_session *session, const alpaca_generation_params *params, int32_t *id);
 
-/** Forgets all positions from `n_tokens` on. */
+/** Forgets all positions from `n_tokens` on; when fewer are filled, none.
+ *  @return ALPACA_OK, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_truncate(alpaca_session *session, size_t n_tokens);
 
 /** Positions that are filled; 0 for a bad handle. */
 size_t alpaca_session_position(const alpaca_session *session);
 
-/** The tokens at the positions that are filled. `ids`, `capacity` and `n` as in alpaca_tokenize. */
+/** The tokens at the positions that are filled. `ids`, `capacity` and `n` as in alpaca_tokenize.
+ *  @return ALPACA_OK, ALPACA_BUFFER_TOO_SMALL, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_tokens(const alpaca_session *session, int32_t *ids, size_t capacity, size_t *n);
 
 /** Positions that the session can hold (n_ctx); 0 for a bad handle. */
@@ -523,7 +561,8 @@ typedef struct alpaca_perplexity_params {
     void *user_data;                   /**< Handed to progress. */
 } alpaca_perplexity_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_perplexity_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_perplexity_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_perplexity_params_init(alpaca_perplexity_params *params, size_t size);
 
 /** How well a model foresees a text. */
@@ -572,7 +611,8 @@ typedef struct alpaca_bench_params {
     void *user_data;                   /**< Handed to progress. */
 } alpaca_bench_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_bench_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_bench_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_bench_params_init(alpaca_bench_params *params, size_t size);
 
 /** Measures how fast a model reads and writes on this machine, in sessions of its own. The repetitions of all tests alternate, and between
@@ -602,7 +642,8 @@ typedef struct alpaca_verify_params {
     void *user_data;                   /**< Handed to progress. */
 } alpaca_verify_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_verify_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_verify_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_verify_params_init(alpaca_verify_params *params, size_t size);
 
 /** Hashes files (SHA-256) and says which published file each of them is: the original LLaMA, the tokenizers, adapters and merged models of
@@ -681,7 +722,8 @@ typedef struct alpaca_convert_params {
     void *user_data;                       /**< Handed to progress. */
 } alpaca_convert_params;
 
-/** Fills in the defaults. `size` is sizeof(alpaca_convert_params). */
+/** Fills in the defaults. `size` is sizeof(alpaca_convert_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_convert_params_init(alpaca_convert_params *params, size_t size);
 
 /** What a conversion did, in figures. */
@@ -699,7 +741,8 @@ typedef struct alpaca_convert_result {
  *               "size_bytes" each), "tokenizer" ("path", "n_vocab", or null), "output", "format", "quantization", "files" ("name",
  *               "size_bytes" each), "types" ("type", "n_tensors", "size_bytes" each), "n_params", "n_merged", "size_bytes", "memory_bytes",
  *               "free_bytes" (or null), "warnings".
- *  @return as alpaca_convert: what can be known before is found here too. */
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_SHAPE_MISMATCH,
+ *          ALPACA_MISSING, ALPACA_UNSAFE, ALPACA_OUT_OF_MEMORY, ALPACA_INVALID_ARGUMENT: what can be known before is found here too. */
 alpaca_status alpaca_convert_plan(const alpaca_convert_params *params, alpaca_string **json);
 
 /** Merges, converts and quantizes in one pass, some rows at a time. The output appears whole or not at all: after an error, a cancelled call

@@ -3,7 +3,7 @@
 # ThreadSanitizer, in debug mode. Anything that they report fails the run. The suite forks programs of its own; those run without.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export SWIFT_BACKTRACE=enable=no
+export SWIFT_BACKTRACE=enable=no ALPACA_STACK_FACTOR=16
 export ALPACA_SHARED=${ALPACA_SHARED:-$(cd .. && pwd)/shared}
 # LeakSanitizer reports 368 bytes of XCTest's own.
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing on Debian or Ubuntu with Swift 6.2 or later: a C compiler, CMake, pkg-config and libffi for the C examples and
-# tests, Python with venv; then a virtual environment in .venv. Does nothing, and says nothing, when all is there.
+# tests, Python with venv and its headers; then a virtual environment in .venv. Does nothing, and says nothing, when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +10,7 @@ declare -A packages=([cc]=gcc [g++]=g++ [make]=make [pkg-config]=pkg-config [cma
 missing=()
 for tool in "${!packages[@]}"; do command -v "$tool" > /dev/null || missing+=("${packages[$tool]}"); done
 python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
+python3 -c 'import pathlib, sysconfig; exit(not pathlib.Path(sysconfig.get_paths()["include"], "Python.h").exists())' || missing+=(python3-dev)
 echo '#include <ffi.h>' | cc -E - > /dev/null 2>&1 || missing+=(libffi-dev)
 if [ ${#missing[@]} -gt 0 ]; then
     echo "installing ${missing[*]}"
@@ -18,7 +19,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
 fi
 
-wanted="numpy pytest mypy hatchling sentencepiece gguf huggingface_hub tqdm"
+wanted="numpy pytest mypy hatchling setuptools>=70.1 sentencepiece gguf huggingface_hub tqdm"
 stamp=.venv/alpaca-packages
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     echo "installing the Python packages $wanted in .venv"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests: Swift (engine, C interface, command), the C example by three routes and in three languages, kernels for AArch64, Python. One closing line a runner.
+# All tests: Swift (engine, C interface, command), the C example by three routes and in three languages, kernels for AArch64, Python, the C
+# interface from outside. One closing line a runner.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SWIFT_BACKTRACE=enable=no
@@ -16,7 +17,6 @@ grep -E 'Test run with' build-test.log | tail -1
 echo "== Library"
 make --no-print-directory lib cli example > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
 scripts/test-c-example.sh
-Tests/abi/run.sh build/lib/libalpaca.so.1
 Tests/faults/run.sh
 CYCLES=60 TOKENS=3000 Tests/soak/run.sh build/lib/libalpaca.so.1  # make soak: 1000 times, 200,000 tokens.
 KINDS=adapter,other scripts/test-hostile.sh  # All kinds: make test-hostile; in process: HostileCorpusTests.
@@ -25,8 +25,11 @@ echo "== AArch64"
 scripts/test-arm.sh --brief
 
 echo "== Python"
-make --no-print-directory wheel > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
-timeout 300 .venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps build/wheel/*.whl
+make --no-print-directory wheel extension > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }
+scripts/install-wheels.sh
 (cd bindings/python && timeout 300 ../../.venv/bin/python -m mypy --strict --no-error-summary src/alpaca)
-timeout 600 .venv/bin/python -m pytest -q -rs bindings/python/tests
+timeout 600 .venv/bin/python -m pytest -q -rs bindings/python/tests bindings/python/extension-sample/tests
+
+echo "== The C interface from outside"
+Tests/abi/run.sh build/lib/libalpaca.so.1 .venv/bin/python
 rm -f build-test.log

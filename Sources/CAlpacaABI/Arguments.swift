@@ -33,10 +33,12 @@ enum Arguments {
         return type
     }
 
-    /// The elements of a caller's array.
-    static func list<T: BitwiseCopyable>(_ pointer: UnsafePointer<T>?, _ count: Int, _ name: String) throws(AlpacaError) -> [T] {
-        guard count >= 0, count <= 1 << 16 else {
-            throw AlpacaError(.invalidArgument, "\(name): found \(UInt(bitPattern: count)) elements, expected at most \(1 << 16)")
+    /// The elements of a caller's array, `most` at most: a count that no caller can mean is found before anything is read.
+    static func list<T: BitwiseCopyable>(
+        _ pointer: UnsafePointer<T>?, _ count: Int, _ name: String, most: Int = 1 << 16
+    ) throws(AlpacaError) -> [T] {
+        guard count >= 0, count <= most else {
+            throw AlpacaError(.invalidArgument, "\(name): found \(UInt(bitPattern: count)) elements, expected at most \(most)")
         }
         guard count > 0 else { return [] }
         guard let pointer = unsafe pointer else {

@@ -22,7 +22,7 @@ extension alpaca_bench_params {
     func plan() throws(AlpacaError) -> BenchmarkPlan {
         try unsafe Arguments.reserved(reserved, "params.reserved")
         var plan = BenchmarkPlan()
-        let list = try unsafe Arguments.list(tests, n_tests, "params.tests")
+        let list = try unsafe Arguments.list(tests, n_tests, "params.tests", most: BenchmarkPlan.mostTests)
         if !list.isEmpty { plan.tests = [] }
         for (index, test) in list.enumerated() { plan.tests.append(try test.swift("params.tests[\(index)]")) }
         plan.repetitions = unsafe Int(n_repetitions)

@@ -93,7 +93,9 @@ public func alpaca_convert_plan(
         let out = try unsafe Arguments.out(json, "json")
         unsafe out.pointee = nil
         let options = try unsafe read(params).options()
-        unsafe out.pointee = try Handles.make(OwnedText(Converter.plan(options).json()), .string)
+        let plan = try Converter.plan(options)
+        unsafe out.pointee = try Handles.make(OwnedText(plan.json()), .string)
+        Log.warn(plan.warnings)
     }
 }
 
@@ -118,5 +120,6 @@ public func alpaca_convert(
             try unsafe GrowingStruct.write(filled, to: result, "result")
         }
         if let json = unsafe json { unsafe json.pointee = try Handles.make(OwnedText(done.json()), .string) }
+        Log.warn(done.warnings)
     }
 }

@@ -53,6 +53,7 @@ func guarded(_ body: () throws(AlpacaError) -> Void) -> alpaca_status {
         return ALPACA_OK
     } catch {
         LastError.set(error.message)
+        if error.code != .bufferTooSmall { Log.write(ALPACA_LOG_ERROR, error.message) }
         return error.code.status
     }
 }

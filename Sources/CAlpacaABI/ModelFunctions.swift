@@ -47,7 +47,9 @@ public func alpaca_model_open(
             let report = unsafe ProgressReport(callback: callback, userData: p.user_data)
             options.progress = { report.call($0) }
         }
-        unsafe out.pointee = try Handles.make(ModelObject(Model(path: path, options: options)), .model)
+        let model = try Model(path: path, options: options)
+        unsafe out.pointee = try Handles.make(ModelObject(model), .model)
+        Log.warn(model.description.warnings)
     }
 }
 

@@ -131,7 +131,7 @@ import Testing
         #expect(outcome(alpaca_bench(model, &p, &json)) == .invalid("params.tests: found NULL, expected 1 elements"))
         p.n_tests = -1
         #expect(
-            outcome(alpaca_bench(model, &p, &json)) == .invalid("params.tests: found \(UInt.max) elements, expected at most 65536"))
+            outcome(alpaca_bench(model, &p, &json)) == .invalid("params.tests: found \(UInt.max) elements, expected at most 1024"))
         p.struct_size = 3
         #expect(outcome(alpaca_bench(model, &p, &json)) == .invalid("params.struct_size: found 3, expected 64 (sizeof the struct)"))
 
@@ -145,7 +145,7 @@ import Testing
             ([test(0, 1, n_parallel: -1)], "tests[0]: sequences: found -1, expected 1 ... 256"),
             ([test(0, 1, n_parallel: .max)], "tests[0]: sequences: found 2147483647, expected 1 ... 256"),
             ([test(0, 1, n_threads: 257)], "tests[0]: n_threads: found 257, expected 0 ... 256"),
-            ([alpaca_bench_test](repeating: test(1, 0), count: 1025), "tests: found 1025, expected 1 ... 1024"),
+            ([alpaca_bench_test](repeating: test(1, 0), count: 1025), "params.tests: found 1025 elements, expected at most 1024"),
         ] {
             #expect(bench(tests, params(), model) == (.invalid(message), ""))
         }

@@ -1,3 +1,4 @@
+import AlpacaEngine
 import CAlpaca
 import Glibc
 import Synchronization
@@ -37,6 +38,25 @@ import Testing
         #expect(result.n_cached == result.n_prompt - 1)
         // Without callback, parameters, result: it writes, and nobody looks.
         #expect(outcome(alpaca_session_generate(session, "a", 1, nil, nil, nil, nil)) == .ok)
+    }
+
+    /// The Swift interface draws what the C interface draws.
+    @Test(arguments: [1, 42, UInt64.max]) func theSameSeedInSwift(seed: UInt64) throws {
+        let session = try Fixture.session(Fixture.f16)
+        defer { alpaca_session_free(session) }
+        let recorder = Recorder()
+        let params = Fixture.greedy {
+            ($0.temperature, $0.use_seed, $0.seed, $0.max_new_tokens, $0.repeat_last_n) = (1, 1, seed, 48, 64)
+        }
+        #expect(generate(session, Fixture.prompt, params, recorder) == .ok)
+        var swift = GenerationParameters()
+        (swift.sampling.temperature, swift.sampling.seed, swift.maxNewTokens) = (1, seed, 48)
+        var ids: [Int32] = []
+        _ = try Model(path: Fixture.f16).makeSession().generate(Fixture.prompt, swift) { event in
+            ids.append(event.id)
+            return true
+        }
+        #expect(recorder.ids == ids && ids.count > 10)
     }
 
     @Test func candidates() throws {

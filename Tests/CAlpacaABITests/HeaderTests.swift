@@ -18,7 +18,7 @@ import Testing
         return names.sorted()
     }
 
-    /// Names declared as functions: what stands before a parenthesis, comments and typedefs apart.
+    /// Names declared as functions: what stands before a parenthesis, comments and typedefs apart. Another way than HeaderDeclaration's.
     private func declared() throws -> Set<String> {
         let source = try text("include/alpaca.h").replacing(#/(?s)/\*.*?\*//#, with: "").replacing(#/typedef[^;{]*\(\*[^;]*;/#, with: "")
         return Set(source.matches(of: #/\b(alpaca_[a-z0-9_]+)\s*\(/#).map { String($0.1) })
@@ -32,20 +32,14 @@ import Testing
         #expect(try declared().count >= 38)
     }
 
+    /// By its name: a pattern would take a later function into an older version.
     @Test func everyFunctionIsExported() throws {
-        let map = try text("exports.map")
-        let patterns = map.matches(of: #/(alpaca_[a-z0-9_]+)(\*?)\s*;/#).map { (String($0.1), $0.2 == "*") }
-        for name in try declared().sorted() {
-            #expect(patterns.contains { $0.1 ? name.hasPrefix($0.0) : name == $0.0 }, "\(name) is not in exports.map")
-        }
+        let exported = try text("exports.map").matches(of: #/(alpaca_[a-z0-9_*]+)\s*;/#).map { String($0.1) }
+        #expect(exported.sorted() == (try declared().sorted()))
     }
 
-    @Test func everyFunctionIsTested() throws {
-        let tests = try files(in: "Tests/CAlpacaABITests").map(text).joined()
-        for name in try declared().sorted() {
-            let isCalled = tests.contains("\(name)(")
-            #expect(isCalled, "\(name) has no test")
-        }
+    @Test func everyFunctionHasADeclarationForTests() throws {
+        #expect(Set(try HeaderDeclaration.all().keys) == (try declared()))
     }
 
     /// Every function, type, field and constant says what it is.

@@ -5,6 +5,9 @@ final class HostThread {
     private let body: () -> Void
     private var thread = pthread_t()
 
+    /// What checked and unoptimized code takes of stacks is many times more (scripts/sanitize.sh).
+    private static let stackFactor = getenv("ALPACA_STACK_FACTOR").flatMap { Int(String(cString: $0)) } ?? 1
+
     /// - Parameter stackSize: bytes of its stack.
     init(stackSize: Int = 128 << 10, _ body: @escaping () -> Void) {
         self.body = body
@@ -14,7 +17,7 @@ final class HostThread {
             pthread_attr_destroy(attributes)
             attributes.deallocate()
         }
-        guard pthread_attr_setstacksize(attributes, stackSize) == 0 else { fatalError("stack size \(stackSize)") }
+        guard pthread_attr_setstacksize(attributes, stackSize * HostThread.stackFactor) == 0 else { fatalError("stack size \(stackSize)") }
         let entry: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
             if let context { Unmanaged<HostThread>.fromOpaque(context).takeRetainedValue().body() }
             return nil

@@ -1,23 +1,22 @@
-"""What include/alpaca.h promises, as data: functions, structs, constants.
+"""What include/alpaca.h promises, as data: functions, structs, constants; with a library also the versions of its symbols.
 
-    describe.py                 prints it as JSON
-    describe.py --c             prints it as C tables, for the harness that calls everything by libffi
-    describe.py --check FILE    compares it with an older description: additions are fine, any other difference is an error
+    describe.py [--header FILE] [--library FILE]    prints it as JSON, as it is kept for each version (Tests/abi/1.0/abi.json)
+    describe.py [--header FILE] --c                 prints it as C tables, for the harness that calls everything by libffi
 
-Declarations come from clang's syntax tree, layouts and values from a program that the compiler makes of them.
+Declarations come from clang's syntax tree, layouts and values from a program that the compiler makes of them, versions from the symbols.
 """
+import argparse
 import json
 import pathlib
 import re
 import subprocess
-import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-HEADER = ROOT / "include" / "alpaca.h"
+HEADER = pathlib.Path(__file__).resolve().parents[2] / "include" / "alpaca.h"
 
 
-def describe(header: pathlib.Path = HEADER) -> dict:
+def declarations(header: pathlib.Path) -> dict:
+    """Functions, fields, names of constants, callbacks and opaque types as clang sees them."""
     dump = subprocess.run(
         ["clang", "-x", "c", "-std=c11", "-fsyntax-only", "-Xclang", "-ast-dump=json", str(header)],
         check=True, capture_output=True, text=True).stdout
@@ -26,11 +25,11 @@ def describe(header: pathlib.Path = HEADER) -> dict:
         name = node.get("name", "")
         kind = node["kind"]
         if kind == "FunctionDecl" and name.startswith("alpaca_"):
-            arguments = [(p.get("name", ""), p["type"]["qualType"]) for p in node.get("inner", []) if p["kind"] == "ParmVarDecl"]
+            arguments = [[p.get("name", ""), p["type"]["qualType"]] for p in node.get("inner", []) if p["kind"] == "ParmVarDecl"]
             functions[name] = {"returns": node["type"]["qualType"].split("(")[0].strip(), "arguments": arguments}
         elif kind == "RecordDecl" and name.startswith("alpaca_"):
             if node.get("completeDefinition"):
-                structs[name] = [(f["name"], f["type"]["qualType"]) for f in node["inner"] if f["kind"] == "FieldDecl"]
+                structs[name] = {f["name"]: f["type"]["qualType"] for f in node["inner"] if f["kind"] == "FieldDecl"}
             elif name not in structs:
                 opaque.append(name)
         elif kind == "EnumDecl" and name.startswith("alpaca_"):
@@ -38,18 +37,23 @@ def describe(header: pathlib.Path = HEADER) -> dict:
         elif kind == "TypedefDecl" and name.endswith("_callback"):
             callbacks[name] = node["type"]["qualType"]
     constants += re.findall(r"^#define (ALPACA_\w+) \S", header.read_text(), re.M)
+    return {"functions": functions, "structs": structs, "constants": constants, "callbacks": callbacks,
+            "opaque": sorted(set(opaque) - set(structs))}
 
-    lines = ['#include "%s"' % header, "#include <stdio.h>", "int main(void) {"]
-    lines += [f'printf("constant {name} %llu\\n", (unsigned long long){name});' for name in constants]
-    for name, fields in structs.items():
+
+def describe(header: pathlib.Path = HEADER) -> dict:
+    data = declarations(header)
+    lines = [f'#include "{header}"', "#include <stdio.h>", "int main(void) {"]
+    lines += [f'printf("constant {name} %llu\\n", (unsigned long long){name});' for name in data["constants"]]
+    for name, fields in data["structs"].items():
         lines.append(f'printf("struct {name} %zu\\n", sizeof({name}));')
-        lines += [f'printf("field {name} {f} %zu %zu\\n", offsetof({name}, {f}), sizeof((({name} *)0)->{f}));' for f, _ in fields]
+        lines += [f'printf("field {name} {f} %zu %zu\\n", offsetof({name}, {f}), sizeof((({name} *)0)->{f}));' for f in fields]
     with tempfile.TemporaryDirectory() as folder:
         source, program = pathlib.Path(folder, "layout.c"), pathlib.Path(folder, "layout")
         source.write_text("\n".join(lines + ["return 0;", "}"]))
         subprocess.run(["cc", "-std=c11", "-o", program, source], check=True)
         output = subprocess.run([program], check=True, capture_output=True, text=True).stdout
-    result = {"functions": functions, "structs": {}, "constants": {}, "callbacks": callbacks, "opaque": sorted(set(opaque) - set(structs))}
+    result = data | {"structs": {}, "constants": {}}
     for line in output.splitlines():
         kind, *words = line.split()
         if kind == "constant":
@@ -57,9 +61,15 @@ def describe(header: pathlib.Path = HEADER) -> dict:
         elif kind == "struct":
             result["structs"][words[0]] = {"size": int(words[1]), "fields": {}}
         else:
-            kind_of_field = dict(structs[words[0]])[words[1]]
-            result["structs"][words[0]]["fields"][words[1]] = [int(words[2]), int(words[3]), kind_of_field]
+            type_of_field = data["structs"][words[0]][words[1]]
+            result["structs"][words[0]]["fields"][words[1]] = [int(words[2]), int(words[3]), type_of_field]
     return result
+
+
+def symbols(library: pathlib.Path) -> dict[str, str]:
+    """The functions that a library exports, each with the version that programs are linked against."""
+    output = subprocess.run(["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
+    return dict(re.findall(r" [TW] (\w+)@@(\S+)$", output, re.M))
 
 
 def code(kind: str, opaque: list[str]) -> str:
@@ -70,79 +80,61 @@ def code(kind: str, opaque: list[str]) -> str:
         return {"alpaca_model": "M", "alpaca_tokenizer": "T", "alpaca_session": "S", "alpaca_string": "X"}[handle[1]]
     if kind.endswith("*") or kind.endswith("_callback"):
         return "p"
+    if kind.startswith("char["):
+        return "c"
     return {"void": "v", "int32_t": "i", "uint32_t": "u", "size_t": "z", "alpaca_status": "e", "float": "f", "double": "d",
             "uint64_t": "q"}[kind]
 
 
+def callback_letters(kind: str, opaque: list[str]) -> str:
+    """Result and parameters of a callback's type, "int32_t (*)(const alpaca_progress *, void *)"."""
+    result, parameters = re.fullmatch(r"(.*?) \(\*\)\((.*)\)", kind).groups()
+    return code(result, opaque) + "".join(code(parameter, opaque) for parameter in parameters.split(","))
+
+
 def as_c(data: dict) -> str:
-    lines = ["/* Made by describe.py from the header. Letters: v void, i int32_t, u uint32_t, z size_t, e an enum, p pointer,",
-             " * M T S X a handle of a model, tokenizer, session, string. The first one is the result's. */",
-             "static struct function { const char *name, *signature; void *address; long calls; } functions[] = {"]
+    opaque = data["opaque"]
+    lines = ["/* Made by describe.py from the header. Letters: v void, i int32_t, u uint32_t, z size_t, q uint64_t, e an enum, f float,",
+             " * d double, c an array of char, p pointer, M T S X a handle of a model, tokenizer, session, string. A signature begins with",
+             " * the result. The tables end with an entry without a name. */",
+             "#include <stddef.h>",
+             "struct function { const char *name, *signature; void *address; long calls; };",
+             "struct field { const char *name; size_t at, size; char letter; };",
+             "struct structure { const char *name; size_t size; int grows; struct field fields[64]; };",
+             "struct callback { const char *name, *signature, *type; };",
+             "extern struct function functions[];",
+             "extern const struct structure structures[];",
+             "extern const struct callback callbacks[];",
+             "#ifdef DEFINE_SIGNATURES",
+             "struct function functions[] = {"]
     for name, f in data["functions"].items():
-        letters = code(f["returns"], data["opaque"]) + "".join(code(kind, data["opaque"]) for _, kind in f["arguments"])
+        letters = code(f["returns"], opaque) + "".join(code(kind, opaque) for _, kind in f["arguments"])
         lines.append(f'    {{"{name}", "{letters}", 0, 0}},')
-    lines.append("};")
-    for name, value in data["constants"].items():
-        lines.append(f"#define {name} {value}ull")
+    lines += ["    {0, 0, 0, 0},", "};", "const struct structure structures[] = {"]
+    for name, struct in data["structs"].items():
+        fields = ", ".join(f'{{"{f}", {at}, {size}, \'{code(kind, opaque)}\'}}' for f, (at, size, kind) in struct["fields"].items())
+        lines.append(f'    {{"{name}", {struct["size"]}, {int("struct_size" in struct["fields"])}, {{{fields}}}}},')
+    lines += ["    {0, 0, 0, {{0, 0, 0, 0}}},", "};", "const struct callback callbacks[] = {"]
+    lines += [f'    {{"{name}", "{callback_letters(kind, opaque)}", "{kind}"}},' for name, kind in data["callbacks"].items()]
+    lines += ["    {0, 0, 0},", "};", "#endif"]
+    lines += [f"#define {name} {value}" + ("ull" if value > 0x7FFFFFFF else "") for name, value in data["constants"].items()]
     for name, struct in data["structs"].items():
         lines.append(f"#define SIZE_{name} {struct['size']}")
-        for field, (offset, size, _) in struct["fields"].items():
-            lines.append(f"#define AT_{name}_{field} {offset}")
+        lines += [f"#define AT_{name}_{field} {at}" for field, (at, *_) in struct["fields"].items()]
     return "\n".join(lines) + "\n"
 
 
-def differences(old: dict, new: dict) -> list[str]:
-    found = []
-    for name, function in old["functions"].items():
-        now = new["functions"].get(name)
-        if now is None:
-            found.append(f"{name} is gone")
-        elif [kind for _, kind in now["arguments"]] != [kind for _, kind in function["arguments"]] or now["returns"] != function["returns"]:
-            found.append(f"{name}: was {function}, is {now}")
-    for name, struct in old["structs"].items():
-        now = new["structs"].get(name)
-        if now is None:
-            found.append(f"{name} is gone")
-            continue
-        # An element of an array can't grow: only structs that begin with their size may.
-        grows = "struct_size" in struct["fields"]
-        if now["size"] < struct["size"] or (now["size"] != struct["size"] and not grows):
-            found.append(f"{name}: had {struct['size']} bytes, has {now['size']}")
-        for field, layout in struct["fields"].items():
-            if now["fields"].get(field) != layout:
-                found.append(f"{name}.{field}: was {layout}, is {now['fields'].get(field)}")
-    for name, value in old["constants"].items():
-        version = name.startswith("ALPACA_VERSION_") or name == "ALPACA_ABI_VERSION"
-        if new["constants"].get(name) != value and not version:
-            found.append(f"{name}: was {value}, is {new['constants'].get(name)}")
-    for name, kind in old["callbacks"].items():
-        if new["callbacks"].get(name) != kind:
-            found.append(f"{name}: was {kind}, is {new['callbacks'].get(name)}")
-    return found
-
-
 def main() -> None:
-    data = json.loads(json.dumps(describe()))
-    if sys.argv[1:2] == ["--c"]:
-        print(as_c(data), end="")
-    elif sys.argv[1:2] == ["--check"]:
-        old = json.loads(pathlib.Path(sys.argv[2]).read_text())
-        found = differences(old, data)
-        # The check itself: what it must find is found.
-        broken = json.loads(json.dumps(data))
-        del broken["functions"]["alpaca_version"]
-        broken["structs"]["alpaca_candidate"]["size"] = 12
-        broken["structs"]["alpaca_progress"]["fields"]["done"][0] = 32
-        broken["constants"]["ALPACA_BUSY"] = 99
-        if len(differences(data, broken)) != 4 or differences(data, data):
-            found.append("the comparison misses differences")
-        for line in found:
-            print(f"error: {line}")
-        count = len(old["functions"]) + len(old["structs"]) + len(old["constants"])
-        print(f"ABI baseline: {count - len(found)} passed, {len(found)} failed")
-        sys.exit(1 if found else 0)
-    else:
-        print(json.dumps(data, indent=1))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--header", type=pathlib.Path, default=HEADER)
+    parser.add_argument("--library", type=pathlib.Path)
+    parser.add_argument("--c", action="store_true")
+    arguments = parser.parse_args()
+    data = describe(arguments.header.resolve())
+    if arguments.library:
+        data["symbols"] = symbols(arguments.library)
+    print(as_c(data) if arguments.c else json.dumps(data, indent=1) + "\n", end="")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,34 +1,50 @@
 #!/usr/bin/env bash
-# run.sh LIBRARY: the C interface from outside, by libffi; and against the interface of 1.0.
+# run.sh LIBRARY [PYTHON]: the C interface from outside and over time. With PYTHON, which has the package and the sample extension, also that all
+# doors give the same. FULL=1: also every file of the hostile corpus on a small stack. VALGRIND=1: the harness in valgrind too.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 library=$(realpath "$1")
+python=${2:-}
 model=models/mini/chinese-alpaca-mini-f16.gguf
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-python3 Tests/abi/describe.py --check Tests/abi/1.0/abi.json
+# ---- Over time
 
-# What is exported is what is declared.
-python3 Tests/abi/describe.py --c > "$work/signatures.h"
-declared=$(sed -n 's/^ *{"\(alpaca_[a-z0-9_]*\)".*/\1/p' "$work/signatures.h" | sort)
-exported=$(nm -D --defined-only "$library" | sed -n 's/.* T \(alpaca_[a-z0-9_]*\).*/\1/p' | sort)
-diff <(echo "$declared") <(echo "$exported") || { echo "error: the header and the library differ"; exit 1; }
+python3 Tests/abi/compatible.py "$library"
 
-# A program made for 1.0 runs with the library of today.
-cc -std=c11 -ITests/abi/1.0 -o "$work/old" bindings/c-example/chat.c "$library" -Wl,-rpath,"$(dirname "$library")" -pthread
-said=$(LD_LIBRARY_PATH=$(dirname "$library") timeout 60 "$work/old" -t 0 -p "写一首五言绝句，题目是《秋夜》" "$model")
+# Programs made for 1.0 run with the library of today.
+for source in Tests/abi/1.0/client.c bindings/c-example/chat.c; do
+    cc -std=c11 -Wall -Wextra -Werror -ITests/abi/1.0 -o "$work/$(basename "$source" .c)" "$source" "$library" -Wl,-rpath,"$(dirname "$library")" \
+        -lm -pthread
+done
+timeout 60 "$work/client" "$model"
+said=$(timeout 60 "$work/chat" -t 0 -p "写一首五言绝句，题目是《秋夜》" "$model")
 [ "${said%%。*}" = "故国无尘土，山林下水流" ] || { echo "error: a program of 1.0 wrote: $said"; exit 1; }
 
-if echo '#include <ffi.h>' | cc -E - > /dev/null 2>&1; then
-    cc -std=gnu2x -O1 -g -Wall -Wextra -I"$work" -o "$work/harness" Tests/abi/harness.c -lffi -ldl -pthread
-    cp "$library" "$work/copy.so"
-    timeout 300 "$work/harness" "$library" "$model" "$work/copy.so"
-    if [ "${VALGRIND:-}" = 1 ]; then
-        # "Possibly lost" are six blocks, 192 bytes, that the Swift runtime makes once and knows by pointers into their middle.
-        timeout 900 valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9 \
-            "$work/harness" "$library" "$model" "$work/copy.so"
-    fi
-else
+# ---- From outside
+
+if ! echo '#include <ffi.h>' | cc -E - > /dev/null 2>&1; then
     echo "SKIPPED: the libffi harness needs libffi-dev"
+    exit 0
 fi
+python3 Tests/abi/describe.py --c > "$work/signatures.h"
+cc -std=gnu2x -O1 -g -Wall -Wextra -Werror -I"$work" -o "$work/harness" Tests/abi/harness/*.c -lffi -ldl -pthread
+cp "$library" "$work/copy.so"
+corpus=()
+if [ "${FULL:-}" = 1 ]; then
+    hostile=${ALPACA_SHARED:-$(cd .. && pwd)/shared}/fixtures/hostile
+    if [ -f "$hostile/make_hostile.py" ]; then
+        python3 "$hostile/make_hostile.py" "$work/corpus" > /dev/null
+        corpus=("$work/corpus")
+    else
+        echo "SKIPPED the hostile corpus on a small stack: its generator is not in $hostile (set ALPACA_SHARED)"
+    fi
+fi
+timeout 500 "$work/harness" "$library" "$model" "$work/copy.so" "${corpus[@]}"
+if [ "${VALGRIND:-}" = 1 ]; then
+    # "Possibly lost" are six blocks, 192 bytes, that the Swift runtime makes once and knows by pointers into their middle.
+    HARNESS_VALGRIND=1 timeout 1800 valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+        --error-exitcode=9 "$work/harness" "$library" "$model" "$work/copy.so"
+fi
+if [ -n "$python" ]; then Tests/abi/same_ids.sh "$library" "$work/harness" "$python"; fi

@@ -96,7 +96,7 @@ public struct BenchmarkPlan: Sendable {
         }
     }
 
-    static let mostTests = 1024
+    package static let mostTests = 1024
     static let mostTokens = 1 << 20
     static let mostSequences = 256
 }

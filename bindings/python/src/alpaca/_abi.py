@@ -28,6 +28,19 @@ OK, BUFFER_TOO_SMALL = 0, 12
 ADD_BOS, ADD_EOS, PARSE_SPECIAL = 1, 2, 4
 
 
+class LogEntry(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("level", c_int32),
+        ("reserved", c_int32),
+        ("text", c_void_p),
+        ("text_length", c_size_t),
+    ]
+
+
+LogCallback = CFUNCTYPE(None, POINTER(LogEntry), c_void_p)
+
+
 class Progress(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -278,6 +291,7 @@ class ConvertResult(Structure):
 
 #: Each struct of the header.
 STRUCTS: dict[str, type[Structure]] = {
+    "alpaca_log_entry": LogEntry,
     "alpaca_progress": Progress,
     "alpaca_model_params": ModelParams,
     "alpaca_model_info": ModelInfo,
@@ -313,6 +327,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "alpaca_string_data": (c_void_p, [_handle]),
     "alpaca_string_size": (c_size_t, [_handle]),
     "alpaca_string_free": (None, [_handle]),
+    "alpaca_set_log_callback": (None, [LogCallback, c_void_p]),
     "alpaca_model_params_init": (c_int32, [POINTER(ModelParams), c_size_t]),
     "alpaca_model_open": (c_int32, [c_char_p, POINTER(ModelParams), POINTER(_handle)]),
     "alpaca_model_retain": (_handle, [_handle]),
