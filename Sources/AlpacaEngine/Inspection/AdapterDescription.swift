@@ -54,7 +54,7 @@ public struct AdapterDescription: Sendable {
 
     init(_ adapter: LoRAAdapter) throws(AlpacaError) {
         path = adapter.path
-        let isArchive = (try? FolderListing.isFolder(adapter.path)) != true
+        let isArchive = try !FolderListing.isFolder(adapter.path)
         let kind = adapter.weightsFile.name.hasSuffix(".safetensors") ? "safetensors" : "PyTorch"
         format = "LoRA adapter (\(isArchive ? "zip archive" : "folder"), \(kind))"
         file = WeightsFile(adapter.weightsFile, adapter.weights)

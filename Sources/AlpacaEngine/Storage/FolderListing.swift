@@ -30,7 +30,11 @@ package enum FolderListing {
             for name in try names(in: path) {
                 let inside = path.hasSuffix("/") ? path + name : path + "/" + name
                 var status = stat()
-                guard unsafe lstat(inside, &status) == 0 else { continue }
+                guard unsafe lstat(inside, &status) == 0 else {
+                    // Gone since it was listed.
+                    if errno == ENOENT { continue }
+                    throw InputFile.error("cannot read", path: inside, errno)
+                }
                 let isLink = status.st_mode & S_IFMT == S_IFLNK
                 if isLink { guard unsafe stat(inside, &status) == 0 else { continue } }
                 switch status.st_mode & S_IFMT {
@@ -52,7 +56,12 @@ package enum FolderListing {
         guard let stream = unsafe opendir(folder) else { throw InputFile.error("cannot read", path: folder, errno) }
         defer { unsafe closedir(stream) }
         var result: [String] = []
-        while let entry = unsafe readdir(stream) {
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                guard errno == 0 else { throw InputFile.error("cannot read", path: folder, errno) }
+                break
+            }
             // Bound: the system ends d_name with a zero byte inside its entry.
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
