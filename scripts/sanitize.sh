@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
 # sanitize.sh address|thread [FILTER]: the Swift tests under AddressSanitizer (with UndefinedBehaviorSanitizer for the C kernels) or
-# ThreadSanitizer, in debug mode. Anything that they report fails the run. The suite forks programs of its own; those run without.
+# ThreadSanitizer, in debug mode. Anything that they report fails the run, also in the programs that tests start: the command and exit tests
+# are built with the sanitizer too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SWIFT_BACKTRACE=enable=no ALPACA_STACK_FACTOR=16
 export ALPACA_SHARED=${ALPACA_SHARED:-$(cd .. && pwd)/shared}
+log=build/sanitize-$1.log
+reports=build/sanitize-$1
+rm -rf "$reports" && mkdir -p "$reports"
+# To files, one a process: tests read what a program of theirs prints.
+into="log_path='$PWD/$reports/report'"
 # LeakSanitizer reports 368 bytes of XCTest's own.
-export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=0
+export ASAN_OPTIONS=detect_leaks=0:$into UBSAN_OPTIONS=print_stacktrace=1:$into TSAN_OPTIONS=$into
 case $1 in
 address)
     flags=(--sanitize=address -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined)
@@ -23,15 +29,15 @@ thread)
 esac
 filter=()
 [ $# -lt 2 ] || filter=(--filter "$2")
-log=build/sanitize-$1.log
-mkdir -p build
 timeout 1500 swift build --build-tests --scratch-path ".build-$1" "${flags[@]}" > "$log" 2>&1 || { grep -E 'error' "$log" || tail -5 "$log"; exit 1; }
 echo "built in $SECONDS s"
 status=0
 timeout 3000 swift test --skip-build --scratch-path ".build-$1" "${flags[@]}" "${filter[@]}" > "$log" 2>&1 || status=$?
-grep -E '✘|ERROR: |WARNING: ThreadSanitizer|runtime error' "$log" | cut -c1-300 | sort | uniq -c | head -20 || true
-grep -E 'Test run with' "$log" | tail -1
-reports=$(grep -cE 'ERROR: AddressSanitizer|WARNING: ThreadSanitizer|runtime error:' "$log" || true)
-echo "$reports reports, $SECONDS s"
-[ "$reports" = 0 ] || status=1
+grep -E '^SKIPPED' "$log" | sort -u || true
+grep -E '✘' "$log" | cut -c1-300 | head -20 || true
+find "$reports" -type f -exec head -40 {} \; | head -200
+grep -E 'Test run with' "$log" | tail -1 || { tail -3 "$log"; status=1; }
+found=$(find "$reports" -type f -exec cat {} + | grep -cE 'ERROR: AddressSanitizer|WARNING: ThreadSanitizer|ThreadSanitizer:DEADLYSIGNAL|runtime error:' || true)
+echo "$found reports, $SECONDS s"
+[ "$found" = 0 ] || status=1
 exit $status

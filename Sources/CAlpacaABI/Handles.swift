@@ -33,17 +33,27 @@ final class OwnedText: Sendable {
 }
 
 @safe enum Handles {
-    /// One cell. `object` is retained once for the cell; `owners` counts alpaca_..._retain.
+    /// A cell: two words that `cancel` uses without the lock, therefore atomic, and what only the lock's holder uses. These are objects of
+    /// their own in memory: to Swift, a change of one field of a struct is a change of the struct.
     private struct Cell {
-        /// `live` + kind while the cell is in use. Read without the lock by `cancel`, therefore atomic.
-        var magic: UInt64
+        /// Where the cell begins: its address is the handle.
+        let address: UnsafeMutableRawPointer
+
+        /// `live` + kind while the cell is in use.
+        @unsafe var magic: UnsafeMutablePointer<Atomic<UInt64>> { unsafe address.assumingMemoryBound(to: Atomic<UInt64>.self) }
+
         /// A session's cancel flag: it stays where it is for as long as the process lives.
-        var cancel: UInt64
+        @unsafe var cancel: UnsafeMutablePointer<Atomic<Bool>> { unsafe (address + 8).assumingMemoryBound(to: Atomic<Bool>.self) }
+
+        @unsafe var content: UnsafeMutablePointer<Content> { unsafe (address + 16).assumingMemoryBound(to: Content.self) }
+    }
+
+    /// `object` is retained once for the cell; `owners` counts alpaca_..._retain.
+    private struct Content {
         var object: UInt
         var owners: UInt32
         /// The next free cell's number, while this one is free.
         var next: Int
-        var padding: (UInt64, UInt64, UInt64)
     }
 
     private static let live: UInt64 = 0x616C_7061_6361_0000
@@ -63,18 +73,8 @@ final class OwnedText: Sendable {
     private static let slab = Atomic<UInt>(0)
 
     /// Bound: `number` is 0 ..< count, so the cell lies in the slab.
-    @unsafe private static func cell(_ base: UInt, _ number: Int) -> UnsafeMutablePointer<Cell>? {
-        unsafe UnsafeMutablePointer(bitPattern: base + UInt(number * cellSize))
-    }
-
-    /// The cell's magic number, its first 8 bytes.
-    @unsafe private static func magic(_ cell: UnsafeMutablePointer<Cell>) -> UnsafeMutablePointer<Atomic<UInt64>> {
-        unsafe UnsafeMutableRawPointer(cell).assumingMemoryBound(to: Atomic<UInt64>.self)
-    }
-
-    /// The cell's cancel flag, its second 8 bytes.
-    @unsafe private static func cancelWord(_ cell: UnsafeMutablePointer<Cell>) -> UnsafeMutablePointer<Atomic<Bool>> {
-        unsafe (UnsafeMutableRawPointer(cell) + 8).assumingMemoryBound(to: Atomic<Bool>.self)
+    @unsafe private static func cell(_ base: UInt, _ number: Int) -> Cell? {
+        unsafe UnsafeMutableRawPointer(bitPattern: base + UInt(number * cellSize)).map { unsafe Cell(address: $0) }
     }
 
     /// A handle for `object`, which it keeps alive.
@@ -90,19 +90,19 @@ final class OwnedText: Sendable {
         guard let cell = unsafe cell(slab.load(ordering: .acquiring), number) else { throw noneLeft }
         let object: AnyObject
         do throws(AlpacaError) {
-            unsafe cancelWord(cell).pointee.store(false, ordering: .relaxed)
-            object = try unsafe body(cancelWord(cell))
+            unsafe cell.cancel.pointee.store(false, ordering: .relaxed)
+            object = try unsafe body(cell.cancel)
         } catch {
             state.withLock { state in unsafe putBack(number, &state) }
             throw error
         }
         let reference = unsafe UInt(bitPattern: Unmanaged.passRetained(object).toOpaque())
         state.withLock { _ in
-            unsafe cell.pointee.owners = 1
-            unsafe cell.pointee.object = reference
-            unsafe magic(cell).pointee.store(live + UInt64(kind.rawValue), ordering: .releasing)
+            unsafe cell.content.pointee.owners = 1
+            unsafe cell.content.pointee.object = reference
+            unsafe cell.magic.pointee.store(live + UInt64(kind.rawValue), ordering: .releasing)
         }
-        return OpaquePointer(cell)
+        return unsafe OpaquePointer(cell.address)
     }
 
     private static var noneLeft: AlpacaError {
@@ -116,12 +116,12 @@ final class OwnedText: Sendable {
                 let pointer = unsafe mmap(nil, count * cellSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
                 guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else { return nil }
                 state.base = UInt(bitPattern: pointer)
-                for i in 0..<count { unsafe cell(state.base, i)?.pointee.next = i + 1 }
+                for i in 0..<count { unsafe cell(state.base, i)?.content.pointee.next = i + 1 }
                 slab.store(state.base, ordering: .releasing)
             }
             guard state.freeCount > 1, let cell = unsafe cell(state.base, state.firstFree) else { return nil }
             let number = state.firstFree
-            state.firstFree = unsafe cell.pointee.next
+            state.firstFree = unsafe cell.content.pointee.next
             state.freeCount -= 1
             return number
         }
@@ -130,7 +130,7 @@ final class OwnedText: Sendable {
     }
 
     @unsafe private static func putBack(_ number: Int, _ state: inout State) {
-        if let last = unsafe cell(state.base, state.lastFree) { unsafe last.pointee.next = number }
+        if let last = unsafe cell(state.base, state.lastFree) { unsafe last.content.pointee.next = number }
         state.lastFree = number
         state.freeCount += 1
     }
@@ -141,7 +141,7 @@ final class OwnedText: Sendable {
         guard base != 0, offset < UInt(count * cellSize), offset % UInt(cellSize) == 0 else { return nil }
         let number = Int(offset) / cellSize
         guard let cell = unsafe cell(base, number),
-            unsafe magic(cell).pointee.load(ordering: .acquiring) == live + UInt64(kind.rawValue)
+            unsafe cell.magic.pointee.load(ordering: .acquiring) == live + UInt64(kind.rawValue)
         else { return nil }
         return number
     }
@@ -150,14 +150,14 @@ final class OwnedText: Sendable {
     static func cancel(_ handle: OpaquePointer?) {
         let base = slab.load(ordering: .acquiring)
         guard let number = unsafe number(handle, .session, base), let cell = unsafe cell(base, number) else { return }
-        unsafe cancelWord(cell).pointee.store(true, ordering: .relaxed)
+        unsafe cell.cancel.pointee.store(true, ordering: .relaxed)
     }
 
     /// The object behind a handle, nil when the handle is none of `kind`.
     static func find<T: AnyObject>(_ handle: OpaquePointer?, _ kind: HandleKind, as type: T.Type = T.self) -> T? {
         state.withLock { state -> T? in
             guard let number = unsafe number(handle, kind, state.base), let cell = unsafe cell(state.base, number),
-                let pointer = unsafe UnsafeRawPointer(bitPattern: cell.pointee.object)
+                let pointer = unsafe UnsafeRawPointer(bitPattern: cell.content.pointee.object)
             else { return nil }
             return unsafe Unmanaged<AnyObject>.fromOpaque(pointer).takeUnretainedValue() as? T
         }
@@ -178,9 +178,9 @@ final class OwnedText: Sendable {
     static func retain(_ handle: OpaquePointer?, _ kind: HandleKind) -> Bool {
         state.withLock { state in
             guard let number = unsafe number(handle, kind, state.base), let cell = unsafe cell(state.base, number),
-                unsafe cell.pointee.owners < .max
+                unsafe cell.content.pointee.owners < .max
             else { return false }
-            unsafe cell.pointee.owners += 1
+            unsafe cell.content.pointee.owners += 1
             return true
         }
     }
@@ -189,11 +189,11 @@ final class OwnedText: Sendable {
     static func release(_ handle: OpaquePointer?, _ kind: HandleKind) -> AnyObject? {
         let object: UInt = state.withLock { state in
             guard let number = unsafe number(handle, kind, state.base), let cell = unsafe cell(state.base, number) else { return 0 }
-            unsafe cell.pointee.owners -= 1
-            guard unsafe cell.pointee.owners == 0 else { return 0 }
-            let object = unsafe cell.pointee.object
-            unsafe magic(cell).pointee.store(dead, ordering: .relaxed)
-            unsafe cell.pointee.object = 0
+            unsafe cell.content.pointee.owners -= 1
+            guard unsafe cell.content.pointee.owners == 0 else { return 0 }
+            let object = unsafe cell.content.pointee.object
+            unsafe cell.magic.pointee.store(dead, ordering: .relaxed)
+            unsafe cell.content.pointee.object = 0
             unsafe putBack(number, &state)
             return object
         }

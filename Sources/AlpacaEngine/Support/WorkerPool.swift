@@ -116,9 +116,10 @@ final class WorkerPool: Sendable {
         // First close the old job: no worker may pair its number with the new fields.
         ticket.store((job << 32) | 0xFFFF_FFFF, ordering: .sequentiallyConsistent)
         done.store(0, ordering: .relaxed)
-        items.store(count, ordering: .relaxed)
-        unsafe body.store(UInt(bitPattern: unsafeBitCast(function, to: Int.self)), ordering: .relaxed)
-        context.store(UInt(bitPattern: pointer), ordering: .relaxed)
+        // Releasing and acquiring: who has read one of these takes no item of a ticket from before it was closed.
+        items.store(count, ordering: .releasing)
+        unsafe body.store(UInt(bitPattern: unsafeBitCast(function, to: Int.self)), ordering: .releasing)
+        context.store(UInt(bitPattern: pointer), ordering: .releasing)
         ticket.store((job &+ 1) << 32, ordering: .sequentiallyConsistent)
         // The caller is one of them.
         let wanted = min(count, mostAwake) - 1
@@ -131,9 +132,9 @@ final class WorkerPool: Sendable {
     func work(job: UInt64, thread: Int) {
         while true {
             let seen = ticket.load(ordering: .acquiring)
-            let count = items.load(ordering: .relaxed)
-            let function = body.load(ordering: .relaxed)
-            let pointer = context.load(ordering: .relaxed)
+            let count = items.load(ordering: .acquiring)
+            let function = body.load(ordering: .acquiring)
+            let pointer = context.load(ordering: .acquiring)
             guard seen >> 32 == job, let item = Int(exactly: seen & 0xFFFF_FFFF), item < count else { return }
             guard ticket.compareExchange(expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing).exchanged else { continue }
             guard function != 0, let argument = unsafe UnsafeMutableRawPointer(bitPattern: pointer) else { return }
