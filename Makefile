@@ -24,7 +24,7 @@ help:
 	@echo "make            the library and the command, in build/"
 	@echo "make demo       sets up what is missing, builds, and writes a poem through C and through Python"
 	@echo "make test       sets up what is missing and runs all tests"
-	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: the same in valgrind (minutes)"
+	@echo "make test-abi   the C interface from outside, and against the interface of 1.0; test-valgrind: in valgrind, with the C examples (minutes)"
 	@echo "make test-hostile  broken and malicious files through the command, C and Python (minutes)"
 	@echo "make test-faults  every write and read fails, kills, too little memory (minutes); or test-write, test-read, test-oom"
 	@echo "make soak       1000 times open, write, free; 200,000 tokens; nothing may be left; CYCLES=, TOKENS="
@@ -91,6 +91,7 @@ test-abi: setup wheel extension
 	@FULL=1 Tests/abi/run.sh build/lib/libalpaca.so.1 $(PYTHON)
 
 test-valgrind: lib
+	@scripts/setup.sh valgrind
 	@VALGRIND=1 Tests/abi/run.sh build/lib/libalpaca.so.1
 
 # Broken and malicious files; valid ones that are cut at every byte of their headers, and with every bit of their first 4 KB turned.

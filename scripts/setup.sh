@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Installs what is missing on Debian or Ubuntu with Swift 6.2 or later: a C compiler, CMake, pkg-config and libffi for the C examples and
+# setup.sh [TOOL...]: installs what is missing on Debian or Ubuntu with Swift 6.2 or later: a C compiler, CMake, pkg-config and libffi for the C examples and
 # tests, Python with venv and its headers; then a virtual environment in .venv. Does nothing, and says nothing, when all is there.
+# TOOL: a command that one target alone needs, of the package of the same name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 command -v swift > /dev/null || { echo "error: Swift is missing: install Swift 6.2 or later and put it on PATH" >&2; exit 1; }
 
 declare -A packages=([cc]=gcc [g++]=g++ [make]=make [pkg-config]=pkg-config [cmake]=cmake [python3]=python3 [nm]=binutils)
+for tool in "$@"; do packages[$tool]=$tool; done
 missing=()
 for tool in "${!packages[@]}"; do command -v "$tool" > /dev/null || missing+=("${packages[$tool]}"); done
 python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)

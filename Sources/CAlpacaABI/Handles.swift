@@ -35,7 +35,7 @@ final class OwnedText: Sendable {
 @safe enum Handles {
     /// A cell: two words that `cancel` uses without the lock, therefore atomic, and what only the lock's holder uses. These are objects of
     /// their own in memory: to Swift, a change of one field of a struct is a change of the struct.
-    private struct Cell {
+    @safe private struct Cell {
         /// Where the cell begins: its address is the handle.
         let address: UnsafeMutableRawPointer
 
