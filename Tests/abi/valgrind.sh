@@ -14,7 +14,7 @@ exec 9>&2
 memcheck() { # NAME COMMAND...: what it finds, or how long it took, to descriptor 9
     local name=$1 begin=$SECONDS
     shift
-    timeout 1800 valgrind --quiet --log-fd=9 --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
+    timeout 7200 valgrind --quiet --log-fd=9 --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible \
         --suppressions=Tests/sanitizers/valgrind.supp --error-exitcode=9 "$@" || { echo "error: valgrind: $name: status $?" >&9; return 1; }
     echo "valgrind: $name: no error, nothing lost, $((SECONDS - begin)) s" >&9
 }
