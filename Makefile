@@ -48,7 +48,8 @@ help:
 lib:
 	$(SWIFT_BUILD) --product alpaca $(LIBRARY_FLAGS)
 	@mkdir -p build/lib build/include
-	@cp -f .build/release/libalpaca.so build/lib/libalpaca.so.$(VERSION)
+	@# A new file: programs that run with the old one keep it.
+	@cp --remove-destination .build/release/libalpaca.so build/lib/libalpaca.so.$(VERSION)
 	@ln -sf libalpaca.so.$(VERSION) build/lib/libalpaca.so.1
 	@ln -sf libalpaca.so.1 build/lib/libalpaca.so
 	@cp -f include/alpaca.h build/include/
