@@ -113,6 +113,22 @@ __attribute__((target("dotprod"))) static uint64_t products_neon(size_t rounds) 
     LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
     return SUMS * 16 * 2;
 }
+
+__attribute__((target("i8mm"))) static uint64_t products_i8mm(size_t rounds) {
+    enum { SUMS = 16 };
+    int32x4_t sums[SUMS];
+    int8x16_t w = vdupq_n_s8(3), a = vdupq_n_s8(5);
+    LOOP for (int i = 0; i < SUMS; i++) sums[i] = vdupq_n_s32(0);
+    CHANGED(w);
+    for (size_t r = 0; r < rounds; r++) {
+        LOOP for (int i = 0; i < SUMS; i++) {
+            CHANGED(a);
+            sums[i] = vmmlaq_s32(sums[i], w, a);
+        }
+    }
+    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
+    return SUMS * 32 * 2;
+}
 #else
 #define REGISTER(x) "+m"(x)
 #endif
@@ -141,6 +157,7 @@ uint64_t kern_measure_products(const kern_table *table, size_t rounds) {
     if (!strcmp(table->name, "avx512")) products = products_avx512;
 #elif defined(__aarch64__)
     if (!strcmp(table->name, "neon")) products = products_neon;
+    if (!strcmp(table->name, "i8mm")) products = products_i8mm;
 #endif
     return products(rounds) * rounds;
 }
