@@ -177,4 +177,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension coverage
