@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # sanitize.sh address|thread [FILTER]: the Swift tests under AddressSanitizer (with UndefinedBehaviorSanitizer for the C kernels) or
-# ThreadSanitizer, in debug mode. Anything that they report fails the run, also in the programs that tests start: the command and exit tests
+# ThreadSanitizer. Anything that they report fails the run, also in the programs that tests start: the command and exit tests
 # are built with the sanitizer too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,7 +33,7 @@ filter=()
 timeout 1500 swift build --build-tests --scratch-path ".build-$1" "${flags[@]}" > "$log" 2>&1 || { grep -E 'error' "$log" || tail -5 "$log"; exit 1; }
 echo "built in $SECONDS s"
 status=0
-timeout 3000 swift test --skip-build --scratch-path ".build-$1" "${flags[@]}" "${filter[@]}" > "$log" 2>&1 || status=$?
+timeout 5400 swift test --skip-build --scratch-path ".build-$1" "${flags[@]}" "${filter[@]}" > "$log" 2>&1 || status=$?
 grep -E '^SKIPPED' "$log" | sort -u || true
 grep -E '✘' "$log" | cut -c1-300 | head -20 || true
 find "$reports" -type f -exec head -40 {} \; | head -200
