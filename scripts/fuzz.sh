@@ -8,13 +8,13 @@ limit=$1
 shift
 # Bytes of an input: what the small models of Tests/fuzz/small_models.py take; longer ones reach nothing more, and take longer.
 declare -A most=([gguf]=4096 [ggml]=2048 [safetensors]=2304 [torch]=3072 [zip]=3072 [folder]=4096 [json]=1024 [adapter_config]=1024
-    [sentencepiece]=3584 [text]=384 [template]=256 [sampler]=160)
+    [sentencepiece]=3584 [text]=192 [template]=128 [sampler]=160)
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(gguf ggml safetensors torch zip folder json adapter_config sentencepiece text template sampler)
 
 # Kernels are reached by hashes alone: they have no part in the coverage, and to optimize them with the checks takes minutes. Of --wrap
 # Fuzz.swift tells.
-export SWIFT_BACKTRACE=enable=no ALPACA_FUZZ=1 ALPACA_KERNEL_OPTIMIZATION=-O1
+export SWIFT_BACKTRACE=enable=no ALPACA_FUZZ=1 ALPACA_KERNEL_OPTIMIZATION=-O0
 wrapped=()
 for width in 1 2; do
     for comparison in cmp const_cmp; do wrapped+=(-Xlinker "--wrap=__sanitizer_cov_trace_$comparison$width"); done
