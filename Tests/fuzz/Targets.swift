@@ -7,30 +7,30 @@ enum Targets {
         "gguf": { bytes in
             let reader = try GGUFReader(Input.file(bytes))
             try? readSome(ModelSource(reader))
-            show(try Inspection.open(reader), bytes)
+            try show(bytes, Inspection.open(reader))
         },
         "ggml": { bytes in
             let reader = try LegacyGGMLReader(Input.file(bytes))
             try? readSome(ModelSource(reader))
-            show(try Inspection.open(reader), bytes)
+            try show(bytes, Inspection.open(reader))
         },
         "safetensors": { bytes in
             let region = try Input.region(bytes)
-            try show(region, SafetensorsReader(region), bytes)
+            try show(bytes, region, SafetensorsReader(region))
         },
         "torch": { bytes in
             let region = try Input.region(bytes)
-            try show(region, TorchCheckpoint(region), bytes)
+            try show(bytes, region, TorchCheckpoint(region))
         },
         "zip": { bytes in
             let files = try ZipFiles(Input.region(bytes))
             for name in files.names.prefix(4) { _ = try? files.open(name)?.bytes(at: 0, count: 1) }
-            show(try Inspection.open(files), bytes)
+            try show(bytes, Inspection.open(files))
         },
         "folder": { bytes in
             let files = try InputFolder(bytes)
             if let folder = try? ModelFolder(files), let source = try? ModelSource(folder) { try? readSome(source) }
-            show(try Inspection.open(files), bytes)
+            try show(bytes, Inspection.open(files))
         },
         "json": { bytes in
             let document = try JSONDocument(bytes, name: "x")
@@ -57,13 +57,15 @@ enum Targets {
         "sampler": SamplerTarget.run,
     ]
 
+    /// As a thread has it that reads one tensor after the other.
+    nonisolated(unsafe) private static let scratch = ScratchArena()
+
     /// The first and the last row of a few tensors, if they are small enough to be worth it.
     private static func readSome(_ source: some TensorSource) throws {
-        let scratch = ScratchArena()
         for index in source.tensors.indices.prefix(3) + source.tensors.indices.dropFirst(3).suffix(1) {
             let info = source.tensors[index]
             guard info.rows > 0, info.rowByteCount > 0, info.rowByteCount < 1 << 16 else { continue }
-            for row in Set([0, info.rows - 1]) {
+            for row in info.rows > 1 ? [0, info.rows - 1] : [0] {
                 try scratch.scope { () throws(AlpacaError) in
                     let target = try scratch.take(info.rowByteCount, for: "row")
                     try source.read(index, rows: row..<row + 1, into: target, scratch: scratch)
@@ -73,18 +75,18 @@ enum Targets {
         }
     }
 
-    private static func show(_ region: FileRegion, _ weights: some TensorSource, _ bytes: [UInt8]) throws {
+    private static func show(_ bytes: [UInt8], _ region: FileRegion, _ weights: some TensorSource) throws {
         try? readSome(weights)
-        show(.weights(WeightsDescription(region, weights, problem: WeightsDescription.alone)), bytes)
+        try show(bytes, .weights(WeightsDescription(region, weights, problem: WeightsDescription.alone)))
     }
 
-    /// What `alpaca inspect` prints of it, in one of the two forms; of every fourth, since it takes longer than reading.
-    private static func show(_ inspection: Inspection, _ bytes: [UInt8]) {
+    /// What `alpaca inspect` prints, in one of the two forms; of every fourth input, since it takes longer than reading.
+    private static func show(_ bytes: [UInt8], _ inspection: @autoclosure () throws -> Inspection) throws {
         switch bytes.count % 8 {
         case 0:
-            let text = inspection.json(listsTensors: true)
+            let text = try inspection().json(listsTensors: true)
             precondition((try? JSONDocument(Array(text.utf8), name: "x")) != nil, "a description is no JSON")
-        case 1: _ = inspection.text(listsTensors: true)
+        case 1: _ = try inspection().text(listsTensors: true)
         default: break
         }
     }
