@@ -31,6 +31,7 @@ help:
 	@echo "make test-cancel  how long calls take to return when they are cancelled, at 1000 random moments; CANCEL=, LARGE=a larger model too"
 	@echo "make test-asan  the Swift tests under AddressSanitizer; test-tsan: under ThreadSanitizer (minutes)"
 	@echo "make test-arm   the kernels for AArch64 under qemu, each path against plain C (a minute or two)"
+	@echo "make coverage   which lines the Swift tests reach (minutes)"
 	@echo "make fuzz       every reader under libFuzzer; SECONDS=60 TARGETS=\"gguf torch\""
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
@@ -127,6 +128,10 @@ test-asan:
 test-tsan:
 	@scripts/sanitize.sh thread
 
+# Which lines the Swift tests reach.
+coverage:
+	@scripts/coverage.sh
+
 # The kernels for AArch64 under qemu.
 test-arm:
 	@scripts/test-arm.sh
@@ -172,4 +177,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension coverage

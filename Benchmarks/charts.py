@@ -78,10 +78,12 @@ def draw(results: list[Result], path: pathlib.Path, value: str, colours: dict[st
     for axes, kind, title in zip(panels, ("pp", "tg"), titles):
         test = bars(axes, results, kind, value, colours, scale, form)
         axes.set_title(title.format(test), loc="left")
+        if value == "share":
+            axes.set_ylim(0, max(100, axes.get_ylim()[1]))
     panels[0].legend(frameon=False, fontsize=7.5, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.08))
     first = results[0]
     threads = max(r["n_threads"] for r in first["rows"])
-    figure.supxlabel(f"{first['model'].partition('-')[0].upper()}, {first['cpu'] or 'unknown processor'}, {threads} threads", fontsize=7.5)
+    figure.supxlabel(f"{first['model'].partition('-')[0].upper()}, {first['cpu'] or 'unknown processor'}, {threads} thread{'s' * (threads > 1)}", fontsize=7.5)
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     plt.close(figure)
     print(path)

@@ -83,13 +83,17 @@ class Comparison:
         return statistics.median(a / b for a, b in pairs) if pairs else float("nan")
 
     def shares(self, engine: Alpaca) -> dict[tuple[str, int], tuple[str, float]]:
-        """The roof of each test, and the median of the runs' shares of it."""
-        found: dict[tuple[str, int], tuple[str, list[float]]] = {}
-        for report in engine.reports:
-            for row in report["rows"]:
-                if row["share"] is not None:
-                    found.setdefault((row["test"], row["n_threads"]), (row["roof"], []))[1].append(row["share"])
-        return {key: (roof, statistics.median(values)) for key, (roof, values) in found.items()}
+        """The roof of each test, and the median's share of the best that was measured of it."""
+        best = {roof["n_threads"]: roof for roof in self.roofs(engine)}
+        found = {}
+        for row in (row for report in engine.reports for row in report["rows"]):
+            key = (row["test"], row["n_threads"])
+            roof = best.get(row["n_threads"])
+            if row["roof"] and roof and engine.label in self.samples.get(key, {}):
+                cost = row["bytes_per_token"] or row["operations_per_token"]
+                limit = roof["read_bytes_per_second" if row["roof"] == "read" else "integer_ops_per_second"]
+                found[key] = (row["roof"], statistics.median(self.samples[key][engine.label]) * cost / limit)
+        return found
 
     def roofs(self, engine: Alpaca) -> list[dict[str, Any]]:
         """The best of all runs by number of threads."""

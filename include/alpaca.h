@@ -626,8 +626,8 @@ alpaca_status alpaca_bench_params_init(alpaca_bench_params *params, size_t size)
  *                 "integer_samples" (one a repetition); "rows" has for each test, in order, "test" (such as "pp512", "tg32 x 4 @ 4096"),
  *                 "n_prompt", "n_gen", "depth", "n_threads", "n_parallel", "tokens_per_second" (one number a repetition, of all sequences
  *                 together), "median_tokens_per_second", "roof" ("read" or "integer": what limits it; null for prompts of float models),
- *                 "bytes_per_token", "operations_per_token" (what that limit is asked for, or null) and "share" of the limit, the median of
- *                 the repetitions (null where it was not measured; above 1 where caches serve the weights).
+ *                 "bytes_per_token", "operations_per_token" (what that limit is asked for, or null) and "share", that of the median of the
+ *                 limit (null where it was not measured; above 1 where caches serve the weights).
  *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
 alpaca_status alpaca_bench(alpaca_model *model, const alpaca_bench_params *params, alpaca_string **json);
 

@@ -17,8 +17,7 @@ public struct BenchmarkReport: Sendable {
         public let bound: Bound?
         /// Bytes read for a token, or operations for it; a multiplication and an addition count as two.
         public let costPerToken: Double?
-        /// The median of the repetitions' shares of the limit, each measured in the same round; nil when the limits were not measured. Above 1
-        /// where weights are served from caches.
+        /// The median's share of the limit; nil when that was not measured. Above 1 where weights are served from caches.
         public let share: Double?
     }
 
@@ -61,12 +60,15 @@ public struct BenchmarkReport: Sendable {
             Roof(threadCount: $0.key, readSamples: $0.value.map(\.readRate), integerSamples: $0.value.map(\.integerRate))
         }
         let cost = ModelCost(model.llama, keys: plan.keyType, values: plan.valueType)
-        rows = zip(run.tests, run.speeds).map { Row($0, $1, cost, run.roofs[$0.threadCount]) }
+        let known = roofs
+        rows = zip(run.tests, run.speeds).map { test, speeds in
+            Row(test, speeds, cost, known.first { $0.threadCount == test.threadCount })
+        }
     }
 }
 
 extension BenchmarkReport.Row {
-    init(_ test: BenchmarkPlan.Test, _ samples: [Double], _ cost: ModelCost, _ roofs: [RoofMeter.Roof]?) {
+    init(_ test: BenchmarkPlan.Test, _ samples: [Double], _ cost: ModelCost, _ roof: BenchmarkReport.Roof?) {
         self.test = test
         self.samples = samples
         median = BenchmarkReport.median(samples)
@@ -78,12 +80,11 @@ extension BenchmarkReport.Row {
             bound = .read
             costPerToken = cost.bytes(generationLength: length, depth: test.depth, sequences: sequences)
         }
-        guard let roofs, let costPerToken, let bound else {
+        guard let roof, let costPerToken, let bound else {
             share = nil
             return
         }
-        share = BenchmarkReport.median(
-            zip(samples, roofs).map { speed, roof in speed * costPerToken / (bound == .read ? roof.readRate : roof.integerRate) })
+        share = median * costPerToken / (bound == .read ? roof.readRate : roof.integerRate)
     }
 }
 

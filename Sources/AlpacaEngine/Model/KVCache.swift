@@ -10,7 +10,7 @@ public enum CacheType: Int32, Sendable, CaseIterable {
     static let positionsPerBlock = Int(KERN_KEY_BLOCK)
 
     /// Bytes of a block of positions of one head.
-    func bytesPerBlock(headDimension: Int) -> Int { unsafe kern_kv_block_bytes(rawValue, headDimension) }
+    func bytesPerBlock(headDimension: Int) -> Int { kern_kv_block_bytes(rawValue, headDimension) }
 }
 
 /// The keys and values of one sequence, all layers, in one piece of memory that the system provides as it is touched, and the angles by

@@ -38,9 +38,4 @@
     @unsafe func pointer<T: BitwiseCopyable>(as type: T.Type = T.self) -> UnsafeMutablePointer<T> {
         unsafe base.assumingMemoryBound(to: T.self)
     }
-
-    func span<T: BitwiseCopyable>(of type: T.Type = T.self, count elements: Int) -> UnsafeMutableBufferPointer<T> {
-        let fitting = min(max(elements, 0), count / MemoryLayout<T>.stride)
-        return unsafe UnsafeMutableBufferPointer(start: base.assumingMemoryBound(to: T.self), count: fitting)
-    }
 }

@@ -84,17 +84,6 @@ package struct ByteReader: ~Copyable {
         position += count
     }
 
-    /// The next `count` bytes as text, which must be UTF-8.
-    package mutating func string(_ count: Int, _ field: @autoclosure () -> String) throws(AlpacaError) -> String {
-        let at = position
-        let raw = try bytes(count, field())
-        try LargeMemory.ask(count, for: field())
-        guard let text = String(validating: raw, as: UTF8.self) else {
-            throw AlpacaError(.badFormat, "\(field()) at byte \(at): \(count) bytes are not valid UTF-8")
-        }
-        return text
-    }
-
     package mutating func skip(_ count: Int, _ field: @autoclosure () -> String) throws(AlpacaError) {
         try need(count, field())
         position += count

@@ -59,6 +59,9 @@ public final class Tokenizer: Sendable {
     }
 
     package convenience init(_ model: SentencePieceModel) throws(AlpacaError) {
+        guard model.hasTrainerSettings else {
+            throw AlpacaError(.missing, "tokenizer: found no trainer settings (trainer_spec), which say what kind of model it is")
+        }
         guard model.kind == .bpe else {
             throw AlpacaError(.unsupported, "tokenizer: found a sentencepiece model of kind \(model.kind), supported is bpe")
         }
@@ -85,6 +88,7 @@ public final class Tokenizer: Sendable {
     package convenience init(_ gguf: GGUFMetadata) throws(AlpacaError) {
         let kind = try gguf.string(GGUFKey.tokenizerModel)
         guard kind == "llama" else {
+            if kind == "gpt2" { try gguf.checkBytePairs() }
             throw AlpacaError(.unsupported, "metadata key \"\(GGUFKey.tokenizerModel)\": found \(kind.quoted()), supported is \"llama\"")
         }
         let pieces = try gguf.strings(GGUFKey.tokens)

@@ -40,79 +40,45 @@ uint64_t kern_measure_read(const void *base, size_t bytes, size_t ahead) {
 /* ---- Arithmetic. Each function does `rounds` rounds of independent sums, enough of them to hide an instruction's latency, and returns
  * the operations of a round. */
 
+/* `count` sums of type `sum`, each of which takes in the products of two registers of bytes: `add` of sum, w and a. */
+#define PRODUCTS(path, features, sum, zero, bytes, add, count)                         \
+    __attribute__((target(features))) static uint64_t products_##path(size_t rounds) { \
+        sum sums[count];                                                               \
+        __typeof__(bytes(3)) w = bytes(3), a = bytes(5);                               \
+        LOOP for (int i = 0; i < count; i++) sums[i] = zero;                           \
+        CHANGED(w);                                                                    \
+        for (size_t r = 0; r < rounds; r++) {                                          \
+            LOOP for (int i = 0; i < count; i++) {                                     \
+                CHANGED(a);                                                            \
+                sums[i] = add;                                                         \
+            }                                                                          \
+        }                                                                              \
+        LOOP for (int i = 0; i < count; i++) CHANGED(sums[i]);                         \
+        return count * OPERATIONS;                                                     \
+    }
+
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define REGISTER(x) "+x"(x)
+#define REGISTER(x) "+v"(x)
+#define OPERATIONS (2 * sizeof w)
 
 /* Products of bytes in 16-bit lanes: a multiplication of bytes and an addition. */
-__attribute__((target("avx2"))) static uint64_t products_avx2(size_t rounds) {
-    enum { SUMS = 10 };
-    __m256i sums[SUMS], w = _mm256_set1_epi8(3), a = _mm256_set1_epi8(5);
-    LOOP for (int i = 0; i < SUMS; i++) sums[i] = _mm256_setzero_si256();
-    CHANGED(w);
-    for (size_t r = 0; r < rounds; r++) {
-        LOOP for (int i = 0; i < SUMS; i++) {
-            CHANGED(a);
-            sums[i] = _mm256_add_epi16(sums[i], _mm256_maddubs_epi16(w, a));
-        }
-    }
-    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
-    return SUMS * 32 * 2;
-}
-
-__attribute__((target("avx2,avxvnni"))) static uint64_t products_avxvnni(size_t rounds) {
-    enum { SUMS = 12 };
-    __m256i sums[SUMS], w = _mm256_set1_epi8(3), a = _mm256_set1_epi8(5);
-    LOOP for (int i = 0; i < SUMS; i++) sums[i] = _mm256_setzero_si256();
-    CHANGED(w);
-    for (size_t r = 0; r < rounds; r++) {
-        LOOP for (int i = 0; i < SUMS; i++) {
-            CHANGED(a);
-            sums[i] = _mm256_dpbusd_avx_epi32(sums[i], w, a);
-        }
-    }
-    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
-    return SUMS * 32 * 2;
-}
-
-#undef REGISTER
-#define REGISTER(x) "+v"(x)
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) static uint64_t products_avx512(size_t rounds) {
-    enum { SUMS = 24 };
-    __m512i sums[SUMS], w = _mm512_set1_epi8(3), a = _mm512_set1_epi8(5);
-    LOOP for (int i = 0; i < SUMS; i++) sums[i] = _mm512_setzero_si512();
-    CHANGED(w);
-    for (size_t r = 0; r < rounds; r++) {
-        LOOP for (int i = 0; i < SUMS; i++) {
-            CHANGED(a);
-            sums[i] = _mm512_dpbusd_epi32(sums[i], w, a);
-        }
-    }
-    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
-    return SUMS * 64 * 2;
-}
-#undef REGISTER
-#define REGISTER(x) "+x"(x)
+PRODUCTS(avx2, "avx2", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8, _mm256_add_epi16(sums[i], _mm256_maddubs_epi16(w, a)), 10)
+PRODUCTS(avxvnni, "avx2,avxvnni", __m256i, _mm256_setzero_si256(), _mm256_set1_epi8, _mm256_dpbusd_avx_epi32(sums[i], w, a), 12)
+PRODUCTS(avx512, "avx512f,avx512bw,avx512vl,avx512vnni", __m512i, _mm512_setzero_si512(), _mm512_set1_epi8,
+         _mm512_dpbusd_epi32(sums[i], w, a), 24)
 
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #define REGISTER(x) "+w"(x)
+#define OPERATIONS (2 * sizeof w)
 
-__attribute__((target("dotprod"))) static uint64_t products_neon(size_t rounds) {
-    enum { SUMS = 16 };
-    int32x4_t sums[SUMS];
-    int8x16_t w = vdupq_n_s8(3), a = vdupq_n_s8(5);
-    LOOP for (int i = 0; i < SUMS; i++) sums[i] = vdupq_n_s32(0);
-    CHANGED(w);
-    for (size_t r = 0; r < rounds; r++) {
-        LOOP for (int i = 0; i < SUMS; i++) {
-            CHANGED(a);
-            sums[i] = vdotq_s32(sums[i], w, a);
-        }
-    }
-    LOOP for (int i = 0; i < SUMS; i++) CHANGED(sums[i]);
-    return SUMS * 16 * 2;
-}
+PRODUCTS(neon, "dotprod", int32x4_t, vdupq_n_s32(0), vdupq_n_s8, vdotq_s32(sums[i], w, a), 16)
+
+/* Two rows of eight bytes by two columns: each byte is used twice. */
+#undef OPERATIONS
+#define OPERATIONS (4 * sizeof w)
+PRODUCTS(i8mm, "i8mm", int32x4_t, vdupq_n_s32(0), vdupq_n_s8, vmmlaq_s32(sums[i], w, a), 16)
 #else
 #define REGISTER(x) "+m"(x)
 #endif
@@ -141,6 +107,7 @@ uint64_t kern_measure_products(const kern_table *table, size_t rounds) {
     if (!strcmp(table->name, "avx512")) products = products_avx512;
 #elif defined(__aarch64__)
     if (!strcmp(table->name, "neon")) products = products_neon;
+    if (!strcmp(table->name, "i8mm")) products = products_i8mm;
 #endif
     return products(rounds) * rounds;
 }

@@ -43,6 +43,8 @@ struct AdapterFolder {
             let piece = [0x0a, 5] + Array(String(100_000 + i).utf8.dropFirst()) + (i == 0 ? [0x18, 2] : [])
             model += [0x0a, UInt8(piece.count)] + piece
         }
+        // Field 2, the trainer's settings: field 3, the kind of model, is unigram.
+        model += [0x12, 2, 0x18, 1]
         try Data(model).write(to: URL(fileURLWithPath: folder + "/tokenizer.model"))
     }
 

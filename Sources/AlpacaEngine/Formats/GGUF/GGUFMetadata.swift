@@ -78,8 +78,6 @@ package struct GGUFMetadata: Sendable, Equatable {
         return number
     }
 
-    package func bool(_ key: String) throws(AlpacaError) -> Bool { try require(key, boolIfPresent(key)) }
-
     package func boolIfPresent(_ key: String) throws(AlpacaError) -> Bool? {
         switch values[key] {
         case nil: return nil

@@ -61,7 +61,6 @@ struct TokenizerJSON {
         isByteLevel = try Self.types(root, "pre_tokenizer", list: "pretokenizers", known: Self.preTokenizers).contains("ByteLevel")
     }
 
-    /// Each merge joins two pieces to a third.
     private static func checkMerges(_ model: JSONValue, _ pieces: Set<String>) throws(AlpacaError) -> Int {
         guard let merges = try model.memberIfPresent("merges") else { return 0 }
         for (number, merge) in try merges.array().enumerated() {
@@ -69,12 +68,9 @@ struct TokenizerJSON {
             if merge.isArray {
                 for part in merge.elements { parts.append(try part.string()) }
             } else {
-                parts = try merge.string().split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+                parts = BytePairs.parts(of: try merge.string())
             }
-            guard parts.count == 2 else { throw AlpacaError(.badFormat, "merge \(number): found \(parts.count) parts, expected two") }
-            for piece in [parts[0], parts[1], parts[0] + parts[1]] where !pieces.contains(piece) {
-                throw AlpacaError(.badFormat, "merge \(number): found \(piece.quoted(limit: 40)), which is not in the vocabulary")
-            }
+            try BytePairs.check(parts, merge: number, pieces)
         }
         return merges.count
     }

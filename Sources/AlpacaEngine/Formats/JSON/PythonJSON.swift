@@ -84,18 +84,8 @@ package enum PythonJSON {
         text += last.isObject ? "}" : "]"
     }
 
-    /// The shortest decimal that reads as the same number; from 10^16 with an exponent, as Python has it.
-    static func number(_ value: Double) -> String {
-        let text = value.description
-        guard value.magnitude >= 1e16, !text.contains("e"), value.isFinite else { return text }
-        // Swift goes on without an exponent up to 2^54: 17 digits and ".0".
-        let sign = value < 0 ? "-" : ""
-        var digits = text.dropFirst(sign.count).prefix { $0.isNumber }
-        let exponent = digits.count - 1
-        while digits.count > 1, digits.last == "0" { digits.removeLast() }
-        let rest = digits.dropFirst()
-        return sign + digits.prefix(1) + (rest.isEmpty ? "" : "." + rest) + "e+\(exponent)"
-    }
+    /// The shortest decimal that reads as the same number; from 10^16 with an exponent. Python and Swift write the same.
+    static func number(_ value: Double) -> String { value.description }
 
     private static func quote(_ string: String) -> String {
         var result = "\""

@@ -14,7 +14,10 @@ package struct SentencePieceModel: Sendable {
     package var pieces = GGUFStrings()
     package var scores: [Float] = []
     package var kinds: [TokenKind] = []
+    /// Unigram where nothing is said of it, by sentencepiece's own rules.
     package var kind = Kind.unigram
+    /// Whether the settings that it was trained with are there, which say what kind of model it is.
+    package private(set) var hasTrainerSettings = false
     package var unknown: TokenID? = 0
     package var bos: TokenID? = 1
     package var eos: TokenID? = 2
@@ -66,7 +69,9 @@ package struct SentencePieceModel: Sendable {
                     throw error.inContext("piece \(pieces.count)")
                 }
                 piecesEnd = reader.position
-            case 2: try readTrainer(ProtobufReader(bytes, in: range))
+            case 2:
+                hasTrainerSettings = true
+                try readTrainer(ProtobufReader(bytes, in: range))
             case 3: try readNormalizer(ProtobufReader(bytes, in: range))
             default: break
             }

@@ -83,8 +83,7 @@ enum GGUFOutput {
             _ = try Tokenizer(metadata)
             return
         }
-        _ = try metadata.strings(GGUFKey.tokens)
-        _ = try metadata.strings(GGUFKey.merges)
+        try metadata.checkBytePairs()
     }
 
     private static func metadata(_ request: OutputRequest) throws(AlpacaError) -> GGUFMetadata {
