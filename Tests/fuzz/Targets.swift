@@ -25,12 +25,14 @@ enum Targets {
         "zip": { bytes in
             let files = try ZipFiles(Input.region(bytes))
             for name in files.names.prefix(4) { _ = try? files.open(name)?.bytes(at: 0, count: 1) }
-            try show(bytes, Inspection.open(files))
+            let opened = try Inspection.open(files)
+            try show(bytes, opened)
         },
         "folder": { bytes in
             let files = try InputFolder(bytes)
             if let folder = try? ModelFolder(files), let source = try? ModelSource(folder) { try? readSome(source) }
-            try show(bytes, Inspection.open(files))
+            let opened = try Inspection.open(files)
+            try show(bytes, opened)
         },
         "json": { bytes in
             let document = try JSONDocument(bytes, name: "x")
