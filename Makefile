@@ -15,7 +15,7 @@ SWIFT_BUILD := swift build -c release --disable-local-rpath -Xswiftc -static-std
 LIBRARY_FLAGS := \
 	-Xlinker -s -Xlinker --gc-sections \
 	-Xlinker --version-script=$(CURDIR)/exports.map -Xlinker -soname=libalpaca.so.1 \
-	-Xlinker --wrap=sigaction -Xlinker --wrap=sigaltstack \
+	-Xlinker --wrap=sigaction -Xlinker --wrap=sigaltstack -Xlinker --wrap=syscall \
 	-Xlinker -z -Xlinker nodelete -Xlinker -z -Xlinker now
 
 all: lib cli

@@ -1,7 +1,6 @@
 import AlpacaEngine
 public import CAlpaca
 import Glibc
-import Synchronization
 
 /// What the library has to say, to who has asked for it.
 enum Log {
@@ -10,7 +9,7 @@ enum Log {
         let userData: UnsafeMutableRawPointer?
     }
 
-    private static let listener = Mutex<Listener?>(nil)
+    private static let listener = Lock<Listener?>(nil)
 
     /// Set on a thread while it is in the callback: what goes wrong in there is not told again.
     private static let inside: pthread_key_t? = {

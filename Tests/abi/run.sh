@@ -24,6 +24,9 @@ said=$(timeout 60 "$work/chat" -t 0 -p "写一首五言绝句，题目是《秋�
 
 # ---- From outside
 
+cc -std=gnu11 -O1 -Wall -Wextra -Werror -Iinclude -o "$work/children" Tests/abi/children.c -ldl -pthread
+timeout 300 "$work/children" "$library" "$model" 200
+
 if ! echo '#include <ffi.h>' | cc -E - > /dev/null 2>&1; then
     echo "SKIPPED: the libffi harness needs libffi-dev"
     exit 0

@@ -18,6 +18,29 @@ enum ControlGroup {
         return least
     }
 
+    /// Bytes that can still be had, of the group with the least left; nil when there is no limit. What is kept of files counts as free: the
+    /// system lets go of it when memory is asked for.
+    ///
+    /// - Parameter root: the folder that stands for "/".
+    static func availableMemory(root: String = "") -> Int? {
+        var least: Int?
+        for group in groups(of: "memory", root: root) {
+            let (limitName, usedName, prefix) =
+                group.isUnified ? ("memory.max", "memory.current", "") : ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
+            // No number is no limit: "max". Version 1 has a number near 2^63.
+            guard let limit = SystemFile.line(of: "\(group.path)/\(limitName)").flatMap({ Int($0) }),
+                let used = SystemFile.line(of: "\(group.path)/\(usedName)").flatMap({ Int($0) }), limit >= 0, used >= 0
+            else { continue }
+            let files = ["active_file ", "inactive_file "].map { kind in
+                let bytes = SystemFile.line(of: "\(group.path)/memory.stat", startingWith: prefix + kind).flatMap { Int($0) } ?? 0
+                return min(max(bytes, 0), used)
+            }
+            let left = max(0, limit - max(0, used - files[0] - files[1]))
+            least = min(least ?? left, left)
+        }
+        return least
+    }
+
     /// Version 2: "max 100000" or "150000 100000", quota and period in microseconds.
     private static func unifiedQuota(_ group: String) -> (Int, Int)? {
         let words = SystemFile.line(of: group + "/cpu.max")?.split(separator: " ").map { Int($0) } ?? []

@@ -24,11 +24,9 @@ enum MemoryBudget {
             let (bytes, overflow) = kilobytes.multipliedReportingOverflow(by: 1024)
             result = overflow ? nil : bytes
         }
-        if let limit = SystemFile.line(of: "/sys/fs/cgroup/memory.max").flatMap({ Int($0) }),
-            let used = SystemFile.line(of: "/sys/fs/cgroup/memory.current").flatMap({ Int($0) })
-        {
-            result = min(result ?? Int.max, max(0, limit - used))
-        }
+        #if os(Linux)
+            if let left = ControlGroup.availableMemory() { result = min(result ?? left, left) }
+        #endif
         return result
     }
 }
