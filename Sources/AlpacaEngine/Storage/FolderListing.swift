@@ -21,7 +21,7 @@ package enum FolderListing {
         return status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Paths of the regular files in `folder` and below.
+    /// Paths of the regular files in `folder` and below, sorted by their bytes.
     package static func files(below folder: String) throws(AlpacaError) -> [String] {
         var found: [String] = []
         var waiting = [(path: folder, depth: 0)]
@@ -46,9 +46,9 @@ package enum FolderListing {
                     throw AlpacaError(.unsupported, "\(folder): more than \(mostFiles) files; name a folder with fewer")
                 }
             }
-            for inside in folders.reversed() { waiting.append((inside, depth + 1)) }
+            for inside in folders { waiting.append((inside, depth + 1)) }
         }
-        return found
+        return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// Names in a folder, sorted by their bytes, without "." and "..".
