@@ -140,7 +140,7 @@ test-arm:
 
 # Every reader under libFuzzer and AddressSanitizer.
 fuzz:
-	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(TARGETS)
+	@scripts/fuzz.sh $(if $(RUNS),-runs=$(RUNS),-max_total_time=$(or $(SECONDS),60)) $(TARGETS)
 
 # What the converter writes, read by torch, transformers, PEFT, gguf and sentencepiece, which take a gigabyte or more to install.
 test-reference:

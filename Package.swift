@@ -60,6 +60,7 @@ let package = Package(
 if Context.environment["ALPACA_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["AlpacaEngine"], path: "Tests/fuzz", exclude: ["dictionaries", "make_seeds.py"],
+            name: "Fuzz", dependencies: ["AlpacaEngine"], path: "Tests/fuzz",
+            exclude: ["dictionaries", "make_seeds.py", "small_models.py"],
             swiftSettings: modern + [.unsafeFlags(["-parse-as-library"])]))
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All tests: Swift (engine, C interface, command), the C example by three routes and in three languages, kernels for AArch64, Python, the C
-# interface from outside. One closing line a runner.
+# All tests: Swift (engine, C interface, command), fuzzing for a minute, the C example by three routes and in three languages, kernels for
+# AArch64, Python, the C interface from outside. One closing line a runner.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SWIFT_BACKTRACE=enable=no
@@ -13,6 +13,9 @@ timeout 900 swift test -c release --skip-build --scratch-path .build-test -Xswif
     || { grep -E '✘|error|Fatal|recorded an issue' build-test.log | head -60; tail -5 build-test.log; exit 1; }
 grep -E '^SKIPPED' build-test.log | sort -u || true
 grep -E 'Test run with' build-test.log | tail -1
+
+echo "== Fuzzing"
+JOBS=2 scripts/fuzz.sh -max_total_time=8  # make fuzz: longer. Building it takes longer than this.
 
 echo "== Library"
 make --no-print-directory lib cli example > build-test.log 2>&1 || { tail -40 build-test.log; exit 1; }

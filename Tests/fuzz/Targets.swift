@@ -1,28 +1,38 @@
-// What is fuzzed: every reader of a foreign format, and what a caller's text and numbers reach.
-
-import Foundation
+// What is fuzzed: every reader of a foreign format, and what a caller's text and numbers reach. Where an answer can be checked, it is.
 
 @testable import AlpacaEngine
 
 enum Targets {
     static let all: [String: @Sendable ([UInt8]) throws -> Void] = [
         "gguf": { bytes in
-            let source = ModelSource(try GGUFReader(file(bytes)))
-            _ = try? Tokenizer(source.metadata)
-            _ = ModelDescription(source).json()
-            try readSome(source)
+            let reader = try GGUFReader(Input.file(bytes))
+            try? readSome(ModelSource(reader))
+            try show(bytes, Inspection.open(reader))
         },
         "ggml": { bytes in
-            let source = ModelSource(try LegacyGGMLReader(file(bytes)))
-            _ = try? Tokenizer(source.metadata)
-            try readSome(source)
+            let reader = try LegacyGGMLReader(Input.file(bytes))
+            try? readSome(ModelSource(reader))
+            try show(bytes, Inspection.open(reader))
         },
-        "safetensors": { try readSome(SafetensorsReader(FileRegion(file($0)))) },
-        "torch": { try readSome(TorchCheckpoint(FileRegion(file($0)))) },
+        "safetensors": { bytes in
+            let region = try Input.region(bytes)
+            try show(bytes, region, SafetensorsReader(region))
+        },
+        "torch": { bytes in
+            let region = try Input.region(bytes)
+            try show(bytes, region, TorchCheckpoint(region))
+        },
         "zip": { bytes in
-            let files = try ZipFiles(FileRegion(file(bytes)))
+            let files = try ZipFiles(Input.region(bytes))
             for name in files.names.prefix(4) { _ = try? files.open(name)?.bytes(at: 0, count: 1) }
-            _ = try? LoRAAdapter(files)
+            let opened = try Inspection.open(files)
+            try show(bytes, opened)
+        },
+        "folder": { bytes in
+            let files = try InputFolder(bytes)
+            if let folder = try? ModelFolder(files), let source = try? ModelSource(folder) { try? readSome(source) }
+            let opened = try Inspection.open(files)
+            try show(bytes, opened)
         },
         "json": { bytes in
             let document = try JSONDocument(bytes, name: "x")
@@ -30,89 +40,56 @@ enum Targets {
             _ = try? ModelConfiguration.huggingFace(document, shape: shape)
             _ = try? ModelConfiguration.meta(document, shape: shape)
             _ = try? ShardIndex(document, name: "x")
-            _ = PythonJSON.text(of: document)
+            _ = try? TokenizerJSON(document.root)
+            _ = ModelOrigin(document)
+            let written = PythonJSON.text(of: document)
+            let again = try? JSONDocument(Array(written.utf8), name: "x")
+            precondition(again.map { PythonJSON.text(of: $0) } == written, "written JSON reads otherwise")
         },
         "adapter_config": { _ = try AdapterConfiguration(JSONDocument($0, name: "x").root) },
         "sentencepiece": { bytes in
             let model = try SentencePieceModel(bytes)
+            let merged = try VocabularyMerge.merge(model, adding: model)
+            precondition(merged == bytes, "a vocabulary changes when it is merged with itself")
             let tokenizer = try Tokenizer(model)
-            _ = tokenizer.encode(utf8: Array("白日依山尽 a<0x0A>\u{2581}".utf8), addBOS: true)
-            _ = try VocabularyMerge.merge(model, adding: model)
+            _ = tokenizer.decode(tokenizer.encode(utf8: Array("白日依山尽 a<0x0A>\u{2581}".utf8), addBOS: true))
         },
-        "text": { bytes in
-            for parseSpecial in [false, true] {
-                let ids = tokenizer.encode(utf8: bytes, addBOS: true, parseSpecial: parseSpecial)
-                var assembler = UTF8Assembler()
-                var piece: [UInt8] = [], whole: [UInt8] = []
-                for id in ids { tokenizer.appendBytes(of: id, to: &piece) }
-                for byte in piece { assembler.append(byte, to: &whole) }
-                precondition(String(validating: whole, as: UTF8.self) != nil)
-                _ = tokenizer.decode(ids)
-            }
-        },
-        "template": { bytes in
-            let text = String(decoding: bytes, as: UTF8.self)
-            let messages = text.split(separator: "\u{0}", omittingEmptySubsequences: false).enumerated().map { i, part in
-                ChatMessage(role: part.hasPrefix("s") ? .system : i % 2 == 0 ? .user : .assistant, content: String(part))
-            }
-            for name in ChatTemplate.allNames { _ = try? ChatTemplate(name: name)?.render(messages) }
-            var matcher = StopMatcher([String(text.prefix(5)), "### Instruction:"])
-            var shown: [UInt8] = []
-            for byte in bytes { if matcher.append([byte], to: &shown) != nil { break } }
-        },
-        "sampler": { bytes in
-            guard bytes.count >= 48 else { return }
-            func float(_ at: Int) -> Float { Float(bitPattern: bytes[at..<at + 4].reduce(0) { $0 << 8 | UInt32($1) }) }
-            var parameters = SamplingParameters()
-            parameters.temperature = float(0)
-            parameters.topP = float(4)
-            parameters.minP = float(8)
-            parameters.repetitionPenalty = float(12)
-            parameters.presencePenalty = float(16)
-            parameters.frequencyPenalty = float(20)
-            parameters.topK = Int(Int8(bitPattern: bytes[24]))
-            parameters.repeatLastN = Int(Int8(bitPattern: bytes[25]))
-            parameters.seed = UInt64(bytes[26])
-            parameters.logitBias = [TokenID(Int8(bitPattern: bytes[27])): float(28)]
-            guard (try? parameters.validate(vocabularySize: 16)) != nil else { return }
-            let logits = (0..<16).map { float(32 + $0 % ((bytes.count - 32) / 4) * 4) }
-            let sampler = try Sampler(vocabularySize: logits.count)
-            var random = RandomSource(seed: 1)
-            let recent: [TokenID] = bytes.suffix(8).map { TokenID($0 % 16) }
-            let id = sampler.sample(logits.span, recent: recent.span, parameters, &random)
-            precondition(id >= 0 && id < 16)
-        },
+        "text": TextTarget.run,
+        "template": TemplateTarget.run,
+        "sampler": SamplerTarget.run,
     ]
 
-    private static let tokenizer = try! Tokenizer(path: ProcessInfo.processInfo.environment["FUZZ_TOKENIZER"] ?? "")
-
-    /// The bytes as a file, without a disk: one for the whole process, written anew.
-    private static let descriptor: Int32 = {
-        var template = Array("/dev/shm/alpaca-fuzz-XXXXXX\0".utf8).map { CChar(bitPattern: $0) }
-        let descriptor = mkstemp(&template)
-        unlink(template)
-        return descriptor
-    }()
-
-    private static func file(_ bytes: [UInt8]) throws -> InputFile {
-        ftruncate(descriptor, off_t(bytes.count))
-        _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, bytes.count, 0) }
-        return InputFile(adopting: dup(descriptor), path: "x", size: bytes.count)
-    }
+    /// As a thread has it that reads one tensor after the other.
+    nonisolated(unsafe) private static let scratch = ScratchArena()
 
     /// The first and the last row of a few tensors, if they are small enough to be worth it.
     private static func readSome(_ source: some TensorSource) throws {
-        let scratch = ScratchArena()
-        for index in source.tensors.indices.prefix(3) + source.tensors.indices.suffix(1) {
+        for index in source.tensors.indices.prefix(3) + source.tensors.indices.dropFirst(3).suffix(1) {
             let info = source.tensors[index]
             guard info.rows > 0, info.rowByteCount > 0, info.rowByteCount < 1 << 16 else { continue }
-            for row in [0, info.rows - 1] {
+            for row in info.rows > 1 ? [0, info.rows - 1] : [0] {
                 try scratch.scope { () throws(AlpacaError) in
                     let target = try scratch.take(info.rowByteCount, for: "row")
                     try source.read(index, rows: row..<row + 1, into: target, scratch: scratch)
                 }
             }
             _ = source.place(of: index)
+        }
+    }
+
+    private static func show(_ bytes: [UInt8], _ region: FileRegion, _ weights: some TensorSource) throws {
+        try? readSome(weights)
+        try show(bytes, .weights(WeightsDescription(region, weights, problem: WeightsDescription.alone)))
+    }
+
+    /// What `alpaca inspect` prints, in one of the two forms; of every fourth input, since it takes longer than reading.
+    private static func show(_ bytes: [UInt8], _ inspection: @autoclosure () throws -> Inspection) throws {
+        switch bytes.count % 8 {
+        case 0:
+            let text = try inspection().json(listsTensors: true)
+            precondition((try? JSONDocument(Array(text.utf8), name: "x")) != nil, "a description is no JSON")
+        case 1: _ = try inspection().text(listsTensors: true)
+        default: break
         }
     }
 }

@@ -1,67 +1,111 @@
 #!/usr/bin/env python3
-"""make_seeds.py OUTDIR: a folder of small valid inputs for each fuzz target, from the goldens and, where it is there, from the corpus of hostile
-files in the folder that ALPACA_SHARED names (its valid bases and its cases, up to 64 KB)."""
+"""make_seeds.py OUTDIR TARGET:BYTES...: a folder of inputs for each fuzz target, none longer than that: small valid ones (small_models.py), the
+goldens, and, where it is there, what fits of the corpus of hostile files in the folder that ALPACA_SHARED names."""
 import json
 import os
 import pathlib
-import shutil
+import random
+import struct
 import subprocess
 import sys
 import tempfile
 
+import small_models
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-KINDS = {"gguf": "gguf", "ggml": "ggml", "legacy": "ggml", "safetensors": "safetensors", "torch": "torch", "tokenizer": "sentencepiece"}
 JSON_NAMES = {"config.json": "json", "params.json": "json", "adapter_config.json": "adapter_config", "model.safetensors.index.json": "json"}
+# Of InputFolder in Input.swift.
+FOLDER_NAMES = [
+    "config.json", "params.json", "generation_config.json", "alpaca.json", "tokenizer.model", "model.safetensors",
+    "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+    "pytorch_model.bin.index.json", "consolidated.00.pth", "consolidated.01.pth", "adapter_config.json", "adapter_model.safetensors",
+    "adapter_model.bin"]
 
 
-def put(out, target, name, data):
-    folder = out / target
-    folder.mkdir(parents=True, exist_ok=True)
-    if len(data) <= 1 << 16:
-        (folder / name.replace("/", "_")).write_bytes(data)
+class Seeds:
+    def __init__(self, out, limits):
+        self.out, self.limits = out, limits
+        for target in limits:
+            (out / target).mkdir(parents=True, exist_ok=True)
+
+    def put(self, target, name, data):
+        """Longer ones are left out: cut, they would be no more than damaged files."""
+        if len(data) <= self.limits.get(target, 0):
+            (self.out / target / name.replace("/", "_")).write_bytes(data)
 
 
-def main():
-    out = pathlib.Path(sys.argv[1])
-    goldens = REPOSITORY / "Tests/Goldens"
-    for path in (goldens / "torch").glob("*.pt"):
-        put(out, "torch", path.name, path.read_bytes())
-    put(out, "sentencepiece", "mini_llama", (goldens / "tokenizers/mini_llama.model").read_bytes())
+def small(seeds):
+    for target, files in (
+            ("gguf", small_models.gguf_files()), ("ggml", small_models.ggml_files()), ("safetensors", small_models.safetensors_files()),
+            ("torch", small_models.torch_files()), ("sentencepiece", small_models.sentencepiece_files()), ("json", small_models.json_files()),
+            ("adapter_config", small_models.adapter_configs()), ("zip", small_models.archives())):
+        for name, data in files:
+            seeds.put(target, f"small-{name}", data)
+    for name, files in small_models.folders():
+        seeds.put("folder", name, b"".join(struct.pack("<BH", FOLDER_NAMES.index(path), len(data)) + data for path, data in files))
+
+
+def texts(seeds, goldens):
     for i, line in enumerate((goldens / "tokenizers/tokenizers.jsonl").read_text().splitlines()[:200]):
         text = json.loads(line)["text"].encode()
-        put(out, "text", f"text-{i}", text)
-        put(out, "template", f"text-{i}", text + b"\0" + text)
-    put(out, "sampler", "plain", bytes(range(64)))
-    shared = pathlib.Path(os.environ.get("ALPACA_SHARED", REPOSITORY.parent / "shared")) / "fixtures/hostile/make_hostile.py"
-    if not shared.exists():
-        print(f"SKIPPED: {shared} is not there; fuzzing begins with fewer seeds")
-        return
+        seeds.put("text", f"text-{i}", bytes([i % 16]) + text)
+        seeds.put("template", f"text-{i}", bytes([i % 7, i % 8]) + b"\0".join([b"s" + text, text, text, text][i % 2:][:i % 4 + 1]))
+    seeds.put("text", "names", b"\x02<s>a</s> <unk>b<0x0A>\xff\xe5\xb1")
+    seeds.put("text", "long", b"\x09" + "ab山".encode() * 60)
+
+
+def parameters(seeds):
+    numbers = random.Random(1)
+    for i, (temperature, top_p, min_p, repetition, presence, frequency, top_k) in enumerate([
+            (0.8, 0.9, 0, 1.1, 0, 0, 40), (0, 1, 0, 1, 0, 0, 0), (1, 1, 0.05, 1, 0.5, 0.5, 0), (0.2, 0.5, 0, 1.3, 0, -1, 150), (1e-3, 0, 1, 1, 0, 0, 1)]):
+        for size in (0, 1):
+            head = struct.pack(">6f", temperature, top_p, min_p, repetition, presence, frequency) + bytes([top_k, 64 * (i % 2), size, 3])
+            logits = [numbers.gauss(0, 3) for _ in range(16)]
+            seeds.put("sampler", f"{i}-{size}", head + struct.pack(">17f", [0.5, -float("inf")][size], *logits))
+
+
+def hostile(seeds, maker):
     with tempfile.TemporaryDirectory() as work:
-        subprocess.run([sys.executable, shared, work], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, maker, work], check=True, stdout=subprocess.DEVNULL)
         work = pathlib.Path(work)
         files = [work / case["path"] for case in json.loads((work / "manifest.json").read_text())]
         for path in list((work / "base").rglob("*")) + files:
             # Links, pipes and names that no system takes are part of the corpus.
             inside = [path / name for name in os.listdir(path)] if os.path.isdir(path) and not os.path.islink(path) else [path]
             for file in inside:
-                if not os.path.isfile(file) or os.path.islink(file) or os.path.getsize(file) > 1 << 16:
+                if not os.path.isfile(file) or os.path.islink(file) or os.path.getsize(file) > max(seeds.limits.values()):
                     continue
                 data, name = file.read_bytes(), str(file.relative_to(work))
                 if file.name in JSON_NAMES:
-                    put(out, JSON_NAMES[file.name], name, data)
+                    seeds.put(JSON_NAMES[file.name], name, data)
                 elif data[:4] == b"GGUF":
-                    put(out, "gguf", name, data)
+                    seeds.put("gguf", name, data)
                 elif data[:4] in (b"lmgg", b"fmgg", b"tjgg"):
-                    put(out, "ggml", name, data)
+                    seeds.put("ggml", name, data)
                 elif data[:2] == b"PK":
-                    put(out, "torch", name, data)
-                    put(out, "zip", name, data)
+                    seeds.put("torch", name, data)
+                    seeds.put("zip", name, data)
                 elif data[:1] == b"\x80":
-                    put(out, "torch", name, data)
+                    seeds.put("torch", name, data)
                 elif data[8:9] == b"{":
-                    put(out, "safetensors", name, data)
+                    seeds.put("safetensors", name, data)
                 elif data[:1] == b"\n":
-                    put(out, "sentencepiece", name, data)
+                    seeds.put("sentencepiece", name, data)
+
+
+def main():
+    seeds = Seeds(pathlib.Path(sys.argv[1]), {target: int(size) for target, size in (one.split(":") for one in sys.argv[2:])})
+    goldens = REPOSITORY / "Tests/Goldens"
+    small(seeds)
+    for path in (goldens / "torch").glob("*.pt"):
+        seeds.put("torch", path.name, path.read_bytes())
+    texts(seeds, goldens)
+    parameters(seeds)
+    shared = pathlib.Path(os.environ.get("ALPACA_SHARED", REPOSITORY.parent / "shared")) / "fixtures/hostile/make_hostile.py"
+    if shared.exists():
+        hostile(seeds, shared)
+    else:
+        print(f"SKIPPED: {shared} is not there; fuzzing begins with fewer seeds")
 
 
 if __name__ == "__main__":

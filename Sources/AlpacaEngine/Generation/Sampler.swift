@@ -50,8 +50,8 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
     ///   - recent: the tokens so far, ids of the vocabulary; the penalties look at the last `repeatLastN`.
     func sample(_ logits: Span<Float>, recent: Span<TokenID>, _ p: SamplingParameters, _ random: inout RandomSource) -> TokenID {
         guard logits.count == size, size > 0 else { return 0 }
-        for i in 0..<size { unsafe work[i] = logits[i].isNaN ? -.infinity : logits[i] }
-        for (id, bias) in p.logitBias where id >= 0 && Int(id) < size { unsafe work[Int(id)] += bias }
+        for i in 0..<size { unsafe work[i] = Sampler.number(logits[i]) }
+        for (id, bias) in p.logitBias where id >= 0 && Int(id) < size { unsafe work[Int(id)] = Sampler.number(work[Int(id)] + bias) }
         penalize(recent, p)
         if p.temperature == 0 { return likeliest() }
         return draw(p, &random)
@@ -60,7 +60,7 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
     /// The model's own probabilities: the logarithm of `chosen`'s, and the `count` likeliest tokens, likeliest first.
     func candidates(_ logits: Span<Float>, chosen: TokenID, count: Int) -> (logprob: Float, top: [Candidate]) {
         guard logits.count == size, size > 0 else { return (-.infinity, []) }
-        for i in 0..<size { unsafe work[i] = logits[i].isNaN ? -.infinity : logits[i] }
+        for i in 0..<size { unsafe work[i] = Sampler.number(logits[i]) }
         let top = unsafe Double(work[Int(likeliest())])
         guard top.isFinite else { return (-.infinity, []) }
         var sum = 0.0
@@ -77,6 +77,9 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
 
     // MARK: - Steps
 
+    /// What is no number, as the difference of two infinities, counts as minus infinity.
+    @inline(__always) private static func number(_ logit: Float) -> Float { logit.isNaN ? -.infinity : logit }
+
     private func penalize(_ recent: Span<TokenID>, _ p: SamplingParameters) {
         guard p.repetitionPenalty != 1 || p.presencePenalty != 0 || p.frequencyPenalty != 0 else { return }
         let first = p.repeatLastN < 0 ? 0 : max(0, recent.count - p.repeatLastN)
@@ -89,9 +92,9 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
             let id = Int(recent[i])
             guard id >= 0, id < size, unsafe counts[id] > 0 else { continue }
             let logit = unsafe work[id]
-            unsafe work[id] =
+            unsafe work[id] = Sampler.number(
                 (logit < 0 ? logit * p.repetitionPenalty : logit / p.repetitionPenalty)
-                - p.presencePenalty - Float(counts[id]) * p.frequencyPenalty
+                    - p.presencePenalty - Float(counts[id]) * p.frequencyPenalty)
             unsafe counts[id] = 0
         }
     }

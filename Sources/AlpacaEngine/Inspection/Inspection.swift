@@ -22,7 +22,7 @@ public enum Inspection: Sendable {
     public init(path: String) throws(AlpacaError) {
         let path = try HubCache.resolve(path)
         do throws(AlpacaError) {
-            self = try FolderListing.isFolder(path) ? Inspection.open(FolderFiles(path: path)) : Inspection.openFile(path)
+            self = try FolderListing.isFolder(path) ? .open(FolderFiles(path: path)) : .open(FileRegion(InputFile(path: path)))
         } catch {
             throw error.message.contains(path) ? error : error.inFile(path)
         }
@@ -103,7 +103,7 @@ extension Inspection {
     private static let configurations = ["config.json", "params.json"]
 
     /// A folder or an archive.
-    private static func open(_ files: some FileCollection) throws(AlpacaError) -> Inspection {
+    static func open(_ files: some FileCollection) throws(AlpacaError) -> Inspection {
         let names = files.names
         let isModel = ModelFolder.isModel(files)
         if LoRAAdapter.isAdapter(files) {
@@ -127,14 +127,17 @@ extension Inspection {
         return ModelDescription(source).withTemplate()
     }
 
-    private static func openFile(_ path: String) throws(AlpacaError) -> Inspection {
-        let region = FileRegion(try InputFile(path: path))
+    static func open(_ reader: GGUFReader) throws(AlpacaError) -> Inspection {
+        if ImportanceMatrix.isOne(reader) { return .importanceMatrix(try ImportanceMatrixDescription(reader)) }
+        return .model(try model(ModelSource(reader)))
+    }
+
+    static func open(_ reader: LegacyGGMLReader) throws(AlpacaError) -> Inspection { .model(try model(ModelSource(reader))) }
+
+    private static func open(_ region: FileRegion) throws(AlpacaError) -> Inspection {
         switch try CheckpointKind(region) {
-        case .gguf:
-            let reader = try GGUFReader(region.file)
-            if ImportanceMatrix.isOne(reader) { return .importanceMatrix(try ImportanceMatrixDescription(reader)) }
-            return .model(try model(ModelSource(reader)))
-        case .legacyGGML: return .model(try model(ModelSource(LegacyGGMLReader(region.file))))
+        case .gguf: return try open(GGUFReader(region.file))
+        case .legacyGGML: return try open(LegacyGGMLReader(region.file))
         case .sentencePiece: return .tokenizer(try TokenizerDescription(region))
         case .torchZip:
             // What is no PyTorch file may be an archive of what a folder would hold.

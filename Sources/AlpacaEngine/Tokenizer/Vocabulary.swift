@@ -64,9 +64,20 @@ struct Vocabulary: Sendable {
 
     /// The byte of a piece "<0x0A>".
     static func byte(_ piece: ArraySlice<UInt8>) -> UInt8? {
-        let piece = Array(piece)
-        guard piece.count == 6, piece.starts(with: [0x3C, 0x30, 0x78]), piece[5] == 0x3E else { return nil }
-        return UInt8(String(decoding: piece[3...4], as: UTF8.self), radix: 16)
+        let at = piece.startIndex
+        guard piece.count == 6, piece[at] == UInt8(ascii: "<"), piece[at + 1] == UInt8(ascii: "0"), piece[at + 2] == UInt8(ascii: "x"),
+            let high = hexDigit(piece[at + 3]), let low = hexDigit(piece[at + 4]), piece[at + 5] == UInt8(ascii: ">")
+        else { return nil }
+        return high << 4 | low
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        default: nil
+        }
     }
 }
 

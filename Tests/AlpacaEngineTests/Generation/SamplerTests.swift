@@ -107,6 +107,21 @@ import Testing
         }
     }
 
+    /// What infinities add up to is no number: such a token is forbidden too, also where it comes first.
+    @Test func infinitiesThatMeet() throws {
+        let sampler = try Sampler(vocabularySize: 3)
+        var random = RandomSource(seed: 1)
+        for temperature: Float in [0, 1] {
+            var parameters = SamplingParameters.greedy
+            parameters.temperature = temperature
+            parameters.logitBias = [0: -.infinity]
+            #expect(draw(sampler, [.infinity, 0, -50], [], parameters, &random) == 1)
+            parameters.logitBias = [:]
+            parameters.frequencyPenalty = .greatestFiniteMagnitude
+            #expect(draw(sampler, [.infinity, 0, -50], [0, 0], parameters, &random) == 1)
+        }
+    }
+
     /// The definition, on a list of all tokens in order.
     private func reference(_ logits: [Float], _ p: SamplingParameters, _ random: inout RandomSource) -> TokenID {
         let order = logits.indices.sorted { logits[$0] > logits[$1] || (logits[$0] == logits[$1] && $0 < $1) }

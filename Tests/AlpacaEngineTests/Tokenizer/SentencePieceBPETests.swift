@@ -91,6 +91,17 @@ import Testing
         check(tokenizer, texts: 300)
     }
 
+    @Test func namesOfBytes() {
+        for byte in UInt8.min...UInt8.max {
+            for format in ["<0x%02X>", "<0x%02x>"] { #expect(Vocabulary.byte(Array(String(format: format, byte).utf8)[...]) == byte) }
+        }
+        // A slice counts from where it begins.
+        #expect(Vocabulary.byte(Array("ab<0xE2>".utf8)[2...]) == 0xE2)
+        for other in ["", "<0x>", "<0xA>", "<0x+A>", "<0x-0>", "<0xAG>", "<0x0A", "<0x0A>>", "<0X0A>", "[0x0A>", "<0x0A]"] {
+            #expect(Vocabulary.byte(Array(other.utf8)[...]) == nil, "\(other)")
+        }
+    }
+
     /// Every piece is found by its bytes, alone and in the walk's window, and what is longer by one is not taken for it.
     /// Texts of which each part is short, and one that is a single part.
     @Test(arguments: ["the house. 天地 ", "aaaaaaaa"]) func stops(words: String) throws {

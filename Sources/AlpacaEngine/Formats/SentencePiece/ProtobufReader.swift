@@ -54,7 +54,7 @@ struct ProtobufReader {
         return position..<position + count
     }
 
-    private mutating func varint(_ what: String) throws(AlpacaError) -> UInt64 {
+    private mutating func varint(_ what: @autoclosure () -> String) throws(AlpacaError) -> UInt64 {
         let at = position
         var result: UInt64 = 0
         var shift: UInt64 = 0
@@ -68,9 +68,9 @@ struct ProtobufReader {
             if shift > 63 { break }
         }
         guard position < end || shift > 63 else {
-            throw AlpacaError(.truncated, "byte \(at): \(what) is cut off (is the file complete?)")
+            throw AlpacaError(.truncated, "byte \(at): \(what()) is cut off (is the file complete?)")
         }
-        throw AlpacaError(.badFormat, "byte \(at): \(what) is a number of more than 64 bits")
+        throw AlpacaError(.badFormat, "byte \(at): \(what()) is a number of more than 64 bits")
     }
 }
 
