@@ -27,7 +27,7 @@ reports=build/sanitize-$1
 rm -rf "$reports" && mkdir -p "$reports"
 # To files, one a process: tests read what a program of theirs prints. LeakSanitizer reports 368 bytes of XCTest's own.
 into="log_path='$PWD/$reports/report'"
-export ASAN_OPTIONS=detect_leaks=0:$into UBSAN_OPTIONS=print_stacktrace=1:$into TSAN_OPTIONS=suppressions=$PWD/Tests/sanitizers/thread.supp:$into
+export ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8:$into UBSAN_OPTIONS=print_stacktrace=1:$into TSAN_OPTIONS=suppressions=$PWD/Tests/sanitizers/thread.supp:$into
 filter=()
 [ $# -lt 2 ] || filter=(--filter "$2")
 timeout 1500 swift build --build-tests --scratch-path ".build-$1" "${flags[@]}" > "$log" 2>&1 || { grep -E 'error' "$log" || tail -5 "$log"; exit 1; }
