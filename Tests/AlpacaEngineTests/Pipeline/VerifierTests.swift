@@ -16,9 +16,7 @@ import Testing
         let report = try Verifier.verify(paths: [folder])
         #expect(report.files.count > 10)
         #expect(report.isClean)
-        // Name by name, so that what is in "a" comes before "a.b": as if what parts names came before all that is in them.
-        func names(_ path: String) -> [UInt8] { path.utf8.map { $0 == UInt8(ascii: "/") ? 0 : $0 } }
-        #expect(report.files.map(\.path) == report.files.map(\.path).sorted { names($0).lexicographicallyPrecedes(names($1)) })
+        #expect(report.files.map(\.path) == report.files.map(\.path).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
         for file in report.files {
             #expect(file.sha256 == (try Shared.sha256(file.path)), "\(file.path)")
             let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
