@@ -44,10 +44,14 @@ struct LongPart {
             symbols.removeAll(keepingCapacity: true)
             text.removeAll(keepingCapacity: true)
         }
-        if let error = askForRoom() {
+        let characters = text.count { $0 & 0xC0 != 0x80 }
+        if let error = askForRoom(characters) {
             refusal = error
             return
         }
+        // Lists that grow are copied, which nothing interrupts.
+        symbols.reserveCapacity(characters)
+        heap.reserveCapacity(characters)
         var at = 0
         while at < text.count {
             if symbols.count % 4096 == 0, terms.stop?.isSet == true { break }
@@ -75,6 +79,7 @@ struct LongPart {
             if symbols[left].previous >= 0 { push(symbols[left].previous, pair.left) }
             if symbols[left].next < end { push(pair.left, symbols[left].next) }
         }
+        if terms.stop?.isSet == true { return }
         var i = 0
         while i < end {
             let symbol = symbols[i]
@@ -90,9 +95,8 @@ struct LongPart {
     }
 
     /// There are as many symbols as characters, and with each join two pairs more wait; lists grow by doubling.
-    private func askForRoom() -> AlpacaError? {
+    private func askForRoom(_ characters: Int) -> AlpacaError? {
         guard terms.mayAsk else { return nil }
-        let characters = text.count { $0 & 0xC0 != 0x80 }
         let size = MemoryLayout<Symbol>.stride + 3 * MemoryLayout<Pair>.stride
         do throws(AlpacaError) {
             try LargeMemory.ask(characters, of: 3 * size, for: "tokens of a text")
