@@ -94,7 +94,7 @@ struct LongPart {
         }
     }
 
-    /// There are as many symbols as characters, and with each join two pairs more wait; lists grow by doubling.
+    /// There are as many symbols as characters, and with each join two pairs more may wait; a heap that has to grow does so by doubling.
     private func askForRoom(_ characters: Int) -> AlpacaError? {
         guard terms.mayAsk else { return nil }
         let size = MemoryLayout<Symbol>.stride + 3 * MemoryLayout<Pair>.stride

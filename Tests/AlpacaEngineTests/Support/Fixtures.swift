@@ -46,6 +46,18 @@ enum Fixtures {
         defer { try? FileManager.default.removeItem(at: folder) }
         return try body(folder.path)
     }
+
+    /// The same with a folder that holds `files`, texts by their paths.
+    static func withFolder<R>(of files: [String: String], _ body: (String) throws -> R) throws -> R {
+        try withFolder { folder in
+            for (path, text) in files {
+                let url = URL(fileURLWithPath: folder + "/" + path)
+                try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data(text.utf8).write(to: url)
+            }
+            return try body(folder)
+        }
+    }
 }
 
 /// The error that `body` throws, nil if it throws none.

@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import AlpacaEngine
@@ -6,14 +5,7 @@ import Testing
 /// Folders made to look like systems, as in ProcessorCountTests: what the control groups leave.
 @Suite struct MemoryBudgetTests {
     private func available(_ files: [String: String]) throws -> Int? {
-        try Fixtures.withFolder { root in
-            for (path, text) in files {
-                let url = URL(fileURLWithPath: root + "/" + path)
-                try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-                try Data(text.utf8).write(to: url)
-            }
-            return ControlGroup.availableMemory(root: root)
-        }
+        try Fixtures.withFolder(of: files) { ControlGroup.availableMemory(root: $0) }
     }
 
     @Test func `version 2, groups within groups`() throws {

@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import AlpacaEngine
@@ -9,16 +8,9 @@ import Testing
     private static let old = "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
 
     private func count(_ files: [String: String], allowed: String = "0-7") throws -> Int {
-        try Fixtures.withFolder { root in
-            var files = files
-            files["proc/self/status"] = "Name:\tx\nCpus_allowed_list:\t\(allowed)\n"
-            for (path, text) in files {
-                let url = URL(fileURLWithPath: root + "/" + path)
-                try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-                try Data(text.utf8).write(to: url)
-            }
-            return ProcessorCount.usable(root: root)
-        }
+        var files = files
+        files["proc/self/status"] = "Name:\tx\nCpus_allowed_list:\t\(allowed)\n"
+        return try Fixtures.withFolder(of: files) { ProcessorCount.usable(root: $0) }
     }
 
     @Test func affinity() throws {
