@@ -126,7 +126,7 @@ final class TensorPipeline: Sendable {
             } else {
                 try unsafe source.read(output.source, rows: chunk.rows, into: input, scratch: scratch)
             }
-            var bytes = unsafe UnsafeRawBufferPointer(input)
+            var bytes = UnsafeRawBufferPointer(input)
             if info.type != output.info.type {
                 let encoded = try unsafe scratch.take(count * output.info.rowByteCount, for: "tensor \(info.name.quoted())")
                 if let from = input.baseAddress, let to = encoded.baseAddress {

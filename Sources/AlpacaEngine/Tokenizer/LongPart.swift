@@ -1,4 +1,4 @@
-/// A part of a text that no join can leave, of any length: its symbols are a list, and its pairs wait in a heap.
+/// A part of a text that no join can leave, of up to 2 GiB: its symbols are a list, and its pairs wait in a heap.
 struct LongPart {
     private let vocabulary: Vocabulary
     private let terms: EncodingTerms
@@ -20,8 +20,8 @@ struct LongPart {
 
     /// A run of text that is one piece or on its way to one.
     private struct Symbol {
-        var start, length: Int
-        var previous, next: Int
+        var start, length: Int32
+        var previous, next: Int32
         /// The token of this symbol, -1 if it is no piece.
         var token: TokenID
     }
@@ -29,9 +29,9 @@ struct LongPart {
     /// Two symbols that may be joined.
     private struct Pair {
         var score: Float
-        var left: Int
+        var left: Int32
         /// Bytes of both when the pair was found: another number now means that one of them has been joined meanwhile.
-        var length: Int
+        var length: Int32
         var token: TokenID
 
         func isBefore(_ other: Pair) -> Bool { score > other.score || (score == other.score && left < other.left) }
@@ -44,20 +44,28 @@ struct LongPart {
             symbols.removeAll(keepingCapacity: true)
             text.removeAll(keepingCapacity: true)
         }
+        guard text.count <= Int32.max else {
+            refusal = AlpacaError(
+                .unsupported, "a part of the text without a place to divide it has \(text.count) bytes; at most \(Int32.max) are read")
+            return
+        }
         let characters = text.count { $0 & 0xC0 != 0x80 }
-        if let error = askForRoom(characters) {
+        // A join takes one pair from the heap and adds at most two, and there are fewer joins than characters.
+        let pairs = 2 * characters
+        if let error = askForRoom(characters, pairs) {
             refusal = error
             return
         }
         // Lists that grow are copied, which nothing interrupts.
         symbols.reserveCapacity(characters)
-        heap.reserveCapacity(characters)
+        heap.reserveCapacity(pairs)
         var at = 0
         while at < text.count {
             if symbols.count % 4096 == 0, terms.stop?.isSet == true { break }
             let (_, length) = UTF8Text.decode(text.span, at, text.count)
             let token = vocabulary.token(text, at..<at + length)
-            symbols.append(Symbol(start: at, length: length, previous: symbols.count - 1, next: symbols.count + 1, token: token))
+            let index = Int32(symbols.count)
+            symbols.append(Symbol(start: Int32(at), length: Int32(length), previous: index - 1, next: index + 1, token: token))
             at += length
         }
         let end = symbols.count
@@ -67,17 +75,18 @@ struct LongPart {
         }
         while !heap.isEmpty, terms.stop?.isSet != true {
             let pair = pop()
-            let left = pair.left
-            let next = symbols[left].next
-            guard symbols[left].length > 0, next < end, symbols[left].length + symbols[next].length == pair.length else { continue }
-            let right = next
+            let left = Int(pair.left)
+            let right = Int(symbols[left].next)
+            guard symbols[left].length > 0, right < end, symbols[left].length + symbols[right].length == pair.length else { continue }
             symbols[left].length = pair.length
             symbols[left].token = pair.token
-            symbols[left].next = symbols[right].next
             symbols[right].length = 0
-            if symbols[right].next < end { symbols[symbols[right].next].previous = pair.left }
-            if symbols[left].previous >= 0 { push(symbols[left].previous, pair.left) }
-            if symbols[left].next < end { push(pair.left, symbols[left].next) }
+            let previous = Int(symbols[left].previous)
+            let next = Int(symbols[right].next)
+            symbols[left].next = symbols[right].next
+            if next < end { symbols[next].previous = pair.left }
+            if previous >= 0 { push(previous, left) }
+            if next < end { push(left, next) }
         }
         if terms.stop?.isSet == true { return }
         var i = 0
@@ -86,20 +95,19 @@ struct LongPart {
             if symbol.token >= 0 {
                 ids.append(symbol.token)
             } else if vocabulary.hasByteFallback {
-                for k in symbol.start..<symbol.start + symbol.length { ids.append(vocabulary.byteTokens[Int(text[k])]) }
+                for k in Int(symbol.start)..<Int(symbol.start + symbol.length) { ids.append(vocabulary.byteTokens[Int(text[k])]) }
             } else if ids.last != unknown {
                 ids.append(unknown)
             }
-            i = symbol.next
+            i = Int(symbol.next)
         }
     }
 
-    /// There are as many symbols as characters, and with each join two pairs more may wait; a heap that has to grow does so by doubling.
-    private func askForRoom(_ characters: Int) -> AlpacaError? {
+    private func askForRoom(_ symbols: Int, _ pairs: Int) -> AlpacaError? {
         guard terms.mayAsk else { return nil }
-        let size = MemoryLayout<Symbol>.stride + 3 * MemoryLayout<Pair>.stride
         do throws(AlpacaError) {
-            try LargeMemory.ask(characters, of: 3 * size, for: "tokens of a text")
+            let size = MemoryLayout<Symbol>.stride * symbols + MemoryLayout<Pair>.stride * pairs
+            try LargeMemory.ask(size, for: "tokens of a text")
             return nil
         } catch {
             return error
@@ -108,11 +116,11 @@ struct LongPart {
 
     /// Adds the pair of `left` and `right` if joined they are a piece.
     private mutating func push(_ left: Int, _ right: Int) {
-        let start = symbols[left].start
+        let start = Int(symbols[left].start)
         let length = symbols[left].length + symbols[right].length
-        let match = vocabulary.table.find(text.span.extracting(start..<start + length))
+        let match = vocabulary.table.find(text.span.extracting(start..<start + Int(length)))
         guard match.token >= 0 else { return }
-        let pair = Pair(score: match.score, left: left, length: length, token: match.token)
+        let pair = Pair(score: match.score, left: Int32(left), length: length, token: match.token)
         heap.append(pair)
         var at = heap.count - 1
         while at > 0 {

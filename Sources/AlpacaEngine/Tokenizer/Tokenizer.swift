@@ -151,6 +151,7 @@ public final class Tokenizer: Sendable {
     /// - Parameters:
     ///   - addBOS, addEOS: put the tokens that begin and end a text around it.
     ///   - parseSpecial: lets the names of control tokens ("</s>") in the text be those tokens. Never do that with what a user typed.
+    /// - Returns: all tokens; only what follows a run of more than 2 GiB without a place to divide it is left out, from that run on.
     public func encode(_ text: String, addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false) -> [TokenID] {
         encode(utf8: Array(text.utf8), addBOS: addBOS, addEOS: addEOS, parseSpecial: parseSpecial)
     }
@@ -167,7 +168,8 @@ public final class Tokenizer: Sendable {
 
     /// The same for a text of any length.
     ///
-    /// - Throws: `outOfMemory`, where the others end the process, as Swift's arrays do.
+    /// - Throws: `outOfMemory`, where the others end the process, as Swift's arrays do; `unsupported` for a run of more than 2 GiB that
+    ///   nothing divides.
     package func ids(
         of text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false, stop: CancelFlag? = nil
     ) throws(AlpacaError) -> [TokenID] {
