@@ -12,6 +12,7 @@ static void fill_in(const char *name, size_t size) {
     SET(int32_t, alpaca_session_params, n_ctx, 64);
     SET(int32_t, alpaca_session_params, n_threads, 1);
     SET(int32_t, alpaca_generation_params, max_new_tokens, 1);
+    SET(const char *, alpaca_generation_params, template_name, "none");
     SET(int32_t, alpaca_perplexity_params, n_ctx, 8);
     static char tests[4 * SIZE_alpaca_bench_test];
     FIELD(int32_t, tests, alpaca_bench_test, n_gen) = 1;
@@ -33,7 +34,12 @@ static size_t smallest(const char *name) {
 
 /* One call that takes the struct in `memory`. A struct that a callback is given is the library's own: none takes it. */
 static int use(void *model, const char *name, uint64_t *status) {
-    void *session = make_session(model), *made = NULL;
+    char sizes[SIZE_alpaca_session_params];
+    void *session = NULL, *made = NULL;
+    CALL("alpaca_session_params_init", P(sizes), N(sizeof sizes));
+    FIELD(int32_t, sizes, alpaca_session_params, n_ctx) = strncmp(name, "alpaca_perplexity", 17) == 0 ? 32 : 128;
+    FIELD(int32_t, sizes, alpaca_session_params, n_threads) = 1;
+    CHECK(CALL("alpaca_session_create", P(model), P(sizes), P(&session)).q == ALPACA_OK, "%s", message());
     const char *paths[] = {"Tests/Goldens/tokenizers/mini_llama.model"};
     struct recorder *r = calloc(1, sizeof *r);
     char perplexity[SIZE_alpaca_perplexity_params], convert[SIZE_alpaca_convert_params];
@@ -53,8 +59,8 @@ static int use(void *model, const char *name, uint64_t *status) {
         char result[SIZE_alpaca_perplexity_result] = {0};
         FIELD(size_t, result, alpaca_perplexity_result, struct_size) = sizeof result;
         /* As long as the windows of a client that can't say how long they are to be: the session's. */
-        static char text[4096];
-        for (int i = 0; i < 40; i++) strcpy(text + strlen(text) * (i > 0), poem);
+        char text[256];
+        snprintf(text, sizeof text, "%s%s", poem, poem);
         *status = CALL("alpaca_perplexity", P(session), P(text), N(ALPACA_NUL_TERMINATED), P(memory), P(result)).q;
     } else if (strcmp(name, "alpaca_perplexity_result") == 0) {
         CALL("alpaca_perplexity_params_init", P(perplexity), N(sizeof perplexity));
