@@ -20,12 +20,15 @@ final class WorkerPool: Sendable {
     let threadCount: Int
     private let shared: Shared
     private let workers: [pthread_t]
+    /// What each worker begins with, kept here while it runs.
+    private let starts: [WorkerStart]
     private let forks = ForkCount.now
 
     /// Starts `threadCount - 1` workers; fewer if the system refuses more.
     init(threadCount: Int) {
         let shared = Shared(mostAwake: min(threadCount, ProcessorCount.allowed()))
         var workers: [pthread_t] = []
+        var starts: [WorkerStart] = []
         // The host's signals are not ours: workers are born with all of them blocked.
         var all = sigset_t()
         var before = sigset_t()
@@ -33,17 +36,15 @@ final class WorkerPool: Sendable {
         unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
         for index in 1..<max(1, min(threadCount, WorkerPool.mostThreads)) {
             let start = WorkerStart(shared: shared, thread: index)
-            let argument = unsafe Unmanaged.passRetained(start).toOpaque()
             var thread = pthread_t()
-            guard unsafe pthread_create(&thread, nil, workerMain, argument) == 0 else {
-                unsafe Unmanaged<WorkerStart>.fromOpaque(argument).release()
-                break
-            }
+            guard unsafe pthread_create(&thread, nil, workerMain, Unmanaged.passUnretained(start).toOpaque()) == 0 else { break }
             workers.append(thread)
+            starts.append(start)
         }
         unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
         self.shared = shared
         self.workers = workers
+        self.starts = starts
         self.threadCount = workers.count + 1
     }
 
@@ -266,8 +267,8 @@ private final class WorkerStart: Sendable {
 
 private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument = unsafe argument else { return nil }
-    // Balances passRetained in WorkerPool.init.
-    let start = unsafe Unmanaged<WorkerStart>.fromOpaque(argument).takeRetainedValue()
+    // The pool has it until it has joined this thread.
+    let start = unsafe Unmanaged<WorkerStart>.fromOpaque(argument).takeUnretainedValue()
     start.shared.serve(thread: start.thread)
     return nil
 }

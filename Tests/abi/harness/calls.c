@@ -172,6 +172,8 @@ void *open_model(void) {
     return model;
 }
 
+int in_valgrind(void) { return getenv("HARNESS_VALGRIND") != NULL; }
+
 void *make_session(void *model) {
     void *session = NULL;
     CHECK(CALL("alpaca_session_create", P(model), P(NULL), P(&session)).q == ALPACA_OK && session != NULL, "%s", message());

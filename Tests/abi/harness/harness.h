@@ -79,6 +79,7 @@ extern const char *model_path;
 extern char folder[]; /* for files of our own */
 extern const char *const prompt, *const poem;
 void remove_tree(const char *path); /* not by a shell: system() touches signals */
+int in_valgrind(void);
 void *open_model(void);
 void *make_session(void *model);
 /* Writes what follows `prompt`, greedily; max_new_tokens 0: without end. */

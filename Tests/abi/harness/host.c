@@ -107,7 +107,7 @@ static void in_child(void (*body)(void *), void *context) {
     fflush(report);
     pid_t child = fork();
     if (child == 0) {
-        if (getenv("HARNESS_VALGRIND") == NULL) alarm(120); /* there everything takes fifty times as long */
+        if (!in_valgrind()) alarm(120); /* there everything takes fifty times as long */
         failed = 0;
         body(context);
         fflush(report);
@@ -203,6 +203,7 @@ static void without_standard_streams(void *unused) {
     check_descriptors();
     for (int i = 0; i < 3; i++) CHECK(fcntl(i, F_GETFD) < 0, "descriptor %d was left open", i);
     CHECK(p.n > 5, "%d", p.n);
+    free(r);
 }
 
 /* ---- Threads of the library: all signals blocked in them, so that the host's threads get them */
@@ -222,7 +223,7 @@ static void check_workers(void) {
         workers++;
         /* SIGKILL and SIGSTOP can't be blocked; 32 and 33 are the threads library's. */
         unsigned long long wanted = ~0ull & ~(1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1) | 3ull << 31);
-        CHECK((blocked & wanted) == wanted, "thread %s blocks %llx", entry->d_name, blocked);
+        if (!in_valgrind()) CHECK((blocked & wanted) == wanted, "thread %s blocks %llx", entry->d_name, blocked);
     }
     closedir(tasks);
 }
@@ -235,6 +236,7 @@ static void test_workers(void *model) {
     CALL("alpaca_session_params_init", P(params), N(sizeof params));
     FIELD(int32_t, params, alpaca_session_params, n_threads) = 4;
     CHECK(CALL("alpaca_session_create", P(model), P(params), P(&session)).q == ALPACA_OK, "%s", message());
+    if (in_valgrind()) fprintf(report, "SKIPPED the signals that workers block: /proc tells valgrind's\n");
     r->body = check_workers;
     CHECK(write_text(session, r, 4, &finish) == ALPACA_OK, "%s", message());
     CHECK(workers >= 4 * 3, "%d threads seen", workers);

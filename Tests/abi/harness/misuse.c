@@ -91,6 +91,6 @@ void test_no_memory(void) {
 
 void test_misuse(void *model) {
     test_arguments(model);
-    if (getenv("HARNESS_VALGRIND")) fprintf(report, "SKIPPED test_no_memory: valgrind needs memory of its own\n");
+    if (in_valgrind()) fprintf(report, "SKIPPED test_no_memory: valgrind needs memory of its own\n");
     else test_no_memory();
 }
