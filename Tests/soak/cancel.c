@@ -1,6 +1,6 @@
 /* cancel MODEL COUNT [LIMIT_MS]: cancels long calls at COUNT random moments and says how long it took them to return: from alpaca_session_cancel,
  * or from the moment at which a progress callback would say no, to the return of the call. After each the library goes on being used.
- * Exit status 1 when one took longer than LIMIT_MS (50), or did not say that it was cancelled. Tokenizing 32 MB takes two gigabytes, which have to be
+ * Exit status 1 when one took longer than LIMIT_MS (50), or did not say that it was cancelled. Tokenizing 32 MB takes a gigabyte, which has to be
  * given back: it may take four times as long. */
 #include <alpaca.h>
 #include <pthread.h>
