@@ -20,7 +20,7 @@ static const char *path, *target;
 static alpaca_model *model;
 static alpaca_session *session;
 static char *text;         /* TEXT_BYTES of words */
-static char *unbroken;     /* as many, without a place to cut it */
+static char *unbroken;     /* as many of a letter that joins with itself: no place to cut it */
 static int32_t *ids;       /* CONTEXT of them */
 static atomic_int refuses; /* what progress callbacks go by */
 
@@ -184,7 +184,7 @@ int main(int argc, char **argv) {
     unbroken = malloc(TEXT_BYTES);
     ids = malloc(CONTEXT * sizeof *ids);
     if (text == NULL || unbroken == NULL || ids == NULL) return 1;
-    for (size_t i = 0; i < TEXT_BYTES; i++) text[i] = i < TEXT_BYTES / length * length ? words[i % length] : ' ', unbroken[i] = 'a';
+    for (size_t i = 0; i < TEXT_BYTES; i++) text[i] = i < TEXT_BYTES / length * length ? words[i % length] : ' ', unbroken[i] = 'l';
     for (int i = 0; i < CONTEXT; i++) ids[i] = 300 + i % 1000;
 
     int failed = 0;
