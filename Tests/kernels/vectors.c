@@ -33,6 +33,17 @@ static void compare_operation(const kern_table *const *tables, int n_tables, con
     forget_all();
 }
 
+/* Three heads whose pairs lie side by side, to heads of first halves and second halves; or back. */
+static void reorder(float *to, const float *from, size_t head_dim, size_t rope_dim, bool to_halves) {
+    for (size_t h = 0; h < 3; h++, to += head_dim, from += head_dim) {
+        for (size_t i = 0; i < rope_dim; i++) {
+            const size_t half = i % 2 * (rope_dim / 2) + i / 2;
+            if (to_halves) to[half] = from[i];
+            else to[i] = from[half];
+        }
+    }
+}
+
 static void compare_rope(const kern_table *const *tables, int n_tables, size_t head_dim, size_t rope_dim, int kind) {
     double frequencies[64];
     float *angles = guarded(rope_dim * 4, 4), *expected = NULL;
@@ -42,9 +53,16 @@ static void compare_rope(const kern_table *const *tables, int n_tables, size_t h
     const float *x = numbers(3 * head_dim, kind);
     for (int i = 0; i < n_tables; i++) {
         float *out = copy(x, 3 * head_dim);
-        tables[i]->vector.rope(out, 3, head_dim, rope_dim, angles);
+        tables[i]->vector.rope(out, 3, head_dim, rope_dim, angles, KERN_ROPE_INTERLEAVED);
         if (!i) expected = out;
         compare(out, expected, 3 * head_dim * 4, true, tables[i]->name, "rope, %zu of %zu, kind %d", rope_dim, head_dim, kind);
+        /* The same pairs in the other order. */
+        float *halves = copy(x, 3 * head_dim);
+        reorder(halves, x, head_dim, rope_dim, true);
+        tables[i]->vector.rope(halves, 3, head_dim, rope_dim, angles, KERN_ROPE_HALVES);
+        float *back = copy(halves, 3 * head_dim);
+        reorder(back, halves, head_dim, rope_dim, false);
+        compare(back, expected, 3 * head_dim * 4, true, tables[i]->name, "rope by halves, %zu of %zu, kind %d", rope_dim, head_dim, kind);
     }
     forget_all();
 }
@@ -152,6 +170,8 @@ void compare_vectors(const kern_table *const *tables, int n_tables, bool brief) 
         compare_rope(tables, n_tables, 128, 128, kind);
         compare_rope(tables, n_tables, 80, 18, kind);
         compare_rope(tables, n_tables, 6, 6, kind);
+        compare_rope(tables, n_tables, 64, 46, kind);
+
     }
     if (!brief) compare_every_half(tables, n_tables);
     for (int i = 0; i < FORMATS; i++) compare_dequantize(tables, n_tables, &formats[i]);

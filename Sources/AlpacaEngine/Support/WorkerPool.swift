@@ -61,13 +61,15 @@ final class WorkerPool: Sendable {
     /// 0 ..< threadCount and no two calls that run at the same time share it, so that it can choose scratch memory.
     ///
     /// Safety: `context` must stay valid during the call; `body` must not write what another item reads.
-    @unsafe func run(items: Int, context: UnsafeMutableRawPointer, body: Body) {
-        // In a forked child nobody would come, and what workers held at that moment stays held.
-        if items <= 1 || threadCount == 1 || forks != ForkCount.now {
+    /// - Parameter threads: how many of the pool's threads take part, the caller among them; nil for all.
+    @unsafe func run(items: Int, threads: Int? = nil, context: UnsafeMutableRawPointer, body: Body) {
+        let threads = min(threads ?? threadCount, threadCount)
+        // After fork() the workers do not exist in the child, and what they held at that moment stays held: everything runs here.
+        if items <= 1 || threads <= 1 || forks != ForkCount.now {
             for item in 0..<max(0, items) { unsafe body(context, item, 0) }
             return
         }
-        unsafe shared.run(items: items, context: context, body: body)
+        unsafe shared.run(items: items, threads: threads, context: context, body: body)
     }
 }
 
@@ -77,6 +79,8 @@ final class WorkerPool: Sendable {
     /// job has changed; so the fields below, read before, were those of the job that the item belongs to.
     let ticket = Atomic<UInt64>(0)
     let items = Atomic<Int>(0)
+    /// Number of the job (upper half) and workers that may still join it (lower half).
+    private let admission = Atomic<UInt64>(0)
     let body = Atomic<UInt>(0)
     let context = Atomic<UInt>(0)
     let done = Atomic<Int>(0)
@@ -112,21 +116,33 @@ final class WorkerPool: Sendable {
         unsafe mutex.deallocate()
     }
 
-    @unsafe func run(items count: Int, context pointer: UnsafeMutableRawPointer, body function: WorkerPool.Body) {
+    @unsafe func run(items count: Int, threads: Int, context pointer: UnsafeMutableRawPointer, body function: WorkerPool.Body) {
         let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
         // First close the old job: no worker may pair its number with the new fields.
         ticket.store((job << 32) | 0xFFFF_FFFF, ordering: .sequentiallyConsistent)
         done.store(0, ordering: .relaxed)
         // Releasing and acquiring: who has read one of these takes no item of a ticket from before it was closed.
         items.store(count, ordering: .releasing)
+        admission.store(((job &+ 1) << 32) | UInt64(threads - 1), ordering: .releasing)
         unsafe body.store(UInt(bitPattern: unsafeBitCast(function, to: Int.self)), ordering: .releasing)
         context.store(UInt(bitPattern: pointer), ordering: .releasing)
         ticket.store((job &+ 1) << 32, ordering: .sequentiallyConsistent)
         // The caller is one of them.
-        let wanted = min(count, mostAwake) - 1
+        let wanted = min(count, threads, mostAwake) - 1
         if awake.load(ordering: .sequentiallyConsistent) < wanted { wakeWorkers(upTo: wanted) }
         work(job: (job &+ 1) & 0xFFFF_FFFF, thread: 0)
         waitUntilDone(count)
+    }
+
+    /// Whether a worker may join `job`: the first ones that come may, as many as the caller asked for.
+    private func admits(to job: UInt64) -> Bool {
+        var seen = admission.load(ordering: .acquiring)
+        while seen >> 32 == job, seen & 0xFFFF_FFFF > 0 {
+            let (exchanged, now) = admission.weakCompareExchange(expected: seen, desired: seen - 1, ordering: .acquiringAndReleasing)
+            if exchanged { return true }
+            seen = now
+        }
+        return false
     }
 
     /// Takes and computes items of `job` until there are none.
@@ -193,7 +209,7 @@ final class WorkerPool: Sendable {
                 }
             }
             if stopping.load(ordering: .acquiring) { return }
-            work(job: last, thread: thread)
+            if admits(to: last) { work(job: last, thread: thread) }
         }
     }
 

@@ -8,8 +8,12 @@
  *   at the end       o / (the tree sum of l)
  *
  * Rows are the queries that share a KV head: row r is head r % n_group of token r / n_group, so rows come by position. A call with
- * few rows (decode) reads keys and values straight from the cache; see `tile` for how memory is kept busy. With many rows, blocks of ROW_BLOCK rows go over the cache together: each key block is widened to floats once for all of them,
- * and tiles of TILE_ROWS rows by TILE_VECTORS vectors are kept in registers.
+ * few rows (decode) reads keys and values straight from the cache; see `tile` for how memory is kept busy. With many rows, blocks of
+ * ROW_BLOCK rows go over the cache together: each key block is widened to floats once for all of them, and tiles of TILE_ROWS rows by
+ * TILE_VECTORS vectors are kept in registers.
+ *
+ * With a window a query sees the last `window` positions alone. It begins with the block of the first of them; keys of that block before
+ * it weigh 0 (they are keys of real tokens, so that what they are multiplied with is a number).
  *
  * The isa file chooses TILE_ROWS (4, 6 or 8), TILE_VECTORS, ACCUMULATORS (how many v16f its registers hold beside a step's inputs)
  * and STREAM_ROWS (with so few rows memory is slower than the core): speed only, not bits. A new kind of cache needs a case wherever KERN_Q8_0 is mentioned. */
@@ -79,12 +83,13 @@ static const char *take_scales(const attention_state *s, const char *values) {
 
 /* ---- Softmax of a row's block: scores to weights p, and m, c, l brought up to date. ---- */
 
-static void softmax_block(const attention_state *s, size_t row, size_t n_keys) {
+/* The row sees keys first_seen ..< n_keys of the block, at least one. */
+static void softmax_block(const attention_state *s, size_t row, size_t first_seen, size_t n_keys) {
     float *weights = s->weights + row * BLOCK;
     const v16i lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     v16f x[GROUPS];
     UNROLL for (int g = 0; g < GROUPS; g++) {
-        const v16i seen = lane < (v16i)((int32_t)n_keys - g * LANES);
+        const v16i seen = lane < (v16i)((int32_t)n_keys - g * LANES) & lane >= (v16i)((int32_t)first_seen - g * LANES);
         x[g] = seen ? load16(weights + g * LANES) : (v16f)-__builtin_inff();
     }
     const float before = s->maximums[row];
@@ -92,7 +97,7 @@ static void softmax_block(const attention_state *s, size_t row, size_t n_keys) {
     const float now = block > before ? block : before;
     const v16f correction = exp16((v16f)(before - now));
     UNROLL for (int g = 0; g < GROUPS; g++) {
-        const v16i seen = lane < (v16i)((int32_t)n_keys - g * LANES);
+        const v16i seen = lane < (v16i)((int32_t)n_keys - g * LANES) & lane >= (v16i)((int32_t)first_seen - g * LANES);
         x[g] = seen ? exp16(x[g] - now) : (v16f)0.0f;
         store16(weights + g * LANES, x[g]);
     }
@@ -126,8 +131,11 @@ static attention_state lay_out(void *scratch, size_t head_dim) {
     return s;
 }
 
+/* The first position that a query at `position` sees. */
+INLINE size_t first_seen_from(size_t position, size_t window) { return window && position >= window ? position + 1 - window : 0; }
+
 /* Rows begin ..< end of the call, at most ROW_BLOCK of them, against all keys they see. */
-static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t begin, size_t end,
+static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t begin, size_t end, size_t window,
                         const float *q, size_t q_stride, float *out, size_t out_stride, float scale, const attention_state *s) {
     const size_t head_dim = s->head_dim, rows = end - begin;
     for (size_t r = 0; r < rows; r++) {
@@ -140,32 +148,38 @@ static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_
 
     const int key_kind = kv->key_kind, value_kind = kv->value_kind;
     const size_t key_bytes = kern_kv_block_bytes(key_kind, head_dim), value_bytes = kern_kv_block_bytes(value_kind, head_dim);
-    const char *keys = (const char *)kv->keys + kv_head * (kv->capacity / BLOCK) * key_bytes;
-    const char *values = (const char *)kv->values + kv_head * (kv->capacity / BLOCK) * value_bytes;
+    const size_t keys_at = kv->layer + kv_head * key_bytes, values_at = kv->layer + kv->n_head_kv * key_bytes + kv_head * value_bytes;
     const int is_few = rows <= FEW_ROWS, direct = is_few && s->width == head_dim;
-    const size_t longest = first_position + (end - 1) / n_group + 1; /* keys that the last row sees */
+#define POSITION(row) (first_position + (begin + (row)) / n_group)
+    const size_t longest = POSITION(rows - 1) + 1; /* keys that the last row sees, if it sees all */
+    size_t active = 0, until = 0;                  /* rows that see any key of the block: earlier ones are done, later ones not begun */
 
-    for (size_t first_key = 0; first_key < longest; first_key += BLOCK, keys += key_bytes, values += value_bytes) {
-        size_t active = 0; /* rows of earlier positions are done */
-        while (first_position + (begin + active) / n_group < first_key) active++;
-        if (is_few) few_scores(key_kind, s, active, rows, (panel){keys, BLOCK, LANES, values});
-        else many(SCORES, s, active, rows, widen_keys(s, keys, key_kind), head_dim);
+    for (size_t first_key = first_seen_from(POSITION(0), window) / BLOCK * BLOCK; first_key < longest; first_key += BLOCK) {
+        while (POSITION(active) < first_key) active++;
+        while (until < rows && first_seen_from(POSITION(until), window) < first_key + BLOCK) until++;
+        const char *keys = (const char *)kv->pages[first_key / BLOCK] + keys_at;
+        const char *values = (const char *)kv->pages[first_key / BLOCK] + values_at;
+        const char *next = first_key + BLOCK < longest ? (const char *)kv->pages[first_key / BLOCK + 1] + keys_at : keys;
+        if (is_few) few_scores(key_kind, s, active, until, (panel){keys, BLOCK, LANES, values});
+        else many(SCORES, s, active, until, widen_keys(s, keys, key_kind), head_dim);
 
         const size_t last = longest - first_key; /* keys of this block that the last row sees */
         const char *rows_of_values = value_kind == KERN_Q8_0 ? take_scales(s, values) : values;
-        const panel block = direct ? (panel){rows_of_values, head_dim, LANES, keys + key_bytes}
+        const panel block = direct ? (panel){rows_of_values, head_dim, LANES, next}
                                    : widen_values(s, rows_of_values, last < BLOCK ? last : BLOCK, value_kind);
-        for (size_t run = active, next; run < rows; run = next) { /* rows that see equally many keys of this block */
-            const size_t seen = first_position + (begin + run) / n_group + 1 - first_key;
+        for (size_t run = active, after; run < until; run = after) { /* rows that see equally many keys of this block */
+            const size_t seen = POSITION(run) + 1 - first_key;
             const size_t n_keys = seen < BLOCK ? seen : BLOCK;
-            next = run;
-            while (next < rows && (n_keys == BLOCK || (begin + next) / n_group == (begin + run) / n_group)) {
-                softmax_block(s, next++, n_keys);
+            after = run;
+            while (after < until && (n_keys == BLOCK || POSITION(after) == POSITION(run))) {
+                const size_t from = first_seen_from(POSITION(after), window);
+                softmax_block(s, after++, from > first_key ? from - first_key : 0, n_keys);
             }
-            if (n_keys == BLOCK && !is_few) many(OUTPUTS, s, run, next, block, BLOCK);
-            else few_outputs(direct ? value_kind : KERN_F32, s, run, next, block, n_keys);
+            if (n_keys == BLOCK && !is_few) many(OUTPUTS, s, run, after, block, BLOCK);
+            else few_outputs(direct ? value_kind : KERN_F32, s, run, after, block, n_keys);
         }
     }
+#undef POSITION
 
     for (size_t r = 0; r < rows; r++) {
         float *to = out + (begin + r) / n_group * out_stride + (kv_head * n_group + (begin + r) % n_group) * head_dim;
@@ -177,13 +191,13 @@ static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_
     }
 }
 
-static void attention(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t n_tokens, const float *q,
-                      size_t q_stride, float *out, size_t out_stride, float scale, void *scratch) {
+static void attention(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t n_tokens, size_t window,
+                      const float *q, size_t q_stride, float *out, size_t out_stride, float scale, void *scratch) {
     const attention_state s = lay_out(scratch, kv->head_dim);
     const size_t rows = n_tokens * n_group;
     for (size_t begin = 0; begin < rows; begin += ROW_BLOCK) {
         const size_t end = begin + ROW_BLOCK < rows ? begin + ROW_BLOCK : rows;
-        attend_rows(kv, kv_head, n_group, first_position, begin, end, q, q_stride, out, out_stride, scale, &s);
+        attend_rows(kv, kv_head, n_group, first_position, begin, end, window, q, q_stride, out, out_stride, scale, &s);
     }
 }
 

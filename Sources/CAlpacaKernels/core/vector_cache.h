@@ -60,11 +60,12 @@ static void store_value(int kind, const float *v, size_t head_dim, size_t lane, 
 }
 
 static void kv_store(const kern_kv *kv, size_t position, const float *k, const float *v) {
-    const size_t head_dim = kv->head_dim, block = position / KERN_KEY_BLOCK, lane = position % KERN_KEY_BLOCK;
+    const size_t head_dim = kv->head_dim, lane = position % KERN_KEY_BLOCK;
+    const size_t key_bytes = kern_kv_block_bytes(kv->key_kind, head_dim), value_bytes = kern_kv_block_bytes(kv->value_kind, head_dim);
+    char *keys = (char *)kv->pages[position / KERN_KEY_BLOCK] + kv->layer, *values = keys + kv->n_head_kv * key_bytes;
     for (size_t h = 0; h < kv->n_head_kv; h++, k += head_dim, v += head_dim) {
-        const size_t at = h * (kv->capacity / KERN_KEY_BLOCK) + block;
-        store_key(kv->key_kind, k, head_dim, lane, (char *)kv->keys + at * kern_kv_block_bytes(kv->key_kind, head_dim));
-        store_value(kv->value_kind, v, head_dim, lane, (char *)kv->values + at * kern_kv_block_bytes(kv->value_kind, head_dim));
+        store_key(kv->key_kind, k, head_dim, lane, keys + h * key_bytes);
+        store_value(kv->value_kind, v, head_dim, lane, values + h * value_bytes);
     }
 }
 

@@ -43,7 +43,38 @@ INLINE v16f rotate8(v16f x, v16f cos_sin) {
     return fma16(x, c, swapped * s);
 }
 
-static void rope(float *x, size_t n_heads, size_t head_dim, size_t rope_dim, const float *cos_sin) {
+/* The same for pairs whose first halves are `a` and second halves `b`: cosines and sines of sixteen pairs begin at cos_sin. */
+INLINE void rotate_halves(v16f *a, v16f *b, v16f low, v16f high) {
+    const v16f c = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const v16f s = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    const v16f turned = fma16(*a, c, *b * -s);
+    *b = fma16(*b, c, *a * s);
+    *a = turned;
+}
+
+static void rope_halves(float *x, size_t n_heads, size_t head_dim, size_t rope_dim, const float *cos_sin) {
+    const size_t half = rope_dim / 2, left = half % LANES, whole = half - left;
+    for (size_t h = 0; h < n_heads; h++, x += head_dim) {
+        for (size_t i = 0; i < whole; i += LANES) {
+            v16f a = load16(x + i), b = load16(x + half + i);
+            rotate_halves(&a, &b, load16(cos_sin + 2 * i), load16(cos_sin + 2 * i + LANES));
+            store16(x + i, a), store16(x + half + i, b);
+        }
+        if (left) {
+            v16f a = load_part(x + whole, left), b = load_part(x + half + whole, left), high = 0.0f;
+            const size_t floats = 2 * left, low = floats < LANES ? floats : LANES;
+            if (floats > LANES) high = load_part(cos_sin + 2 * whole + LANES, floats - LANES);
+            rotate_halves(&a, &b, low < LANES ? load_part(cos_sin + 2 * whole, low) : load16(cos_sin + 2 * whole), high);
+            store_part(x + whole, left, a), store_part(x + half + whole, left, b);
+        }
+    }
+}
+
+static void rope(float *x, size_t n_heads, size_t head_dim, size_t rope_dim, const float *cos_sin, int32_t pairing) {
+    if (pairing == KERN_ROPE_HALVES) {
+        rope_halves(x, n_heads, head_dim, rope_dim, cos_sin);
+        return;
+    }
     const size_t left = rope_dim % LANES, whole = rope_dim - left;
     for (size_t h = 0; h < n_heads; h++, x += head_dim) {
         for (size_t i = 0; i < whole; i += LANES) store16(x + i, rotate8(load16(x + i), load16(cos_sin + i)));

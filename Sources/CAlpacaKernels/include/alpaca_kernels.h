@@ -67,7 +67,9 @@ typedef struct kern_inputs {
 
 #define KERN_ROW_BLOCK 64   /* split rows between threads at multiples of this; the last block may be shorter */
 #define KERN_KV_SCALED 32   /* components that share a scale in a Q8_0 cache */
-#define KERN_KEY_BLOCK 64   /* attention's block of keys, side by side in the key cache */
+#define KERN_KEY_BLOCK 64   /* attention's block of keys, side by side in the key cache; a page's positions */
+
+enum { KERN_ROPE_INTERLEAVED = 0, KERN_ROPE_HALVES = 1 };
 
 /* The matrix products. types/ and core/; one table per CPU path. */
 typedef struct kern_matmul_table {
@@ -84,19 +86,19 @@ typedef struct kern_matmul_table {
     size_t (*scratch_bytes)(size_t columns, size_t n_tokens); /* per thread, 64-byte aligned; columns: the widest matrix */
 } kern_matmul_table;
 
-/* Keys and values of one layer, all KV heads, of one sequence, in blocks of 64 positions. Capacity is a multiple of KERN_KEY_BLOCK.
+/* Keys and values of one layer, all KV heads, of one sequence, in pages of KERN_KEY_BLOCK positions. Pages lie anywhere; a page holds all
+ * layers. In a page a layer has n_head_kv blocks of keys, then n_head_kv blocks of values, kern_kv_block_bytes each:
  * F16 (kind 1) and F32 (kind 0):
- *   keys:   (n_head_kv, capacity / 64, head_dim, 64): a block's keys side by side, so that scores need no horizontal sums and memory
- *           sees one forward stream
- *   values: (n_head_kv, capacity, head_dim)
+ *   keys:   (head_dim, 64): a block's keys side by side, so that scores need no horizontal sums and memory sees one forward stream
+ *   values: (64, head_dim)
  * Q8_0 (kind 8; head_dim % 32 == 0): 32 components of a position share a scale, as in the tensor type, but the scales of a block lie
  * together:
- *   keys:   (n_head_kv, capacity / 64, head_dim / 32) of { f16 scales[64]; int8 quants[32][64] }
- *   values: (n_head_kv, capacity / 64) of { f16 scales[head_dim / 32][64]; int8 quants[64][head_dim] }
- * Either takes n_head_kv * capacity / 64 * kern_kv_block_bytes(kind, head_dim) bytes. */
+ *   keys:   (head_dim / 32) of { f16 scales[64]; int8 quants[32][64] }
+ *   values: { f16 scales[head_dim / 32][64]; int8 quants[64][head_dim] } */
 typedef struct kern_kv {
-    void *keys, *values;
-    size_t capacity, n_head_kv, head_dim;
+    void *const *pages; /* page p holds positions 64 p ... 64 p + 63 */
+    size_t layer;       /* bytes from a page's beginning to this layer's keys */
+    size_t n_head_kv, head_dim;
     int32_t key_kind, value_kind;
 } kern_kv;
 
@@ -120,18 +122,19 @@ typedef struct kern_vector_table {
     void (*rms_norm)(const float *x, const float *weight, float eps, size_t n, float *out);
     void (*add)(float *x, const float *y, size_t n);                               /* x += y */
     void (*silu_mul)(float *gate, const float *up, size_t n);                      /* gate = gate * sigmoid(gate) * up */
-    /* Rotates n_heads vectors of head_dim in place, pairs (2i, 2i+1); cos_sin: (rope_dim / 2, 2) of this position. Components from
-     * rope_dim on stay as they are. */
-    void (*rope)(float *x, size_t n_heads, size_t head_dim, size_t rope_dim, const float *cos_sin);
+    /* Rotates n_heads vectors of head_dim in place; cos_sin: (rope_dim / 2, 2) of this position. Pair i is the components 2i and 2i+1, or
+     * with KERN_ROPE_HALVES i and i + rope_dim / 2: the same bits for the same pairs. Components from rope_dim on stay as they are. */
+    void (*rope)(float *x, size_t n_heads, size_t head_dim, size_t rope_dim, const float *cos_sin, int32_t pairing);
     /* Stores keys and values (n_head_kv * head_dim floats each) of one token at `position`. */
     void (*kv_store)(const kern_kv *kv, size_t position, const float *k, const float *v);
     /* Causal attention of the query heads that share KV head `kv_head`, for n_tokens tokens at positions first_position ... : token
      * t sees positions 0 ... first_position + t. q and out: all n_head heads of token t, head_dim floats each, begin at t * stride;
      * heads kv_head * n_group ..< (kv_head + 1) * n_group are read and written, n_group = n_head / n_head_kv. Softmax of scale * q.k,
-     * online, in blocks of KERN_KEY_BLOCK keys; what the cache holds behind the last position does not matter. head_dim: any even
-     * number. Fastest with many tokens in a call, so split by KV head first. */
-    void (*attention)(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t n_tokens, const float *q,
-                      size_t q_stride, float *out, size_t out_stride, float scale, void *scratch);
+     * online, in blocks of KERN_KEY_BLOCK keys; what the cache holds behind the last position does not matter. window: a token sees only
+     * the last so many positions, its own included; 0: all. Blocks that no token sees are not read. head_dim: any even number. Fastest
+     * with many tokens in a call, so split by KV head first. */
+    void (*attention)(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t n_tokens, size_t window,
+                      const float *q, size_t q_stride, float *out, size_t out_stride, float scale, void *scratch);
     size_t (*attention_scratch_bytes)(size_t n_group, size_t head_dim);            /* per thread, 64-byte aligned */
     /* One row of any type to floats; exact. n is a multiple of the type's block. */
     void (*dequantize_row)(int32_t type, const void *row, size_t n, float *out);

@@ -10,18 +10,22 @@ import Testing
     /// Kinds of keys and of values that a head can be kept in.
     static func kinds(_ headDim: Int) -> [Int32] { [KERN_F16, KERN_F32].map { Int32($0) } + (headDim % 32 == 0 ? [Int32(KERN_Q8_0)] : []) }
 
-    /// A cache of two KV heads, keys and values ending at a guard page, full of what an earlier conversation left: infinities and NaN.
+    /// A cache of two KV heads in pages, each ending at a guard page, full of what an earlier conversation left: infinities and NaN. The
+    /// layer at hand is the second of each page.
     final class Cache {
         let kv: kern_kv
-        let keys: GuardedBuffer<UInt8>, values: GuardedBuffer<UInt8>
+        let pages: [GuardedBuffer<UInt8>]
+        private let table: GuardedBuffer<UnsafeMutableRawPointer?>
 
         init(headDim: Int, capacity: Int, keyKind: Int32, valueKind: Int32) {
-            keys = GuardedBuffer(count: 2 * capacity / 64 * kern_kv_block_bytes(keyKind, headDim), repeating: 0xFF)
-            values = GuardedBuffer(count: 2 * capacity / 64 * kern_kv_block_bytes(valueKind, headDim), repeating: 0xFF)
-            for i in stride(from: 1, to: keys.count, by: 6) { keys.pointer[i] = 0x7C }
+            let bytes = 2 * (kern_kv_block_bytes(keyKind, headDim) + kern_kv_block_bytes(valueKind, headDim))
+            pages = (0..<capacity / 64).map { _ in GuardedBuffer(count: 2 * bytes, repeating: 0xFF) }
+            for page in pages {
+                for i in stride(from: 1, to: page.count, by: 6) { page.pointer[i] = 0x7C }
+            }
+            table = GuardedBuffer(pages.map { UnsafeMutableRawPointer($0.pointer) })
             kv = kern_kv(
-                keys: keys.pointer, values: values.pointer, capacity: capacity, n_head_kv: 2, head_dim: headDim, key_kind: keyKind,
-                value_kind: valueKind)
+                pages: table.pointer, layer: bytes, n_head_kv: 2, head_dim: headDim, key_kind: keyKind, value_kind: valueKind)
         }
 
         func store(_ path: KernelPath, _ k: [Float], _ v: [Float], at position: Int) {
@@ -32,29 +36,31 @@ import Testing
 
         /// Component `d` of the key or value that KV head `head` has at `position`, read as the header describes the layout.
         func number(_ part: Part, at position: Int, head: Int, _ d: Int) -> Double {
-            let (memory, kind) = part == .key ? (keys, kv.key_kind) : (values, kv.value_kind)
-            let place = Place(part, kind, at: position, head: head, d, headDim: kv.head_dim, capacity: kv.capacity)
-            let at = memory.pointer + place.number
-            switch Int(kind) {
+            let page = pages[position / 64].pointer
+            let place = Place(part, kv, at: position, head: head, d)
+            let at = page + place.number
+            switch Int(part == .key ? kv.key_kind : kv.value_kind) {
             case KERN_F32: return Double(UnsafeRawPointer(at).loadUnaligned(as: Float.self))
             case KERN_F16: return Double(UnsafeRawPointer(at).loadUnaligned(as: Float16.self))
             default:
-                return Double(Int8(bitPattern: at[0]))
-                    * Double(UnsafeRawPointer(memory.pointer + place.scale).loadUnaligned(as: Float16.self))
+                return Double(Int8(bitPattern: at[0])) * Double(UnsafeRawPointer(page + place.scale).loadUnaligned(as: Float16.self))
             }
         }
 
-        var isIntact: Bool { keys.frontIsIntact && values.frontIsIntact }
+        var bytes: [UInt8] { pages.flatMap(\.array) }
+        var isIntact: Bool { pages.allSatisfy(\.frontIsIntact) }
     }
 
     enum Part { case key, value }
 
-    /// Bytes at which a number of the cache lies, and its scale if it has one: the layout of `kern_kv`, once more.
+    /// Bytes from a page's beginning to a number of the cache, and to its scale if it has one: the layout of `kern_kv`, once more.
     struct Place {
         let number: Int, scale: Int
 
-        init(_ part: Part, _ kind: Int32, at position: Int, head: Int, _ d: Int, headDim: Int, capacity: Int) {
-            let lane = position % 64, block = (head * capacity / 64 + position / 64) * kern_kv_block_bytes(kind, headDim)
+        init(_ part: Part, _ kv: kern_kv, at position: Int, head: Int, _ d: Int) {
+            let headDim = kv.head_dim, lane = position % 64, kind = part == .key ? kv.key_kind : kv.value_kind
+            let values = part == .key ? 0 : kv.n_head_kv * kern_kv_block_bytes(kv.key_kind, headDim)
+            let block = kv.layer + values + head * kern_kv_block_bytes(kind, headDim)
             if kind == KERN_Q8_0 {
                 let group = block + d / 32 * (64 * 2 + 32 * 64)
                 number = part == .key ? group + 128 + d % 32 * 64 + lane : block + headDim / 32 * 64 * 2 + lane * headDim + d
@@ -89,7 +95,7 @@ import Testing
         }
 
         /// The outputs of `tokens`, all heads, computed in calls of at most `batch` tokens.
-        func attend(_ path: KernelPath, _ cache: Cache, tokens: Range<Int>, batch: Int) -> [UInt32] {
+        func attend(_ path: KernelPath, _ cache: Cache, tokens: Range<Int>, batch: Int, window: Int = 0) -> [UInt32] {
             let out = GuardedBuffer<Float>(count: tokens.count * stride, repeating: .nan)
             let queries = GuardedBuffer(Array(q[tokens.lowerBound * stride..<tokens.upperBound * stride]))
             let bytes = path.vector.attention_scratch_bytes(group, headDim)
@@ -99,8 +105,8 @@ import Testing
                 for first in Swift.stride(from: 0, to: tokens.count, by: batch) {
                     for head in 0..<2 {
                         path.vector.attention(
-                            kv, head, group, tokens.lowerBound + first, min(batch, tokens.count - first), queries.pointer + first * stride,
-                            stride, out.pointer + first * stride, stride, scale, scratch.pointer)
+                            kv, head, group, tokens.lowerBound + first, min(batch, tokens.count - first), window,
+                            queries.pointer + first * stride, stride, out.pointer + first * stride, stride, scale, scratch.pointer)
                     }
                 }
             }
@@ -108,17 +114,18 @@ import Testing
             return out.array.bits
         }
 
-        /// Softmax of all scores at once, in double precision, of the numbers in the cache.
-        func exact(_ token: Int, head: Int, _ cache: Cache) -> [Double] {
+        /// Softmax of all scores at once, in double precision, of the numbers in the cache that a token sees.
+        func exact(_ token: Int, head: Int, _ cache: Cache, window: Int = 0) -> [Double] {
             let query = (token * 2 * group + head) * headDim, kvHead = head / group
+            let seen = (window == 0 ? 0 : max(0, token + 1 - window))...token
             var weights = [Double](repeating: 0, count: token + 1), most = -Double.infinity, total = 0.0
-            for t in 0...token {
+            for t in seen {
                 for d in 0..<headDim { weights[t] += Double(q[query + d]) * cache.number(.key, at: t, head: kvHead, d) }
                 weights[t] *= Double(scale)
                 most = max(most, weights[t])
             }
             var out = [Double](repeating: 0, count: headDim)
-            for t in 0...token {
+            for t in seen {
                 let weight = exp(weights[t] - most)
                 total += weight
                 for d in 0..<headDim { out[d] += weight * cache.number(.value, at: t, head: kvHead, d) }
@@ -137,9 +144,7 @@ import Testing
                 for path in KernelPath.all {
                     if path.name != "generic" {
                         let same = sequence.cache(path, keyKind: keyKind, valueKind: valueKind)
-                        let differs =
-                            firstDifference(same.keys.array, cache.keys.array) ?? firstDifference(same.values.array, cache.values.array)
-                        #expect(differs == nil, "\(path.name): kv_store")
+                        #expect(firstDifference(same.bytes, cache.bytes) == nil, "\(path.name): kv_store")
                     }
                     for batch in [1, 7, 32, 64, 150] where path.name != "generic" || batch == 7 {
                         let got = sequence.attend(path, cache, tokens: 0..<150, batch: batch)
@@ -224,6 +229,30 @@ import Testing
         }
     }
 
+    /// Mistral's sliding window: right, and the same bits on every path and in every batch.
+    @Test(arguments: [(64, 2, 32), (64, 1, 64), (18, 3, 65), (128, 4, 100), (16, 1, 1), (80, 2, 150)])
+    func windowHidesWhatIsOlder(headDim: Int, group: Int, window: Int) {
+        let sequence = Tokens(headDim: headDim, group: group, count: 200, seed: UInt64(headDim * 300 + window))
+        for kind in Self.kinds(headDim) {
+            let cache = sequence.cache(.generic, keyKind: kind, valueKind: kind)
+            let expected = sequence.attend(.generic, cache, tokens: 0..<200, batch: 200, window: window)
+            for token in [0, 1, 31, 32, 63, 64, 65, 127, 149, 199] {
+                for head in 0..<2 * group {
+                    let exact = sequence.exact(token, head: head, cache, window: window)
+                    let at = token * sequence.stride + head * headDim
+                    let worst = (0..<headDim).map { abs(exact[$0] - Double(Float(bitPattern: expected[at + $0]))) }.max() ?? .infinity
+                    #expect(worst <= 2e-6, "token \(token), head \(head), kind \(kind)")
+                }
+            }
+            for path in KernelPath.all {
+                for batch in [1, 7, 64, 200] {
+                    let got = sequence.attend(path, cache, tokens: 0..<200, batch: batch, window: window)
+                    #expect(firstDifference(got, expected) == nil, "\(path.name), batches of \(batch), kind \(kind)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: KernelPath.all, [KERN_F16, KERN_F32, KERN_Q8_0]) func storesWhereTheHeaderSays(path: KernelPath, kind: Int) {
         let headDim = kind == KERN_Q8_0 ? 96 : 18, capacity = 128
         var random = SplitMix(10)
@@ -232,12 +261,12 @@ import Testing
         for d in 32..<min(64, v.count) { v[d] = 0 }
         for position in [0, 17, 63, 64, 127] {
             let cache = Cache(headDim: headDim, capacity: capacity, keyKind: Int32(kind), valueKind: Int32(kind))
-            let keys = GuardedBuffer(cache.keys.array), values = GuardedBuffer(cache.values.array)
-            for (part, numbers, memory) in [(Part.key, k, keys), (.value, v, values)] {
+            let pages = cache.pages.map { GuardedBuffer($0.array) }
+            let page = pages[position / 64].pointer
+            for (part, numbers) in [(Part.key, k), (.value, v)] {
                 for i in numbers.indices {
-                    let place = Place(
-                        part, Int32(kind), at: position, head: i / headDim, i % headDim, headDim: headDim, capacity: capacity)
-                    let at = UnsafeMutableRawPointer(memory.pointer + place.number)
+                    let place = Place(part, cache.kv, at: position, head: i / headDim, i % headDim)
+                    let at = UnsafeMutableRawPointer(page + place.number)
                     switch kind {
                     case KERN_F32: at.storeBytes(of: numbers[i], as: Float.self)
                     case KERN_F16: at.storeBytes(of: Float16(numbers[i]), as: Float16.self)
@@ -246,13 +275,12 @@ import Testing
                         let scale = Float16(most / 127), inverse = scale == 0 ? 0 : 1 / Float(scale)
                         let quant = max(-127, min(127, (numbers[i] * inverse).rounded(.toNearestOrEven)))
                         at.storeBytes(of: Int8(quant), as: Int8.self)
-                        UnsafeMutableRawPointer(memory.pointer + place.scale).storeBytes(of: scale, as: Float16.self)
+                        UnsafeMutableRawPointer(page + place.scale).storeBytes(of: scale, as: Float16.self)
                     }
                 }
             }
             cache.store(path, k, v, at: position)
-            #expect(firstDifference(cache.keys.array, keys.array) == nil && cache.isIntact)
-            #expect(firstDifference(cache.values.array, values.array) == nil)
+            #expect(firstDifference(cache.bytes, pages.flatMap(\.array)) == nil && cache.isIntact)
         }
     }
 }

@@ -1,0 +1,178 @@
+internal import CAlpacaKernels
+
+/// One row of a batch.
+struct CPURow: BitwiseCopyable {
+    var token: TokenID
+    var position: Int32
+    var segment: Int32
+}
+
+/// Rows of a batch that follow each other in one sequence.
+@safe struct CPUSegment: BitwiseCopyable {
+    var sequence: SequenceView
+    var firstRow, rowCount, firstPosition: Int
+    /// Items of attention before this segment's, and the rows of each.
+    var firstItem = 0
+    var tile = 1
+}
+
+/// A row of a batch whose logits are wanted, and where they go.
+@safe struct CPUOutput: BitwiseCopyable {
+    var row: Int
+    var place: UnsafeMutablePointer<Float>
+}
+
+/// A caller's flag. Those of one caller follow each other.
+@safe struct CPUFlag: BitwiseCopyable {
+    var flag: Unmanaged<CancelFlag>
+    var caller: Int32
+}
+
+/// What the items of a job see: the batch, and the step at hand. Plain values and pointers, all of which outlive the job;
+/// `rowCount <= batchSize`.
+@safe struct CPUContext {
+    let kernels: kern_table
+    let headCount, keyValueHeadCount, headDimension, ropeDimension: Int
+    let pairing: Int32
+    let epsilon, attentionScale: Float
+    let angles: UnsafeMutablePointer<Float>
+    let packed, scratch: UnsafeMutableRawPointer
+    let scratchStride: Int
+    let rows: UnsafeMutablePointer<CPURow>
+    let segments: UnsafeMutablePointer<CPUSegment>
+    let outputs: UnsafeMutablePointer<CPUOutput>
+    let flags: UnsafeMutablePointer<CPUFlag>
+
+    // The batch.
+    var rowCount = 0
+    var segmentCount = 0
+    var outputCount = 0
+    var flagCount = 0
+    var threadCount = 1
+    var attentionItemCount = 0
+
+    // The step.
+    var step: UnsafePointer<CPUStep>
+    /// Rows that the step is about: the batch's, or in the head those of some outputs from `firstOutput` on.
+    var stepRows = 0
+    var firstOutput = 0
+    var groupSize = 1
+    var groupCount = 0
+
+    init(
+        _ c: ModelConfiguration, workspace w: CPUWorkspace, rows: UnsafeMutablePointer<CPURow>,
+        segments: UnsafeMutablePointer<CPUSegment>, outputs: UnsafeMutablePointer<CPUOutput>, flags: UnsafeMutablePointer<CPUFlag>,
+        step: UnsafePointer<CPUStep>
+    ) {
+        unsafe kernels = Kernels.best.pointee
+        headCount = c.headCount
+        keyValueHeadCount = c.keyValueHeadCount
+        headDimension = c.headDimension
+        ropeDimension = c.ropeDimension
+        pairing = Int32(c.ropePairing == .halves ? KERN_ROPE_HALVES.rawValue : KERN_ROPE_INTERLEAVED.rawValue)
+        epsilon = c.normEpsilon
+        attentionScale = 1 / Float(c.headDimension).squareRoot()
+        unsafe angles = w.angles
+        unsafe (packed, scratch) = (w.packed, w.scratch)
+        scratchStride = w.scratchStride
+        unsafe self.rows = rows
+        unsafe self.segments = segments
+        unsafe self.outputs = outputs
+        unsafe self.flags = flags
+        unsafe self.step = step
+    }
+
+    /// Sizes the steps that follow for `count` rows.
+    mutating func size(for count: Int) {
+        stepRows = count
+        unsafe groupSize = max(1, kernels.matmul.pack_group(count))
+        groupCount = (count + groupSize - 1) / groupSize
+    }
+
+    /// Cuts the sequences' rows into items of attention.
+    mutating func tileAttention() {
+        var items = 0
+        for i in 0..<segmentCount {
+            // Bound: i < segmentCount.
+            let tile = unsafe attentionTile(segments[i])
+            unsafe segments[i].firstItem = items
+            unsafe segments[i].tile = tile
+            unsafe items += (segments[i].rowCount + tile - 1) / tile * keyValueHeadCount
+        }
+        attentionItemCount = items
+    }
+
+    /// Rows of a segment that attention takes as one item: it widens the keys once for as many. At depth fewer are enough, and an item must
+    /// not last: between items it is seen whether to stop.
+    private func attentionTile(_ segment: CPUSegment) -> Int {
+        let products = (segment.firstPosition + segment.rowCount) * headDimension * (headCount / keyValueHeadCount)
+        return max(4, min(96, (1 << 26) / max(1, products)))
+    }
+
+    func items(_ items: CPUStep.Items) -> Int {
+        switch items {
+        case .rows: return stepRows
+        case .groups: return groupCount
+        case .attention: return attentionItemCount
+        case .firstProduct: return unsafe self.items(step.pointee.products?.pointee.matrix)
+        case .products:
+            var count = 0
+            for i in unsafe 0..<step.pointee.productCount { unsafe count += self.items(step.pointee.products?[i].matrix) }
+            return count
+        }
+    }
+
+    /// Rows of a matrix that are one item: whole row blocks; more of them when few tokens leave little to do with each.
+    private func rowsPerItem(_ matrix: QuantizedMatrix) -> Int {
+        let block = Int(KERN_ROW_BLOCK)
+        guard stepRows < 16 else { return block }
+        let share = matrix.rows / (threadCount * 16)
+        return max(1, min(16, share / block)) * block
+    }
+
+    func items(_ matrix: QuantizedMatrix?) -> Int {
+        guard let matrix else { return 0 }
+        let rows = rowsPerItem(matrix)
+        return (matrix.rows + rows - 1) / rows
+    }
+
+    func inputs(_ x: UnsafeMutablePointer<Float>, columns: Int) -> kern_inputs {
+        unsafe kern_inputs(x: x, stride: columns, columns: columns, n_tokens: stepRows, packed: packed)
+    }
+
+    func scratch(_ thread: Int) -> UnsafeMutableRawPointer { unsafe scratch + thread * scratchStride }
+
+    /// Whether all callers have cancelled. Without any flag nobody can.
+    var isCancelled: Bool {
+        var i = 0
+        while i < flagCount {
+            // Bounds: i and next are below flagCount.
+            let caller = unsafe flags[i].caller
+            var isSet = false
+            while i < flagCount, unsafe flags[i].caller == caller {
+                if unsafe flags[i].flag._withUnsafeGuaranteedRef({ $0.isSet }) { isSet = true }
+                i += 1
+            }
+            if !isSet { return false }
+        }
+        return flagCount > 0
+    }
+
+    /// Multiplies the rows of item `item` of a product's matrix with `input`.
+    func multiply(_ product: CPUProduct, item: Int, _ input: kern_inputs, thread: Int) -> Range<Int> {
+        let matrix = product.matrix
+        let perItem = rowsPerItem(matrix)
+        let first = item * perItem
+        let last = min(matrix.rows, first + perItem)
+        var raw = unsafe matrix.raw
+        var input = unsafe input
+        unsafe kernels.matmul.matmul(&raw, first, last, &input, product.output, matrix.rows, scratch(thread))
+        if let bias = unsafe product.bias {
+            for row in 0..<stepRows {
+                // Bound: the output has stepRows rows as wide as the matrix has rows, the bias one.
+                unsafe kernels.vector.add(product.output + row * matrix.rows + first, bias + first, last - first)
+            }
+        }
+        return first..<last
+    }
+}

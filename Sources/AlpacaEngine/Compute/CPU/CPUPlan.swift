@@ -1,0 +1,197 @@
+internal import CAlpacaKernels
+
+/// A program as steps for the CPU. Neighbours that are cheaper together become one step: a branch's addition, the norm after it and the
+/// quantization of its result; the products of one input; gate, up and what joins them; turning and storing of keys.
+@safe final class CPUPlan {
+    /// The steps of the body, then from `headStart` on those of the head.
+    let steps: UnsafePointer<CPUStep>
+    let count: Int
+    let headStart: Int
+
+    private let stepBuffer: UnsafeMutableBufferPointer<CPUStep>
+    private let productBuffer: UnsafeMutableBufferPointer<CPUProduct>
+
+    init(_ program: Program, _ weights: CPUWeights, _ workspace: CPUWorkspace) throws(AlpacaError) {
+        var planner = CPUPlanner(program, weights, workspace)
+        try planner.add(program.body)
+        let headStart = planner.steps.count
+        planner.beginHead()
+        try planner.add(program.head)
+        unsafe productBuffer = .allocate(capacity: max(1, planner.products.count))
+        unsafe _ = productBuffer.initialize(fromContentsOf: planner.products)
+        unsafe stepBuffer = .allocate(capacity: max(1, planner.steps.count))
+        for (i, step) in planner.steps.enumerated() {
+            var step = step
+            // Bounds: i < steps.count; a step's products are in the list.
+            if step.productCount > 0, let base = unsafe productBuffer.baseAddress {
+                unsafe step.products = unsafe UnsafePointer(base + planner.firstProducts[i])
+            }
+            unsafe stepBuffer.initializeElement(at: i, to: step)
+        }
+        // Allocated with one element or more.
+        unsafe steps = UnsafePointer(stepBuffer.baseAddress.unsafelyUnwrapped)
+        count = planner.steps.count
+        self.headStart = headStart
+    }
+
+    deinit {
+        unsafe stepBuffer.deallocate()
+        unsafe productBuffer.deallocate()
+    }
+}
+
+/// Makes the list.
+private struct CPUPlanner {
+    private(set) var steps: [CPUStep] = []
+    private(set) var products: [CPUProduct] = []
+    /// For each step the place of its first product in the list.
+    private(set) var firstProducts: [Int] = []
+
+    private let program: Program
+    private let weights: CPUWeights
+    private let workspace: CPUWorkspace
+    private var isHead = false
+    /// The slot whose quantized form is at hand.
+    private var packed: Slot?
+
+    init(_ program: Program, _ weights: CPUWeights, _ workspace: CPUWorkspace) {
+        self.program = program
+        self.weights = weights
+        self.workspace = workspace
+    }
+
+    mutating func beginHead() {
+        isHead = true
+        packed = nil
+    }
+
+    mutating func add(_ operations: [Operation]) throws(AlpacaError) {
+        var rest = operations[...]
+        while let first = rest.first {
+            let next = rest.dropFirst()
+            switch first {
+            case .embed(let role, let out):
+                try append(step(.rows, embedItem, out), [product(role, nil, out)])
+                rest = next
+            case .add(let branch, let x):
+                if case .rmsNorm(let input, let weight, let out)? = next.first, input == x {
+                    try norm(input, weight, out, branch: branch, before: next.dropFirst())
+                    rest = next.dropFirst()
+                } else {
+                    var sum = step(.rows, addItem, x)
+                    unsafe sum.branch = workspace.pointer(branch)
+                    try append(sum)
+                    rest = next
+                }
+            case .rmsNorm(let x, let weight, let out):
+                try norm(x, weight, out, branch: nil, before: next)
+                rest = next
+            case .matmul(_, let x, _, _):
+                rest = try matmuls(of: x, rest)
+            case .rope, .storeKV:
+                rest = try rotateAndStore(rest)
+            case .attention(let layer, let query, let window, let out):
+                var attention = step(.attention, attentionItem, query)
+                attention.layer = layer
+                attention.window = window ?? 0
+                unsafe attention.output = workspace.pointer(out)
+                try append(attention)
+                rest = next
+            case .gated(let gate, let up):
+                var join = step(.rows, gateItem, gate)
+                unsafe join.branch = workspace.pointer(up)
+                try append(join)
+                rest = next
+            case .logits(let role, let x):
+                let matrix = try weights.matrix(role)
+                try pack(x, for: [matrix])
+                try append(
+                    step(.products, logitsItem, x), [unsafe CPUProduct(matrix: matrix, bias: nil, output: workspace.logits)])
+                rest = next
+            }
+        }
+    }
+
+    // MARK: Steps
+
+    private mutating func norm(
+        _ x: Slot, _ weight: TensorRole, _ out: Slot, branch: Slot?, before rest: ArraySlice<Operation>
+    ) throws(AlpacaError) {
+        var norm = step(.groups, normItem, x)
+        unsafe norm.weight = try weights.vector(weight)
+        unsafe norm.output = workspace.pointer(out)
+        if let branch { unsafe norm.branch = workspace.pointer(branch) }
+        // Those that read this value; once the slot is filled again, it holds another.
+        for operation in rest {
+            if operation.fills == out { break }
+            guard operation.uses.first == out, let matrix = operation.matrix else { continue }
+            if try weights.matrix(matrix).needsPackedInputs { norm.packs = true }
+        }
+        packed = norm.packs ? out : nil
+        try append(norm)
+    }
+
+    /// The products of `x` that follow each other.
+    private mutating func matmuls(of x: Slot, _ operations: ArraySlice<Operation>) throws(AlpacaError) -> ArraySlice<Operation> {
+        var rest = operations
+        var list: [CPUProduct] = []
+        var outputs: [Slot] = []
+        while case .matmul(let role, x, let bias, let out)? = rest.first {
+            list.append(try product(role, bias, out))
+            outputs.append(out)
+            rest = rest.dropFirst()
+        }
+        try pack(x, for: list.map(\.matrix))
+        if case .gated(let gate, let up)? = rest.first, outputs == [gate, up], list[0].matrix.rows == list[1].matrix.rows {
+            try append(step(.firstProduct, gatedItem, x), list)
+            return rest.dropFirst()
+        }
+        try append(step(.products, productItem, x), list)
+        return rest
+    }
+
+    /// Turns queries and keys and stores keys and values: rope(q), rope(k), storeKV(k, v), in this order.
+    private mutating func rotateAndStore(_ operations: ArraySlice<Operation>) throws(AlpacaError) -> ArraySlice<Operation> {
+        let list = Array(operations.prefix(3))
+        guard list.count == 3, case .rope(let query, program.configuration.headCount) = list[0],
+            case .rope(let turned, program.configuration.keyValueHeadCount) = list[1],
+            case .storeKV(let layer, let key, let value) = list[2], turned == key
+        else {
+            throw AlpacaError(.internalError, "the CPU turns queries, then keys, and stores them; found \(list)")
+        }
+        var store = step(.rows, rotateAndStoreItem, query)
+        unsafe (store.query, store.key, store.value) = (workspace.pointer(query), workspace.pointer(key), workspace.pointer(value))
+        store.layer = layer
+        try append(store)
+        return operations.dropFirst(3)
+    }
+
+    /// Quantizes `x` unless it was done with what made it.
+    private mutating func pack(_ x: Slot, for matrices: [QuantizedMatrix]) throws(AlpacaError) {
+        guard packed != x, matrices.contains(where: \.needsPackedInputs) else { return }
+        try append(step(.groups, packItem, x))
+        packed = x
+    }
+
+    // MARK: Parts
+
+    private func step(_ items: CPUStep.Items, _ body: @escaping WorkerPool.Body, _ input: Slot) -> CPUStep {
+        var step = unsafe CPUStep(items, body, input: workspace.pointer(input), width: program.slotWidths[input.index])
+        step.isHead = isHead
+        return step
+    }
+
+    private func product(_ role: TensorRole, _ bias: TensorRole?, _ out: Slot) throws(AlpacaError) -> CPUProduct {
+        let matrix = try weights.matrix(role)
+        guard let bias else { return unsafe CPUProduct(matrix: matrix, bias: nil, output: workspace.pointer(out)) }
+        return unsafe CPUProduct(matrix: matrix, bias: try weights.vector(bias), output: workspace.pointer(out))
+    }
+
+    private mutating func append(_ step: CPUStep, _ list: [CPUProduct] = []) throws(AlpacaError) {
+        var step = step
+        step.productCount = list.count
+        firstProducts.append(products.count)
+        products += list
+        steps.append(step)
+    }
+}
