@@ -10,9 +10,9 @@ if ! compgen -G "$work/source/*/vendor/llama.cpp/CMakeLists.txt" > /dev/null; th
     .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-binary :all: --no-deps -d "$work/download" \
         "llama-cpp-python${version:+==$version}"
     mkdir -p "$work/source"
-    tar -xzf "$(ls -t "$work"/download/llama_cpp_python-*.tar.gz | head -1)" -C "$work/source"
+    tar -xzf "$(ls -t "$work"/download/llama_cpp_python-*.tar.gz | sed -n 1p)" -C "$work/source"
 fi
-source=$(dirname "$(compgen -G "$work/source/*/vendor/llama.cpp/CMakeLists.txt" | head -1)")
+source=$(dirname "$(compgen -G "$work/source/*/vendor/llama.cpp/CMakeLists.txt" | sed -n 1p)")
 common=(-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DGGML_OPENMP=OFF -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF
     -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_UI=OFF)
 

@@ -10,7 +10,7 @@ flags=(--scratch-path "$scratch" --enable-code-coverage -Xcc -fprofile-instr-gen
 log=build/coverage.log
 mkdir -p build
 timeout 1500 swift build --build-tests "${flags[@]}" > "$log" 2>&1 || { grep -E 'error' "$log" || tail -5 "$log"; exit 1; }
-timeout 1800 swift test --skip-build "${flags[@]}" > "$log" 2>&1 || { grep -E '✘' "$log" | head -20; exit 1; }
+timeout 1800 swift test --skip-build "${flags[@]}" > "$log" 2>&1 || { grep -m 20 -E '✘' "$log" || tail -5 "$log"; exit 1; }
 grep -E 'Test run with' "$log" | tail -1
 # The toolchain's own: others don't know its format.
 cov=$(dirname "$(readlink -f "$(command -v swift)")")/llvm-cov

@@ -50,7 +50,7 @@ fuzz() {
         echo "$target: $(grep -oE 'number_of_executed_units: [0-9]+' "$log" | grep -oE '[0-9]+') executions in $(grep -oE 'in [0-9]+ second' "$log" | grep -oE '[0-9]+') s, $(grep -oE 'DONE +cov: [0-9]+' "$log" | grep -oE '[0-9]+$') places, no finding"
     else
         echo "$target: FOUND"
-        grep -E 'ERROR|SUMMARY|Fatal|Test unit written' "$log" | head -5 || true
+        grep -m 5 -E 'ERROR|SUMMARY|Fatal|Test unit written' "$log" || true
         touch build/fuzz/findings/any
     fi
 }

@@ -35,8 +35,9 @@ echo "built in $SECONDS s"
 status=0
 timeout 5400 swift test --skip-build --scratch-path ".build-$1" "${flags[@]}" "${filter[@]}" > "$log" 2>&1 || status=$?
 grep -E '^SKIPPED' "$log" | sort -u || true
-grep -E '✘' "$log" | cut -c1-300 | head -20 || true
-find "$reports" -type f -exec head -40 {} \; | head -200
+# sed reads to the end, where head would leave before what writes to it is done, and fail the pipe.
+grep -E '✘' "$log" | cut -c1-300 | sed -n 1,20p || true
+find "$reports" -type f -exec head -40 {} \; | sed -n 1,200p
 grep -E 'Test run with' "$log" | tail -1 || { tail -3 "$log"; status=1; }
 found=$(find "$reports" -type f -exec cat {} + | grep -cE 'ERROR: AddressSanitizer|WARNING: ThreadSanitizer|ThreadSanitizer:DEADLYSIGNAL|runtime error:' || true)
 echo "$found reports, $SECONDS s"

@@ -41,7 +41,7 @@ prompt="写一首五言绝句，题目是《秋夜》"
 expected=$(printf '故国无尘土，山林下水流。\n不知何处去，不忍见花枝。')
 for program in "$work/pkg/chat" "$work/cmake/chat"; do
     said=$(timeout 60 "$program" -t 0 -p "$prompt" models/mini/chinese-alpaca-mini-f16.gguf)
-    check "what $program writes" diff <(printf '%s\n' "$expected") <(printf '%s\n' "$said" | head -2)
+    check "what $program writes" diff <(printf '%s\n' "$expected") <(sed -n 1,2p <<< "$said")
 done
 said=$(printf '%s\n%s\n' "$prompt" "再写一首" | timeout 60 "$work/pkg/chat" -t 0 "$model")
 check "two turns" test "$(printf '%s' "$said" | wc -l)" -ge 3

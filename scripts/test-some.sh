@@ -8,6 +8,6 @@ timeout 1500 swift build -c release --build-tests --scratch-path .build-test -Xs
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 timeout 3000 swift test -c release --skip-build --scratch-path .build-test -Xswiftc -enable-testing --filter "$1" > "$log" 2>&1 \
-    || { grep -E '✘|error|Fatal|recorded an issue' "$log" | head -60; tail -5 "$log"; exit 1; }
+    || { grep -m 60 -E '✘|error|Fatal|recorded an issue' "$log" || true; tail -5 "$log"; exit 1; }
 grep -E '^SKIPPED' "$log" | sort -u || true
 grep -E 'Test run with' "$log" | tail -1

@@ -10,7 +10,7 @@ echo "== Swift"
 # Release: what ships is what is tested. A folder of its own, since tests need internals to be visible.
 timeout 1500 swift build -c release --build-tests --scratch-path .build-test -Xswiftc -enable-testing 2>&1 | grep -E 'error|warning: unre|Build complete' || true
 timeout 900 swift test -c release --skip-build --scratch-path .build-test -Xswiftc -enable-testing > build-test.log 2>&1 \
-    || { grep -E '✘|error|Fatal|recorded an issue' build-test.log | head -60; tail -5 build-test.log; exit 1; }
+    || { grep -m 60 -E '✘|error|Fatal|recorded an issue' build-test.log || true; tail -5 build-test.log; exit 1; }
 grep -E '^SKIPPED' build-test.log | sort -u || true
 grep -E 'Test run with' build-test.log | tail -1
 

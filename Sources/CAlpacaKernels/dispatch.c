@@ -7,8 +7,14 @@
 extern const kern_matmul_table kern_matmul_generic;
 extern const kern_vector_table kern_vector_generic;
 
-/* From plain to best. A table that can't run here is not in the list. */
-enum { MOST_TABLES = 4 };
+/* Those of this architecture, from plain to best. A table that can't run here is not in the list. */
+#if defined(__x86_64__)
+enum { GENERIC, AVX2, AVXVNNI, AVX512, MOST_TABLES };
+#elif defined(__aarch64__)
+enum { GENERIC, NEON, I8MM, MOST_TABLES };
+#else
+enum { GENERIC, MOST_TABLES };
+#endif
 static kern_table tables[MOST_TABLES];
 static int n_tables;
 static const kern_table *best;

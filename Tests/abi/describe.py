@@ -94,13 +94,17 @@ def callback_letters(kind: str, opaque: list[str]) -> str:
 
 def as_c(data: dict) -> str:
     opaque = data["opaque"]
+    arguments = [len(f["arguments"]) for f in data["functions"].values()]
+    arguments += [len(callback_letters(kind, opaque)) - 1 for _, kind in data["callbacks"].items()]
+    fields = [len(struct["fields"]) for struct in data["structs"].values()]
     lines = ["/* Made by describe.py from the header. Letters: v void, i int32_t, u uint32_t, z size_t, q uint64_t, e an enum, f float,",
              " * d double, c an array of char, p pointer, M T S X a handle of a model, tokenizer, session, string. A signature begins with",
              " * the result. The tables end with an entry without a name. */",
              "#include <stddef.h>",
+             f"enum {{ MOST_ARGUMENTS = {max(arguments)}, MOST_FIELDS = {max(fields)} }};",
              "struct function { const char *name, *signature; void *address; long calls; };",
              "struct field { const char *name; size_t at, size; char letter; };",
-             "struct structure { const char *name; size_t size; int grows; struct field fields[64]; };",
+             "struct structure { const char *name; size_t size; int grows; struct field fields[MOST_FIELDS + 1]; };",
              "struct callback { const char *name, *signature, *type; };",
              "extern struct function functions[];",
              "extern const struct structure structures[];",

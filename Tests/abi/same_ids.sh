@@ -11,7 +11,9 @@ export SWIFT_BACKTRACE=enable=no
 
 cc -std=c11 -Wall -Wextra -Werror -Iinclude -o "$work/ids" Tests/abi/ids/ids.c "$library" -Wl,-rpath,"$(dirname "$library")"
 swiftc -swift-version 6 -Iinclude -o "$work/host" Tests/abi/ids/host.swift
-ldd "$work/host" | grep -q libswiftCore.so || { echo "error: the host has no Swift runtime of its own"; exit 1; }
+# In a variable: grep -q leaves at the first match, and a writer that has not ended then fails with the whole pipe.
+needed=$(ldd "$work/host")
+[[ $needed == *libswiftCore.so* ]] || { echo "error: the host has no Swift runtime of its own"; exit 1; }
 
 through_c() { timeout 120 "$work/ids" "$model" "$1"; }
 through_libffi() { timeout 120 "$harness" --ids "$library" "$model" "$1"; }

@@ -23,6 +23,7 @@ FUNCTION(alpaca_status_name);
 FUNCTION(alpaca_model_open);
 FUNCTION(alpaca_model_free);
 FUNCTION(alpaca_model_tokenizer);
+FUNCTION(alpaca_session_params_init);
 FUNCTION(alpaca_session_create);
 FUNCTION(alpaca_session_free);
 FUNCTION(alpaca_session_generate);
@@ -46,6 +47,7 @@ static void load(const char *path) {
     LOAD(alpaca_model_open);
     LOAD(alpaca_model_free);
     LOAD(alpaca_model_tokenizer);
+    LOAD(alpaca_session_params_init);
     LOAD(alpaca_session_create);
     LOAD(alpaca_session_free);
     LOAD(alpaca_session_generate);
@@ -60,9 +62,15 @@ static void load(const char *path) {
 
 static char **arguments;
 
+/* As many threads on every machine: each takes address space, and the steps have an end. */
+enum { THREADS = 2 };
+
 static alpaca_status generate(alpaca_model *model) {
     alpaca_session *session = NULL;
-    alpaca_status status = p_alpaca_session_create(model, NULL, &session);
+    alpaca_session_params session_params;
+    alpaca_status status = p_alpaca_session_params_init(&session_params, sizeof session_params);
+    session_params.n_threads = THREADS;
+    if (status == ALPACA_OK) status = p_alpaca_session_create(model, &session_params, &session);
     if (status == ALPACA_OK) {
         alpaca_generation_params params;
         p_alpaca_generation_params_init(&params, sizeof params);
@@ -98,6 +106,7 @@ static alpaca_status work(const char *what) {
         params.adapters = &adapter;
         params.n_adapters = 1;
         params.output = arguments[3];
+        params.n_threads = THREADS;
         params.quantization = "Q4_K_M";
         return p_alpaca_convert(&params, NULL, NULL);
     }

@@ -55,19 +55,32 @@ void fill_edges(float *x, size_t n, bool infinite) {
     }
 }
 
-enum { MOST_MAPPINGS = 64 };
-static struct { void *start; size_t bytes; } mappings[MOST_MAPPINGS];
-static int n_mappings;
+/* As many as a case takes: each path of this CPU makes some of its own. */
+typedef struct mapping { void *start; size_t bytes; } mapping;
+static mapping *mappings;
+static size_t n_mappings, room;
+
+static void remember(void *start, size_t bytes) {
+    if (n_mappings == room) {
+        mapping *larger = realloc(mappings, (2 * room + 64) * sizeof *larger);
+        if (!larger) {
+            fprintf(stderr, "error: no memory to remember %zu mappings\n", 2 * room + 64);
+            exit(2);
+        }
+        mappings = larger, room = 2 * room + 64;
+    }
+    mappings[n_mappings++] = (mapping){start, bytes};
+}
 
 void *guarded(size_t bytes, size_t alignment) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), rounded = (bytes + alignment - 1) / alignment * alignment;
     const size_t usable = (rounded + page - 1) / page * page;
     uint8_t *start = mmap(NULL, usable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (start == MAP_FAILED || n_mappings == MOST_MAPPINGS || mprotect(start + usable, page, PROT_NONE)) {
+    if (start == MAP_FAILED || mprotect(start + usable, page, PROT_NONE)) {
         fprintf(stderr, "error: no memory for %zu bytes\n", bytes);
         exit(2);
     }
-    mappings[n_mappings].start = start, mappings[n_mappings++].bytes = usable + page;
+    remember(start, usable + page);
     return start + usable - rounded;
 }
 

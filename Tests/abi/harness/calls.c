@@ -41,8 +41,8 @@ const struct structure *structure_named(const char *name) {
 /* Each call is watched: it leaves what belongs to the host as it was. */
 value call_function(struct function *f, const value *arguments) {
     ffi_cif cif;
-    ffi_type *types[16];
-    void *pointers[16];
+    ffi_type *types[MOST_ARGUMENTS];
+    void *pointers[MOST_ARGUMENTS];
     value result = {0};
     struct host before, after;
     unsigned n = (unsigned)strlen(f->signature) - 1;
@@ -132,7 +132,7 @@ static void *closure(const char *name, void (*body)(ffi_cif *, void *, void **, 
         if (strcmp(c->name, name) != 0) continue;
         /* Both live as long as the closure: as long as the process. */
         ffi_cif *cif = malloc(sizeof *cif);
-        ffi_type **types = malloc(8 * sizeof *types);
+        ffi_type **types = malloc(MOST_ARGUMENTS * sizeof *types);
         void *code;
         ffi_closure *memory = ffi_closure_alloc(sizeof(ffi_closure), &code);
         if (cif == NULL || types == NULL || memory == NULL) abort();

@@ -20,7 +20,7 @@ static void test_arguments(void *model) {
         size_t combinations = 1;
         for (size_t a = 0; a < n; a++) combinations *= f->signature[a + 1] == 'p' ? 1 : 9;
         for (size_t c = 0; c < combinations; c++) {
-            value arguments[16] = {{0}};
+            value arguments[MOST_ARGUMENTS] = {{0}};
             size_t rest = c;
             int valid = 1; /* whether all handles are live ones of the right kind */
             for (size_t a = 0; a < n; a++) {
@@ -64,7 +64,7 @@ void test_no_memory(void) {
         failed = 0;
         open_model(); /* what is made once is made */
         for (struct function *f = functions; f->name; f++) {
-            if (f->signature[0] == 'e') call_function(f, (const value[16]){{0}});
+            if (f->signature[0] == 'e') call_function(f, (const value[MOST_ARGUMENTS]){{0}});
         }
         struct rlimit none = {0, 0}, before;
         getrlimit(RLIMIT_AS, &before);
@@ -74,7 +74,7 @@ void test_no_memory(void) {
         for (void *more; (more = malloc(512 << 10)) != NULL; taken = more) *(void **)more = taken; /* what the heap still holds */
         for (struct function *f = functions; f->name; f++) {
             if (f->signature[0] != 'e') continue;
-            value result = call_function(f, (const value[16]){{0}});
+            value result = call_function(f, (const value[MOST_ARGUMENTS]){{0}});
             CHECK(result.q == ALPACA_OUT_OF_MEMORY, "%s: %llu: %s", f->name, (unsigned long long)result.q, message());
             CHECK(strstr(message(), "out of memory") != NULL, "%s: %s", f->name, message());
         }
