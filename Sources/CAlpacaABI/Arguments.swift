@@ -6,7 +6,7 @@ import Glibc
 enum Arguments {
     /// A zero-terminated path or name.
     static func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(AlpacaError) -> String {
-        guard let pointer = unsafe pointer else { throw AlpacaError(.invalidArgument, "\(name): found NULL, expected text") }
+        guard let pointer = unsafe pointer else { throw AlpacaError(.invalidArgument, at: name, found: "NULL", expected: "text") }
         try LargeMemory.ask(unsafe Int(clamping: strlen(pointer)), for: name)
         guard let text = unsafe String(validatingCString: pointer) else {
             throw AlpacaError(.invalidArgument, "\(name): found bytes that are not UTF-8")
@@ -28,7 +28,7 @@ enum Arguments {
     /// How keys or values are kept.
     static func cacheType(_ value: Int32, _ name: String) throws(AlpacaError) -> CacheType {
         guard let type = CacheType(rawValue: value) else {
-            throw AlpacaError(.invalidArgument, "\(name): found \(value), expected an alpaca_cache_type, 0, 1 or 8")
+            throw AlpacaError(.invalidArgument, at: name, found: "\(value)", expected: "an alpaca_cache_type, 0, 1 or 8")
         }
         return type
     }
@@ -38,11 +38,11 @@ enum Arguments {
         _ pointer: UnsafePointer<T>?, _ count: Int, _ name: String, most: Int = 1 << 16
     ) throws(AlpacaError) -> [T] {
         guard count >= 0, count <= most else {
-            throw AlpacaError(.invalidArgument, "\(name): found \(UInt(bitPattern: count)) elements, expected at most \(most)")
+            throw AlpacaError(.invalidArgument, at: name, found: "\(UInt(bitPattern: count)) elements", expected: "at most \(most)")
         }
         guard count > 0 else { return [] }
         guard let pointer = unsafe pointer else {
-            throw AlpacaError(.invalidArgument, "\(name): found NULL, expected \(count) elements")
+            throw AlpacaError(.invalidArgument, at: name, found: "NULL", expected: "\(count) elements")
         }
         try LargeMemory.ask(count, of: MemoryLayout<T>.stride, for: name)
         // The caller vouches for `count` elements.
@@ -53,12 +53,13 @@ enum Arguments {
     static func bytes(_ pointer: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(AlpacaError) -> [UInt8] {
         let isTerminated = length == -1  // SIZE_MAX
         guard let pointer = unsafe pointer else {
-            guard length == 0 else { throw AlpacaError(.invalidArgument, "\(name): found NULL, expected text") }
+            guard length == 0 else { throw AlpacaError(.invalidArgument, at: name, found: "NULL", expected: "text") }
             return []
         }
         let count = isTerminated ? unsafe Int(exactly: strlen(pointer)) ?? -1 : length
         guard count >= 0, count <= 1 << 30 else {
-            throw AlpacaError(.invalidArgument, "\(name): found a length of \(UInt(bitPattern: count)) bytes, expected at most \(1 << 30)")
+            throw AlpacaError(
+                .invalidArgument, at: name, found: "a length of \(UInt(bitPattern: count)) bytes", expected: "at most \(1 << 30)")
         }
         try LargeMemory.ask(count, for: name)
         // The caller vouches for `count` bytes.
@@ -78,10 +79,10 @@ enum Arguments {
     /// Token ids, checked by who uses them.
     static func ids(_ pointer: UnsafePointer<Int32>?, _ count: Int, _ name: String) throws(AlpacaError) -> [TokenID] {
         guard count >= 0, count <= 1 << 28 else {
-            throw AlpacaError(.invalidArgument, "\(name): found \(UInt(bitPattern: count)) ids, expected at most \(1 << 28)")
+            throw AlpacaError(.invalidArgument, at: name, found: "\(UInt(bitPattern: count)) ids", expected: "at most \(1 << 28)")
         }
         guard count > 0 else { return [] }
-        guard let pointer = unsafe pointer else { throw AlpacaError(.invalidArgument, "\(name): found NULL, expected \(count) ids") }
+        guard let pointer = unsafe pointer else { throw AlpacaError(.invalidArgument, at: name, found: "NULL", expected: "\(count) ids") }
         try LargeMemory.ask(count, of: MemoryLayout<Int32>.size, for: name)
         return unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
     }
@@ -89,14 +90,14 @@ enum Arguments {
     /// The place for a result.
     static func out<T>(_ pointer: UnsafeMutablePointer<T>?, _ name: String) throws(AlpacaError) -> UnsafeMutablePointer<T> {
         guard let pointer = unsafe pointer else {
-            throw AlpacaError(.invalidArgument, "\(name): found NULL, expected a place for the result")
+            throw AlpacaError(.invalidArgument, at: name, found: "NULL", expected: "a place for the result")
         }
         return unsafe pointer
     }
 
     /// A flag: 0 or 1.
     static func flag(_ value: Int32, _ name: String) throws(AlpacaError) -> Bool {
-        guard value == 0 || value == 1 else { throw AlpacaError(.invalidArgument, "\(name): found \(value), expected 0 or 1") }
+        guard value == 0 || value == 1 else { throw AlpacaError(.invalidArgument, at: name, found: "\(value)", expected: "0 or 1") }
         return value == 1
     }
 

@@ -127,7 +127,7 @@ public func alpaca_model_metadata(
     guarded { () throws(AlpacaError) in
         let model = try unsafe Handles.get(model, .model, as: ModelObject.self).model
         let key = try unsafe Arguments.text(key, "key")
-        guard let value = model.metadata(key) else { throw AlpacaError(.notFound, "\(model.path): there is no metadata key \"\(key)\"") }
+        guard let value = model.metadata(key) else { throw AlpacaError(.notFound, path: model.path, "there is no metadata key \"\(key)\"") }
         try unsafe Arguments.copy(value.utf8, to: buffer, capacity, needed)
     }
 }

@@ -113,7 +113,7 @@ extension ModelConfiguration {
     }
 
     static func refusal(_ value: JSONValue, _ key: String, _ found: String, _ supported: String) -> AlpacaError {
-        AlpacaError(.unsupported, "\(value.documentName): \"\(key)\": found \(found), supported is \(supported)")
+        AlpacaError(.unsupported, path: value.documentName, "\"\(key)\": found \(found), supported is \(supported)")
     }
 }
 

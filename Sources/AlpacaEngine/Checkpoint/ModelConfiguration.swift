@@ -136,7 +136,7 @@ public struct ModelConfiguration: Sendable, Equatable {
 
     static func check<T: Comparable>(_ value: T, _ range: ClosedRange<T>, _ what: String) throws(AlpacaError) {
         guard range.contains(value) else {
-            throw AlpacaError(.badFormat, "\(what): found \(value), expected \(range.lowerBound) to \(range.upperBound)")
+            throw AlpacaError(.badFormat, at: what, found: "\(value)", expected: "\(range.lowerBound) to \(range.upperBound)")
         }
     }
 

@@ -82,7 +82,7 @@ package struct ModelFolder: Sendable {
     package func modelConfiguration() throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
         guard let configuration else {
             let name = naming == .meta ? "params.json" : "config.json"
-            throw AlpacaError(.missing, "\(path): \(name) is missing, which tells the model's sizes")
+            throw AlpacaError(.missing, path: path, "\(name) is missing, which tells the model's sizes")
         }
         func shape(_ name: String) -> [Int]? { weights.index(of: name).map { weights.tensors[$0].shape } }
         guard naming == .meta else { return try ModelConfiguration.huggingFace(configuration, shape: shape) }
@@ -101,8 +101,8 @@ package struct ModelFolder: Sendable {
         guard columns > 0, columns < width, width % columns == 0 else { return }
         let count = weightFiles.count * (width / columns)
         throw AlpacaError(
-            .missing,
-            "\(path): \(ModelFolder.metaPrefix)\(weightFiles.count < 10 ? "0" : "")\(weightFiles.count).pth is missing: found "
+            .missing, path: path,
+            "\(ModelFolder.metaPrefix)\(weightFiles.count < 10 ? "0" : "")\(weightFiles.count).pth is missing: found "
                 + "\(weightFiles.count) of \(count) files, which hold \(columns) of \(width) columns (is the download complete?)")
     }
 
@@ -121,7 +121,7 @@ package struct ModelFolder: Sendable {
             let name = "\(metaPrefix)\(i < 10 ? "0" : "")\(i).pth"
             guard let region = try files.open(name) else {
                 throw AlpacaError(
-                    .missing, "\(files.path): \(name) is missing, found \(names.joined(separator: ", ")) (is the download complete?)")
+                    .missing, path: files.path, "\(name) is missing, found \(names.joined(separator: ", ")) (is the download complete?)")
             }
             shards.append((name, region, try CheckpointReader.open(region)))
         }
@@ -138,7 +138,7 @@ package struct ModelFolder: Sendable {
         if let region = try files.open("tokenizer.model") { return region }
         guard files is FolderFiles else { return nil }
         let inside = FolderFiles.join(files.path, "tokenizer.model")
-        guard (try? FolderListing.isFolder(inside)) != true else { throw AlpacaError(.io, "\(inside): found a folder, expected a file") }
+        guard (try? FolderListing.isFolder(inside)) != true else { throw AlpacaError(.io, path: inside, "found a folder, expected a file") }
         guard let file = try? InputFile(path: FolderFiles.join(files.path, "../tokenizer.model")) else { return nil }
         return FileRegion(file)
     }
@@ -148,19 +148,19 @@ package struct ModelFolder: Sendable {
         let names = files.names
         if names.contains("adapter_config.json") || names.contains(where: { $0.hasPrefix("adapter_model.") }) {
             return AlpacaError(
-                .unsupported,
-                "\(files.path): this is a LoRA adapter, not a model: name the base that it belongs to, and this as its adapter "
+                .unsupported, path: files.path,
+                "this is a LoRA adapter, not a model: name the base that it belongs to, and this as its adapter "
                     + "(`alpaca convert BASE --adapter ADAPTER`)")
         }
         let gguf = names.filter { $0.hasSuffix(".gguf") }
         if !gguf.isEmpty {
-            return AlpacaError(.unsupported, "\(files.path): this is a folder with GGUF files: name one, such as \(gguf[0].quoted())")
+            return AlpacaError(.unsupported, path: files.path, "this is a folder with GGUF files: name one, such as \(gguf[0].quoted())")
         }
         let listed = names.prefix(6).map { $0.quoted() }.joined(separator: ", ") + (names.count > 6 ? ", ..." : "")
         let found = names.isEmpty ? "nothing" : listed
         return AlpacaError(
-            .missing,
-            "\(files.path): found \(found), expected a model: model.safetensors or pytorch_model.bin (or shards with an index) and "
+            .missing, path: files.path,
+            "found \(found), expected a model: model.safetensors or pytorch_model.bin (or shards with an index) and "
                 + "config.json, or consolidated.00.pth and params.json")
     }
 }

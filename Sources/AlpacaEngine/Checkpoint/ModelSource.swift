@@ -52,13 +52,13 @@ package final class ModelSource: TensorSource {
                 let files = try FolderFiles(path: ModelSource.parent(of: path))
                 guard ModelFolder.isModel(files) else {
                     throw AlpacaError(
-                        .unsupported,
-                        "\(path): weights alone are no model: found neither an index nor a usual name in \(files.path.quoted())")
+                        .unsupported, path: path,
+                        "weights alone are no model: found neither an index nor a usual name in \(files.path.quoted())")
                 }
                 try self.init(ModelFolder(files))
             }
         } catch {
-            throw error.message.contains(path) ? error : error.inFile(path)
+            throw error.inFile(path)
         }
     }
 

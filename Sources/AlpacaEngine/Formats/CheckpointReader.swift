@@ -11,10 +11,10 @@ package enum CheckpointReader {
         case .safetensors: return try SafetensorsReader(region)
         case .torchZip, .torchPickle: return try TorchCheckpoint(region)
         case .sentencePiece:
-            throw AlpacaError(.badFormat, "\(region.name): this is \(kind), not a model: the model's own file has to be named")
+            throw AlpacaError(.badFormat, path: region.name, "this is \(kind), not a model: the model's own file has to be named")
         case .json:
             let start = try region.bytes(at: 0, count: min(region.count, 200))
-            throw AlpacaError(.badFormat, "\(region.name): this is \(kind), not a model; it begins with \(start.quoted(limit: 60))")
+            throw AlpacaError(.badFormat, path: region.name, "this is \(kind), not a model; it begins with \(start.quoted(limit: 60))")
         }
     }
 }

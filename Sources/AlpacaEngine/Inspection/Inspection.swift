@@ -24,7 +24,7 @@ public enum Inspection: Sendable {
         do throws(AlpacaError) {
             self = try FolderListing.isFolder(path) ? .open(FolderFiles(path: path)) : .open(FileRegion(InputFile(path: path)))
         } catch {
-            throw error.message.contains(path) ? error : error.inFile(path)
+            throw error.inFile(path)
         }
     }
 

@@ -26,7 +26,7 @@ package struct AdapterConfiguration: Sendable {
     package init(_ region: FileRegion) throws(AlpacaError) {
         let kind = try CheckpointKind(region)
         guard kind == .json else {
-            throw AlpacaError(.badFormat, "\(region.name): this is \(kind), expected the adapter's configuration, a JSON file")
+            throw AlpacaError(.badFormat, path: region.name, "this is \(kind), expected the adapter's configuration, a JSON file")
         }
         try self.init(JSONDocument(try region.bytes(at: 0, count: region.count), name: region.name).root)
     }
@@ -35,7 +35,8 @@ package struct AdapterConfiguration: Sendable {
         let type = try json.string("peft_type")
         guard type == "LORA" else {
             throw AlpacaError(
-                .unsupported, "\(json.documentName): \"peft_type\": found \(type.quoted()), supported is \"LORA\" (with or without DoRA)")
+                .unsupported, path: json.documentName, "\"peft_type\": found \(type.quoted()), supported is \"LORA\" (with or without DoRA)"
+            )
         }
         try AdapterConfiguration.refuse(json)
         rank = try json.int("r", in: AdapterConfiguration.ranks)
@@ -101,8 +102,8 @@ package struct AdapterConfiguration: Sendable {
         for member in try value.object() {
             guard !member.key.isEmpty, member.key.utf8.allSatisfy(isNamePart) else {
                 throw AlpacaError(
-                    .unsupported,
-                    "\(json.documentName): \"\(key)\": found the expression \(member.key.quoted()), supported are modules' names such as "
+                    .unsupported, path: json.documentName,
+                    "\"\(key)\": found the expression \(member.key.quoted()), supported are modules' names such as "
                         + "\"q_proj\" or \"model.layers.0.self_attn.q_proj\"")
             }
             result.append((member.key, try read(member)))
@@ -142,14 +143,14 @@ package struct AdapterConfiguration: Sendable {
     private static func refuse(_ json: JSONValue) throws(AlpacaError) {
         for (key, reason) in unsupported {
             guard let value = try json.memberIfPresent(key), isSet(value) else { continue }
-            throw AlpacaError(.unsupported, "\(json.documentName): \"\(key)\" is set: \(reason)")
+            throw AlpacaError(.unsupported, path: json.documentName, "\"\(key)\" is set: \(reason)")
         }
         guard let start = try json.memberIfPresent("init_lora_weights"), start.isString else { return }
         let name = try start.string()
         guard changesBase.contains(where: { name.lowercased().hasPrefix($0) }) else { return }
         throw AlpacaError(
-            .unsupported,
-            "\(json.documentName): \"init_lora_weights\": \(name.quoted()) changes the base before training, so the adapter doesn't fit the "
+            .unsupported, path: json.documentName,
+            "\"init_lora_weights\": \(name.quoted()) changes the base before training, so the adapter doesn't fit the "
                 + "base as it was released; PEFT's `save_pretrained(..., path_initial_model_for_weight_conversion=...)` makes it a plain one"
         )
     }

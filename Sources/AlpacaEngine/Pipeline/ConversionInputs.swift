@@ -13,7 +13,7 @@ struct ConversionInputs {
             _ = try base.configuration()
             try base.checkTensors()
         } catch {
-            throw error.message.contains(base.path) ? error : error.inFile(base.path)
+            throw error.inFile(base.path)
         }
         var adapters: [(adapter: LoRAAdapter, scale: Double)] = []
         for reference in options.adapters {
@@ -111,8 +111,8 @@ struct ConversionInputs {
         let expected = role.shape(model)
         guard origin.info.shape == expected else {
             throw AlpacaError(
-                .shapeMismatch,
-                "\(origin.source.inputs.first?.path ?? ""): tensor \(origin.info.name.quoted()): found shape \(origin.info.shapeText), "
+                .shapeMismatch, path: origin.source.inputs.first?.path ?? "",
+                "tensor \(origin.info.name.quoted()): found shape \(origin.info.shapeText), "
                     + "expected \(TensorInfo.text(expected))")
         }
         return MergedTensor(
@@ -145,8 +145,8 @@ struct ConversionInputs {
         }
         guard chosen.model.pieces.count == model.vocabularySize else {
             throw AlpacaError(
-                .shapeMismatch,
-                "\(chosen.path): the tokenizer has \(chosen.model.pieces.count) pieces, the result's embeddings have \(model.vocabularySize) "
+                .shapeMismatch, path: chosen.path,
+                "the tokenizer has \(chosen.model.pieces.count) pieces, the result's embeddings have \(model.vocabularySize) "
                     + "rows: name the tokenizer.model that belongs to the last adapter")
         }
         return chosen

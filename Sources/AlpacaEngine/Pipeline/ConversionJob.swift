@@ -102,7 +102,7 @@ struct ConversionJob {
 
     /// Writes everything. Nothing shows under the output's name before all of it is on the disk.
     func run(progress: ProgressHandler) throws(AlpacaError) {
-        let cancelled = AlpacaError(.cancelled, "\(options.output): conversion was cancelled")
+        let cancelled = AlpacaError(.cancelled, path: options.output, "conversion was cancelled")
         if options.format.isFolder {
             let folder = try AtomicFolderWriter(path: options.output, overwrite: options.overwrites, inputs: inputs)
             var files: [(file: OutputFile, layout: FileLayout)] = []
@@ -116,7 +116,7 @@ struct ConversionJob {
             try flush(files, progress, cancelled)
             try folder.finish()
         } else {
-            guard let planned = output.files.first else { throw AlpacaError(.internalError, "\(options.output): nothing to write") }
+            guard let planned = output.files.first else { throw AlpacaError(.internalError, path: options.output, "nothing to write") }
             let writer = try AtomicFileWriter(
                 path: options.output, size: planned.layout.byteCount, overwrite: options.overwrites, inputs: inputs)
             try write([(writer.file, planned.layout)], progress, cancelled)

@@ -19,22 +19,22 @@ package struct ImportanceMatrix: Sendable {
                 reader.tensors[counts].type == .f32, reader.tensors[counts].elementCount == 1
             else {
                 throw AlpacaError(
-                    .unsupported,
-                    "\(reader.file.path): tensor \(info.name.quoted()): found \(info.shapeText) \(info.type), expected one row of F32 and "
+                    .unsupported, path: reader.file.path,
+                    "tensor \(info.name.quoted()): found \(info.shapeText) \(info.type), expected one row of F32 and "
                         + "one number in \((name + Self.counts).quoted())")
             }
             let count = try Self.floats(reader, counts)[0]
             let values = try Self.floats(reader, index).map { count > 0 ? $0 / count : 1 }
             guard values.allSatisfy({ $0 >= 0 && $0 < .infinity }) else {
                 throw AlpacaError(
-                    .badFormat, "\(reader.file.path): tensor \(info.name.quoted()) holds numbers that no sum of squares can have")
+                    .badFormat, path: reader.file.path, "tensor \(info.name.quoted()) holds numbers that no sum of squares can have")
             }
             columns[name] = values
         }
         guard !columns.isEmpty else {
             throw AlpacaError(
-                .badFormat,
-                "\(reader.file.path): found no tensor \"*\(Self.sums)\", expected a file that llama-imatrix wrote as GGUF "
+                .badFormat, path: reader.file.path,
+                "found no tensor \"*\(Self.sums)\", expected a file that llama-imatrix wrote as GGUF "
                     + "(convert older ones with it: --in-file OLD -o NEW.gguf)")
         }
         self.columns = columns

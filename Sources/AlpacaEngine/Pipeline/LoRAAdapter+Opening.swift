@@ -8,8 +8,8 @@ extension LoRAAdapter {
         let region = FileRegion(try InputFile(path: path))
         guard try CheckpointKind(region) == .torchZip else {
             throw AlpacaError(
-                .unsupported,
-                "\(path): expected an adapter: a folder with adapter_config.json and adapter_model.safetensors or .bin, or a zip of one")
+                .unsupported, path: path,
+                "expected an adapter: a folder with adapter_config.json and adapter_model.safetensors or .bin, or a zip of one")
         }
         try self.init(ZipFiles(region))
     }

@@ -56,7 +56,7 @@ package final class LoRAAdapter: Sendable {
         let found = LoRAAdapter.weightNames.filter { files.names.contains($0) }
         guard let name = found.first, let file = try files.open(name) else {
             throw AlpacaError(
-                .missing, "\(files.path): the adapter's weights are missing: adapter_model.safetensors or adapter_model.bin")
+                .missing, path: files.path, "the adapter's weights are missing: adapter_model.safetensors or adapter_model.bin")
         }
         weightsFile = file
         weights = try CheckpointReader.open(file)
@@ -103,9 +103,9 @@ package final class LoRAAdapter: Sendable {
     private static func missing(_ files: some FileCollection) -> AlpacaError {
         if ModelFolder.isModel(files), !files.names.contains(where: { $0.hasPrefix("adapter_model.") }) {
             return AlpacaError(
-                .unsupported,
-                "\(files.path): this is a model, not an adapter: \(configurationName) is missing (a merged model needs no adapter)")
+                .unsupported, path: files.path,
+                "this is a model, not an adapter: \(configurationName) is missing (a merged model needs no adapter)")
         }
-        return AlpacaError(.missing, "\(files.path): \(configurationName) is missing: it has the rank and scale of the adapter")
+        return AlpacaError(.missing, path: files.path, "\(configurationName) is missing: it has the rank and scale of the adapter")
     }
 }

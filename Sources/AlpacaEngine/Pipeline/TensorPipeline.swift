@@ -142,8 +142,8 @@ final class TensorPipeline: Sendable {
                             scratch: scratch)
                         guard let bad else { continue }
                         throw AlpacaError(
-                            .badFormat,
-                            "\(source.inputs.first?.path ?? ""): tensor \(info.name.quoted()): row \(chunk.rows.lowerBound + row + bad) holds "
+                            .badFormat, path: source.inputs.first?.path ?? "",
+                            "tensor \(info.name.quoted()): row \(chunk.rows.lowerBound + row + bad) holds "
                                 + "an infinity or NaN, which \(output.info.type) can't store; the file is damaged, or what made it failed")
                     }
                 }

@@ -78,7 +78,7 @@ package final class AtomicFolderWriter {
     /// Begins a file of the folder. All files together have to find room: reserve it before writing.
     package func create(_ name: String) throws(AlpacaError) -> OutputFile {
         guard !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0), !names.contains(name) else {
-            throw AlpacaError(.internalError, "\(path): \(name.quoted()) can't be a file's name")
+            throw AlpacaError(.internalError, path: path, "\(name.quoted()) can't be a file's name")
         }
         let file = try OutputFile(creating: temporary + "/" + name, as: path + "/" + name)
         files.append(file)
@@ -129,21 +129,21 @@ package final class AtomicFolderWriter {
             return
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw AlpacaError(.io, "\(path): found a file, expected a folder or nothing: this format is a folder")
+            throw AlpacaError(.io, path: path, "found a file, expected a folder or nothing: this format is a folder")
         }
         for name in try FolderListing.names(in: path) {
             let inside = path + "/" + name
             guard unsafe stat(inside, &status) == 0 else { continue }
             for input in inputs where input.isSameFile(status) {
-                throw AlpacaError(.invalidArgument, "\(path): the output's folder holds one of the inputs, \(input.path.quoted())")
+                throw AlpacaError(.invalidArgument, path: path, "the output's folder holds one of the inputs, \(input.path.quoted())")
             }
             guard overwrite else {
-                throw AlpacaError(.invalidArgument, "\(path): there is a folder of that name already, which is not empty")
+                throw AlpacaError(.invalidArgument, path: path, "there is a folder of that name already, which is not empty")
             }
             guard status.st_mode & S_IFMT == S_IFREG, isModelFile(name) else {
                 throw AlpacaError(
-                    .invalidArgument,
-                    "\(path): the folder holds \(name.quoted()), which no model's folder has: it is not replaced; choose another")
+                    .invalidArgument, path: path,
+                    "the folder holds \(name.quoted()), which no model's folder has: it is not replaced; choose another")
             }
         }
     }

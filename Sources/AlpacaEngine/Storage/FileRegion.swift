@@ -34,7 +34,7 @@ package struct FileRegion: Sendable {
         try check(offset, buffer.count)
         // Bound: start + offset + buffer.count <= the file's size, as was checked here and when the region was made.
         guard try unsafe file.read(at: start + offset, into: buffer) == buffer.count else {
-            throw AlpacaError(.truncated, "\(name): the file became shorter while \(what()) was read")
+            throw AlpacaError(.truncated, path: name, "the file became shorter while \(what()) was read")
         }
     }
 
@@ -45,7 +45,7 @@ package struct FileRegion: Sendable {
 
     private func check(_ offset: Int, _ count: Int) throws(AlpacaError) {
         guard offset >= 0, count >= 0, offset <= self.count, count <= self.count - offset else {
-            throw AlpacaError(.truncated, "\(name): \(count) bytes at byte \(offset) asked for, there are \(self.count)")
+            throw AlpacaError(.truncated, path: name, "\(count) bytes at byte \(offset) asked for, there are \(self.count)")
         }
     }
 }

@@ -43,7 +43,7 @@ package enum FolderListing {
                 default: break
                 }
                 guard found.count <= mostFiles else {
-                    throw AlpacaError(.unsupported, "\(folder): more than \(mostFiles) files; name a folder with fewer")
+                    throw AlpacaError(.unsupported, path: folder, "more than \(mostFiles) files; name a folder with fewer")
                 }
             }
             for inside in folders { waiting.append((inside, depth + 1)) }

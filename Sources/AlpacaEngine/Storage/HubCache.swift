@@ -26,8 +26,8 @@ package enum HubCache {
         guard unsafe access(name.owner, F_OK) != 0 else { return pathOrName }
         let place = cache.map { " (\($0))" } ?? ""
         throw AlpacaError(
-            .notFound,
-            "\(pathOrName): there is no such file or folder, and no model of that name in the Hugging Face cache\(place); "
+            .notFound, path: pathOrName,
+            "there is no such file or folder, and no model of that name in the Hugging Face cache\(place); "
                 + "`hf download \(pathOrName)` (or `huggingface-cli download`) fetches it, "
                 + "and so does Python with `pip install 'alpaca[hub]'`")
     }

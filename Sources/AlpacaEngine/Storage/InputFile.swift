@@ -42,11 +42,11 @@ package final class InputFile: Sendable {
         guard kind == S_IFREG else {
             close(descriptor)
             let found = kind == S_IFDIR ? "a folder" : "not a regular file (a pipe, socket or device)"
-            throw AlpacaError(.io, "\(path): found \(found), expected a file")
+            throw AlpacaError(.io, path: path, "found \(found), expected a file")
         }
         guard let size = Int(exactly: status.st_size) else {
             close(descriptor)
-            throw AlpacaError(.unsupported, "\(path): \(status.st_size) bytes are too many for this machine")
+            throw AlpacaError(.unsupported, path: path, "\(status.st_size) bytes are too many for this machine")
         }
         self.path = path
         self.size = size
@@ -87,7 +87,7 @@ package final class InputFile: Sendable {
     package func bytes(at offset: Int, count: Int) throws(AlpacaError) -> [UInt8] {
         guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
             throw AlpacaError(
-                .truncated, "\(path): \(count) bytes at byte \(offset) asked for, the file has \(size) bytes")
+                .truncated, path: path, "\(count) bytes at byte \(offset) asked for, the file has \(size) bytes")
         }
         try LargeMemory.ask(count, for: path)
         var failure: AlpacaError?
@@ -101,7 +101,7 @@ package final class InputFile: Sendable {
         }
         if let failure { throw failure }
         guard result.count == count else {
-            throw AlpacaError(.truncated, "\(path): the file became shorter than \(size) bytes while it was read")
+            throw AlpacaError(.truncated, path: path, "the file became shorter than \(size) bytes while it was read")
         }
         return result
     }
@@ -120,10 +120,10 @@ package final class InputFile: Sendable {
         guard unsafe fstat(descriptor, &status) == 0 else { throw InputFile.error("cannot read", path: path, errno) }
         guard Int(status.st_size) >= size else {
             throw AlpacaError(
-                .truncated, "\(path): the file became shorter while it was in use: \(status.st_size) of \(size) bytes are left")
+                .truncated, path: path, "the file became shorter while it was in use: \(status.st_size) of \(size) bytes are left")
         }
         guard InputFile.modified(status) == modified, Int(status.st_size) == size else {
-            throw AlpacaError(.io, "\(path): the file was written to while it was in use")
+            throw AlpacaError(.io, path: path, "the file was written to while it was in use")
         }
     }
 
@@ -153,6 +153,6 @@ package final class InputFile: Sendable {
             case EINVAL, ENAMETOOLONG: .invalidArgument
             default: .io
             }
-        return AlpacaError(code, "\(path): \(doing): \(SystemError.text(reason))")
+        return AlpacaError(code, path: path, "\(doing): \(SystemError.text(reason))")
     }
 }

@@ -34,8 +34,8 @@
     {
         guard offset >= 0, count >= 0, offset <= file.size, count <= file.size - offset else {
             throw AlpacaError(
-                .truncated,
-                "\(file.path): \(what()) needs \(count) bytes at byte \(offset), the file has \(file.size) bytes")
+                .truncated, path: file.path,
+                "\(what()) needs \(count) bytes at byte \(offset), the file has \(file.size) bytes")
         }
         guard let base = unsafe base else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
         return unsafe UnsafeRawBufferPointer(start: base + offset, count: count)

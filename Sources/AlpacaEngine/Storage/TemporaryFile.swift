@@ -22,7 +22,8 @@ struct TemporaryFile: ~Copyable {
         let (free, overflow) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
         guard overflow || free >= UInt64(clamping: size) else {
             throw AlpacaError(
-                .io, "\(name): \(size) bytes are needed in \(folder.quoted()) to unpack it, \(free) are free (TMPDIR names another folder)")
+                .io, path: name,
+                "\(size) bytes are needed in \(folder.quoted()) to unpack it, \(free) are free (TMPDIR names another folder)")
         }
     }
 

@@ -33,11 +33,11 @@ struct WriteTarget {
             let reason = errno
             // A link to nothing counts as nothing: it is replaced by the file.
             guard reason == ENOENT else { throw InputFile.error("cannot write", path: path, reason) }
-            guard !WriteTarget(path).name.isEmpty else { throw AlpacaError(.invalidArgument, "\(path): expected a file's name") }
+            guard !WriteTarget(path).name.isEmpty else { throw AlpacaError(.invalidArgument, path: path, "expected a file's name") }
             return nil
         }
         for input in inputs where input.isSameFile(found) {
-            throw AlpacaError(.invalidArgument, "\(path): the output is one of the inputs, \(input.path.quoted())")
+            throw AlpacaError(.invalidArgument, path: path, "the output is one of the inputs, \(input.path.quoted())")
         }
         switch found.st_mode & S_IFMT {
         case S_IFREG:
@@ -49,11 +49,11 @@ struct WriteTarget {
         default: break
         }
         let what = found.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file (a pipe, socket or device)"
-        throw AlpacaError(.io, "\(path): found \(what), expected a file or nothing")
+        throw AlpacaError(.io, path: path, "found \(what), expected a file or nothing")
     }
 
     static func exists(_ path: String) -> AlpacaError {
-        AlpacaError(.invalidArgument, "\(path): there is a file of that name already; choose another, or allow it to be overwritten")
+        AlpacaError(.invalidArgument, path: path, "there is a file of that name already; choose another, or allow it to be overwritten")
     }
 
     /// Throws when the folder takes no files, or has no room for `size` bytes in files of at most `largest`. What can't be told is met

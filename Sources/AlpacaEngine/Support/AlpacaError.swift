@@ -1,7 +1,8 @@
-/// What went wrong, for programs (`code`) and for people (`message`).
+/// What went wrong, for programs (``code``) and for people (``message``).
 ///
-/// A message says where (file, field or argument), what was found, what was expected, and what to do where there is one thing to do.
-/// Context is added on the way up with ``inContext(_:)``; nothing is logged.
+/// An error says where (``path``, ``context``), what was ``found``, what was ``expected``, and what to do where there is one thing to do.
+/// Where is added on the way up, with ``inContext(_:)`` and ``inFile(_:)``. It becomes a text once, at the edge (the command, the C interface,
+/// a report); nothing in between reads the text. Nothing is logged.
 public struct AlpacaError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The numbers are those of `alpaca_status` in `alpaca.h` and never change.
     public enum Code: Int32, Sendable, CaseIterable {
@@ -24,22 +25,67 @@ public struct AlpacaError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     public let code: Code
-    public let message: String
+    /// The file or folder that the error is about, as messages call it. It is the innermost one that was named.
+    public private(set) var path: String?
+    /// Places inside it, the outermost first: a section, a tensor, a field.
+    public private(set) var context: [String]
+    /// What was found; a whole sentence where ``expected`` is nil.
+    public let found: String
+    public let expected: String?
 
-    public init(_ code: Code, _ message: String) {
+    /// A sentence that says it all. It names no file: `path` does.
+    public init(_ code: Code, path: String? = nil, _ sentence: String) {
         self.code = code
-        self.message = message
+        self.path = path
+        context = []
+        found = sentence
+        expected = nil
     }
 
-    /// The same error with `context` (a file's name, a section of it) in front of the message.
-    public func inContext(_ context: String) -> AlpacaError {
-        AlpacaError(code, "\(context): \(message)")
+    /// - Parameter place: where in the file: a field, a key, an argument.
+    public init(_ code: Code, path: String? = nil, at place: String? = nil, found: String, expected: String) {
+        self.code = code
+        self.path = path
+        context = place.map { [$0] } ?? []
+        self.found = found
+        self.expected = expected
     }
 
-    /// The same error with the file's path in front, unless it begins with it already.
+    private init(_ code: Code, like error: AlpacaError) {
+        self.code = code
+        path = error.path
+        context = error.context
+        found = error.found
+        expected = error.expected
+    }
+
+    /// The same error, from inside `place` (a section of a file, a tensor).
+    public func inContext(_ place: String) -> AlpacaError {
+        var error = self
+        error.context.insert(place, at: 0)
+        return error
+    }
+
+    /// The same error, in that file, unless a file is named already: the one that is nearest to what went wrong tells most.
     public func inFile(_ path: String) -> AlpacaError {
-        message.hasPrefix("\(path): ") ? self : inContext(path)
+        var error = self
+        if error.path == nil { error.path = path }
+        return error
+    }
+
+    /// The same error with another code, where a caller knows better what it means.
+    public func withCode(_ code: Code) -> AlpacaError { AlpacaError(code, like: self) }
+
+    /// `model.gguf: tensor "output.weight": found 3 dimensions, expected 1 or 2`
+    public var message: String {
+        var text = ""
+        if let path { text += "\(path): " }
+        for place in context { text += "\(place): " }
+        return text + (expected.map { "found \(found), expected \($0)" } ?? found)
     }
 
     public var description: String { message }
+
+    /// Errors are equal that say the same, however it is put together.
+    public static func == (a: AlpacaError, b: AlpacaError) -> Bool { a.code == b.code && a.message == b.message }
 }

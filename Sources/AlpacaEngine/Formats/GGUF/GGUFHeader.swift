@@ -152,17 +152,20 @@ struct GGUFHeader: ~Copyable {
         try LargeMemory.ask(tensorCount, of: TensorInfo.mostMemory, for: "tensor count")
         for i in 0..<tensorCount {
             let name = try name("name of tensor \(i)", limit: GGUFReader.Limits.tensorNameBytes)
+            let (type, shape, offset): (TensorType, [Int], UInt64)
             do {
-                list.append(try tensor(name))
+                (type, shape, offset) = try tensor()
             } catch {
-                throw error.message.hasPrefix("tensor ") ? error : error.inContext("tensor \(name.quoted())")
+                throw error.inContext("tensor \(name.quoted())")
             }
+            list.append((try TensorInfo(name: name, type: type, shape: shape), offset))
             try checkSize()
         }
         return list
     }
 
-    private mutating func tensor(_ name: String) throws(AlpacaError) -> (info: TensorInfo, offset: UInt64) {
+    /// What the header tells of a tensor behind its name.
+    private mutating func tensor() throws(AlpacaError) -> (TensorType, [Int], UInt64) {
         let rank: UInt32 = try reader.read("number of dimensions")
         guard rank >= 1, rank <= GGUFReader.Limits.dimensions else {
             throw AlpacaError(.badFormat, "found \(rank) dimensions, expected 1 to \(GGUFReader.Limits.dimensions)")
@@ -189,7 +192,7 @@ struct GGUFHeader: ~Copyable {
         }
         let offset: UInt64 = try reader.read("offset")
         // The file has the innermost dimension first, TensorInfo has it last.
-        return (try TensorInfo(name: name, type: type, shape: shape.reversed()), offset)
+        return (type, shape.reversed(), offset)
     }
 
     /// Types that ggml has or had and we do not, for the message.
@@ -229,7 +232,7 @@ struct GGUFHeader: ~Copyable {
     }
 
     private func atMost(_ limit: Int, _ count: Int, _ field: String) throws(AlpacaError) {
-        guard count <= limit else { throw AlpacaError(.badFormat, "\(field): found \(count), expected at most \(limit)") }
+        guard count <= limit else { throw AlpacaError(.badFormat, at: field, found: "\(count)", expected: "at most \(limit)") }
     }
 
     private func checkSize() throws(AlpacaError) { try GGUFHeader.checkSize(reader.position) }

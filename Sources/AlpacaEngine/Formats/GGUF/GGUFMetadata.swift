@@ -156,7 +156,7 @@ package struct GGUFMetadata: Sendable, Equatable {
     }
 
     private func wrong(_ key: String, _ value: GGUFValue, _ expected: String) -> AlpacaError {
-        AlpacaError(.badFormat, "metadata key \"\(key)\": found \(value.found), expected \(expected)")
+        AlpacaError(.badFormat, at: "metadata key \"\(key)\"", found: value.found, expected: expected)
     }
 
     private func narrow(_ list: [some FixedWidthInteger], _ key: String) throws(AlpacaError) -> [Int32] {

@@ -51,7 +51,7 @@ package final class GGUFReader: TensorSource {
             (tensors, offsets, indexByName) = try GGUFReader.place(list, from: dataStart, alignment: alignment, fileSize: file.size)
         } catch {
             // What the operating system says names the file already.
-            throw error.message.hasPrefix("\(file.path): ") ? error : error.inContext("GGUF header").inFile(file.path)
+            throw error.path == nil ? error.inContext("GGUF header").inFile(file.path) : error
         }
     }
 

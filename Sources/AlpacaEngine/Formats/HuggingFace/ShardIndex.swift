@@ -27,11 +27,11 @@ package struct ShardIndex: Sendable {
             let shard = try member.string()
             guard Self.isPlain(shard) else {
                 throw AlpacaError(
-                    .unsafe, "\(name): \(member.path): found \(shard.quoted()), expected the plain name of a file in the same folder")
+                    .unsafe, path: name, "\(member.path): found \(shard.quoted()), expected the plain name of a file in the same folder")
             }
             places[member.key] = shard
         }
-        guard !places.isEmpty else { throw AlpacaError(.missing, "\(name): \"\(Self.weightMap)\" lists no tensor") }
+        guard !places.isEmpty else { throw AlpacaError(.missing, path: name, "\"\(Self.weightMap)\" lists no tensor") }
         self.name = name
         shards = Set(places.values).sorted()
         shardByTensor = places

@@ -22,17 +22,19 @@ package struct JSONDocument: Sendable {
         }
     }
 
-    /// - Parameter name: what messages begin with, such as the file's path.
-    package init(_ bytes: [UInt8], name: String, limits: Limits = Limits()) throws(AlpacaError) {
+    /// - Parameters:
+    ///   - name: what messages call the file, such as its path.
+    ///   - part: of the file, where the text is not all of it.
+    package init(_ bytes: [UInt8], name: String, part: String? = nil, limits: Limits = Limits()) throws(AlpacaError) {
         guard bytes.count <= limits.bytes else {
-            throw AlpacaError(.badFormat, "\(name): found \(bytes.count) bytes of JSON, expected at most \(limits.bytes)")
+            throw AlpacaError(.badFormat, path: name, "found \(bytes.count) bytes of JSON, expected at most \(limits.bytes)")
         }
         do {
             var parser = JSONParser(bytes, limits: limits)
             try parser.parse()
-            root = JSONValue(storage: JSONStorage(name: name, nodes: parser.nodes, text: parser.text), index: 0)
+            root = JSONValue(storage: JSONStorage(name: name, part: part, nodes: parser.nodes, text: parser.text), index: 0)
         } catch {
-            throw error.inContext(name)
+            throw (part.map { error.inContext($0) } ?? error).inFile(name)
         }
     }
 
@@ -40,7 +42,7 @@ package struct JSONDocument: Sendable {
 
     package init(_ region: FileRegion, limits: Limits = Limits()) throws(AlpacaError) {
         guard region.count <= limits.bytes else {
-            throw AlpacaError(.badFormat, "\(region.name): found \(region.count) bytes of JSON, expected at most \(limits.bytes)")
+            throw AlpacaError(.badFormat, path: region.name, "found \(region.count) bytes of JSON, expected at most \(limits.bytes)")
         }
         do {
             try self.init(try region.bytes(at: 0, count: region.count), name: region.name, limits: limits)
@@ -77,12 +79,14 @@ struct JSONNode {
 
 final class JSONStorage: Sendable {
     let name: String
+    let part: String?
     let nodes: [JSONNode]
     /// All strings, unescaped, valid UTF-8.
     let text: [UInt8]
 
-    init(name: String, nodes: [JSONNode], text: [UInt8]) {
+    init(name: String, part: String?, nodes: [JSONNode], text: [UInt8]) {
         self.name = name
+        self.part = part
         self.nodes = nodes
         self.text = text
     }

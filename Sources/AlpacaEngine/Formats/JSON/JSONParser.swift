@@ -264,7 +264,7 @@ struct JSONParser {
             return AlpacaError(.truncated, "\(place): found the end of the text, expected \(expected) (is the file complete?)")
         }
         let what = byte < 0x80 ? [byte].quoted() : "byte \(byte)"
-        return AlpacaError(.badFormat, "\(place): found \(what), expected \(expected)")
+        return AlpacaError(.badFormat, at: place, found: what, expected: expected)
     }
 
     private var place: String {

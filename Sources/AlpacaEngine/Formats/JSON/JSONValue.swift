@@ -114,7 +114,7 @@ package struct JSONValue: Sendable {
         _ = try object()
         guard let value = self[key] else {
             let place = index == 0 ? "" : " in \(path)"
-            throw AlpacaError(.missing, "\(storage.name): \"\(key)\" is missing\(place)")
+            throw inPart(AlpacaError(.missing, path: storage.name, "\"\(key)\" is missing\(place)"))
         }
         return value
     }
@@ -150,9 +150,10 @@ package struct JSONValue: Sendable {
 
     /// What is wrong with this value, for callers with rules of their own.
     package func wrong(_ expected: String) -> AlpacaError {
-        let place = index == 0 ? "" : "\(path): "
-        return AlpacaError(.badFormat, "\(storage.name): \(place)found \(found), expected \(expected)")
+        inPart(AlpacaError(.badFormat, path: storage.name, at: index == 0 ? nil : path, found: found, expected: expected))
     }
+
+    private func inPart(_ error: AlpacaError) -> AlpacaError { storage.part.map { error.inContext($0) } ?? error }
 
     /// The keys and numbers that lead here: `"weight_map.lm_head.weight"`, `"merges[3]"`.
     package var path: String {

@@ -93,7 +93,7 @@ struct LegacyGGMLHeader: Sendable {
             tensors = try Self.readTensors(&reader, container)
         } catch {
             // What the operating system says names the file already.
-            throw error.message.hasPrefix("\(file.path): ") ? error : error.inContext("\(container)")
+            throw error.path == nil ? error.inContext("\(container)") : error
         }
     }
 

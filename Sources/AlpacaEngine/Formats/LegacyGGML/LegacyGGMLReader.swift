@@ -40,8 +40,7 @@ package final class LegacyGGMLReader: TensorSource {
             indexByName = index
             metadata = try LegacyMetadata.make(header) { name in index[name].map { tensors[$0] } }
         } catch {
-            // What the operating system, or another part, says names its file already.
-            throw error.message.hasPrefix(file.path) ? error : error.inFile(file.path)
+            throw error.inFile(file.path)
         }
     }
 
@@ -101,7 +100,12 @@ package final class LegacyGGMLReader: TensorSource {
         let fileRow = blocks * part.type.bytesPerBlock
         let panelRows = max(1, min(rows.count, (1 << 20) / max(1, fileRow)))
         try scratch.scope { () throws(AlpacaError) in
-            let panel = try unsafe scratch.take(panelRows * fileRow, for: "\(file.path): tensor \(part.name.quoted())")
+            let panel: UnsafeMutableRawBufferPointer
+            do throws(AlpacaError) {
+                unsafe panel = try scratch.take(panelRows * fileRow, for: "tensor \(part.name.quoted())")
+            } catch {
+                throw error.inFile(file.path)
+            }
             guard let source = panel.baseAddress else { return }
             var row = rows.lowerBound
             while row < rows.upperBound {
@@ -109,15 +113,15 @@ package final class LegacyGGMLReader: TensorSource {
                 // Bound: count <= panelRows rows, for which the panel was made.
                 let bytes = unsafe UnsafeMutableRawBufferPointer(start: source, count: count * fileRow)
                 guard try unsafe file.read(at: part.offset + row * fileRow, into: bytes) == bytes.count else {
-                    throw AlpacaError(.truncated, "\(file.path): the file became shorter while tensor \(part.name.quoted()) was read")
+                    throw AlpacaError(.truncated, path: file.path, "the file became shorter while tensor \(part.name.quoted()) was read")
                 }
                 for i in 0..<count {
                     // Bound: row + i < rows.upperBound, and the caller gives room for all of them.
                     let place = unsafe target + (row - rows.lowerBound + i) * rowStride
                     guard unsafe LegacyBlocks.convert(source + i * fileRow, part.type, count: blocks, into: place) else {
                         throw AlpacaError(
-                            .badFormat,
-                            "\(file.path): tensor \(part.name.quoted()): a scale in row \(row + i) is too large for F16, in which "
+                            .badFormat, path: file.path,
+                            "tensor \(part.name.quoted()): a scale in row \(row + i) is too large for F16, in which "
                                 + "today's blocks have it")
                     }
                 }

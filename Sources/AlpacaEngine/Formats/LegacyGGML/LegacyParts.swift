@@ -35,11 +35,10 @@ struct LegacyParts {
                 headers.append(try LegacyGGMLHeader(files[i]))
                 try header.check(part: headers[i])
             } catch {
+                guard error.code == .notFound else { throw error.inFile(path) }
                 throw AlpacaError(
-                    error.code == .notFound ? .missing : error.code,
-                    error.code == .notFound
-                        ? "this is a part of a model in \(count) files; \(path) is not there (name the first file, the one without a number)"
-                        : error.inFile(path).message)
+                    .missing,
+                    "this is a part of a model in \(count) files; \(path) is not there (name the first file, the one without a number)")
             }
         }
         return LegacyParts(files: files, headers: headers)
@@ -64,8 +63,8 @@ struct LegacyParts {
             let isFitting = isColumns ? other.rows == first.rows : other.columns == first.columns
             guard other.name == first.name, other.type == first.type, other.shape.count == first.shape.count, isFitting else {
                 throw AlpacaError(
-                    .shapeMismatch,
-                    "\(file.path): tensor \(index): found \(other.name.quoted()) \(TensorInfo.text(other.shape)), which does not continue "
+                    .shapeMismatch, path: file.path,
+                    "tensor \(index): found \(other.name.quoted()) \(TensorInfo.text(other.shape)), which does not continue "
                         + "\(first.name.quoted()) \(TensorInfo.text(first.shape)) of the first file")
             }
             result.append(other)

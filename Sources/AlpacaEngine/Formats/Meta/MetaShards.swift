@@ -47,11 +47,12 @@ package final class MetaShards: TensorSource {
             for (name, source) in shards.dropFirst() {
                 guard let there = source.index(of: info.name) else {
                     throw AlpacaError(
-                        .missing, "\(name): tensor \(info.name.quoted()) is missing, \(first.name) has it (is it a shard of another model?)"
+                        .missing, path: name,
+                        "tensor \(info.name.quoted()) is missing, \(first.name) has it (is it a shard of another model?)"
                     )
                 }
                 let part = source.tensors[there]
-                try MetaShards.check(part, against: info, cut, "\(name): tensor \(info.name.quoted())", first.name)
+                try MetaShards.check(part, of: name, against: info, of: first.name, cut)
                 guard cut != .repeated else { continue }
                 indices.append(there)
                 let axis = cut == .rows ? 0 : 1
@@ -64,7 +65,7 @@ package final class MetaShards: TensorSource {
         for (name, source) in shards.dropFirst() {
             for info in source.tensors where index[info.name] == nil {
                 throw AlpacaError(
-                    .shapeMismatch, "\(name): tensor \(info.name.quoted()) is not in \(first.name) (is it a shard of another model?)")
+                    .shapeMismatch, path: name, "tensor \(info.name.quoted()) is not in \(first.name) (is it a shard of another model?)")
             }
         }
         warnings = try MetaShards.restoreLostRow(&tensors, &places, index)
@@ -95,7 +96,7 @@ package final class MetaShards: TensorSource {
 
     /// The part of another shard has the first one's type and all its dimensions but the one that is cut.
     private static func check(
-        _ part: TensorInfo, against info: TensorInfo, _ cut: Cut, _ context: String, _ firstName: String
+        _ part: TensorInfo, of name: String, against info: TensorInfo, of firstName: String, _ cut: Cut
     ) throws(AlpacaError) {
         var a = info.shape, b = part.shape
         if a.count == b.count, cut != .repeated {
@@ -105,8 +106,8 @@ package final class MetaShards: TensorSource {
         }
         guard a == b, part.type == info.type else {
             throw AlpacaError(
-                .shapeMismatch,
-                "\(context): found \(part.shapeText) \(part.type), which does not go with \(info.shapeText) \(info.type) in \(firstName) "
+                .shapeMismatch, path: name,
+                "tensor \(info.name.quoted()): found \(part.shapeText) \(part.type), which does not go with \(info.shapeText) \(info.type) in \(firstName) "
                     + "(is it a shard of another model?)")
         }
     }

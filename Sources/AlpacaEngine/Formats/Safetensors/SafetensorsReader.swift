@@ -19,6 +19,9 @@ package final class SafetensorsReader: TensorSource {
     private let offsets: [Int]
     private let indexByName: [String: Int]
 
+    /// What messages call the place of what is wrong.
+    private static let part = "safetensors header"
+
     enum Limits {
         /// The library's own.
         static let headerBytes = 100_000_000
@@ -31,10 +34,9 @@ package final class SafetensorsReader: TensorSource {
 
     package init(_ region: FileRegion) throws(AlpacaError) {
         self.region = region
-        let name = "\(region.name): safetensors header"
         do {
             let length = try Self.headerLength(region)
-            let header = try Self.parse(region, length, name)
+            let header = try Self.parse(region, length)
             var metadata: [String: String] = [:]
             var entries: [Entry] = []
             try LargeMemory.ask(header.count, of: TensorInfo.mostMemory, for: "list of tensors")
@@ -68,7 +70,8 @@ package final class SafetensorsReader: TensorSource {
             self.offsets = offsets
             indexByName = index
         } catch {
-            throw error.message.hasPrefix("\(region.name): ") ? error : error.inContext(name)
+            // What the operating system and the parser of JSON say names the file already.
+            throw error.path == nil ? error.inContext(Self.part).inFile(region.name) : error
         }
     }
 
@@ -117,13 +120,14 @@ package final class SafetensorsReader: TensorSource {
         return count
     }
 
-    private static func parse(_ region: FileRegion, _ length: Int, _ name: String) throws(AlpacaError) -> JSONValue {
+    private static func parse(_ region: FileRegion, _ length: Int) throws(AlpacaError) -> JSONValue {
         let bytes = try region.bytes(at: 8, count: length)
         do {
-            return try JSONDocument(bytes, name: name, limits: .init(bytes: Limits.headerBytes, depth: Limits.depth)).root
+            return try JSONDocument(bytes, name: region.name, part: part, limits: .init(bytes: Limits.headerBytes, depth: Limits.depth))
+                .root
         } catch {
             // All of the header is there: a text that ends too early was written so.
-            throw error.code == .truncated ? AlpacaError(.badFormat, error.message) : error
+            throw error.code == .truncated ? error.withCode(.badFormat) : error
         }
     }
 

@@ -41,7 +41,7 @@ package struct SentencePieceModel: Sendable {
     package init(_ region: FileRegion) throws(AlpacaError) {
         guard region.count <= SentencePieceModel.mostBytes else {
             throw AlpacaError(
-                .badFormat, "\(region.name): found \(region.count) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
+                .badFormat, path: region.name, "found \(region.count) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
         }
         do throws(AlpacaError) {
             try self.init(try region.bytes(at: 0, count: region.count))

@@ -61,7 +61,7 @@ package final class ZipArchive: Sendable {
         switch entry.method {
         case 0: return try region.region(at: entry.dataOffset, count: entry.size, name: name)
         case 8:
-            guard let index = indexByName[entry.name] else { throw AlpacaError(.internalError, "\(name): not of this archive") }
+            guard let index = indexByName[entry.name] else { throw AlpacaError(.internalError, path: name, "not of this archive") }
             return try unpacked.withLock { (known: inout [Int: FileRegion]) throws(AlpacaError) -> FileRegion in
                 if let region = known[index] { return region }
                 let region = try unpack(entry, name: name)
@@ -70,22 +70,24 @@ package final class ZipArchive: Sendable {
             }
         default:
             throw AlpacaError(
-                .unsupported,
-                "\(name): packed by method \(entry.method), which this version can't unpack (it can 8, deflate): unpack the archive first")
+                .unsupported, path: name,
+                "packed by method \(entry.method), which this version can't unpack (it can 8, deflate): unpack the archive first")
         }
     }
 
     /// All bytes of a small member, with their checksum verified.
     package func bytes(of entry: Entry, atMost limit: Int) throws(AlpacaError) -> [UInt8] {
         guard entry.size <= limit else {
-            throw AlpacaError(.badFormat, "\(region.name)/\(entry.name): found \(entry.size) bytes, at most \(limit) are read")
+            throw AlpacaError(.badFormat, path: "\(region.name)/\(entry.name)", "found \(entry.size) bytes, at most \(limit) are read")
         }
         let place = try region(of: entry)
         let bytes = try place.bytes(at: 0, count: place.count)
         var crc = CRC32()
         // Bound: the buffer is the array's.
         unsafe bytes.withUnsafeBytes { unsafe crc.update($0) }
-        guard crc.value == entry.crc32 else { throw AlpacaError(.badFormat, "\(place.name): its checksum does not match: it is damaged") }
+        guard crc.value == entry.crc32 else {
+            throw AlpacaError(.badFormat, path: place.name, "its checksum does not match: it is damaged")
+        }
         return bytes
     }
 
@@ -143,7 +145,7 @@ package final class ZipArchive: Sendable {
     private func unpack(_ entry: Entry, name: String) throws(AlpacaError) -> FileRegion {
         guard entry.size <= ZipArchive.harmless || entry.size / ZipArchive.mostRatio <= entry.compressedSize else {
             throw AlpacaError(
-                .unsafe, "\(name): \(entry.compressedSize) bytes that unpack to \(entry.size) are not taken for a model (a zip bomb?)")
+                .unsafe, path: name, "\(entry.compressedSize) bytes that unpack to \(entry.size) are not taken for a model (a zip bomb?)")
         }
         do throws(AlpacaError) {
             var file = try TemporaryFile(name: name, size: entry.size)

@@ -97,7 +97,7 @@ enum GGUFOutput {
             try metadata.setTokenizer(tokenizer.model, vocabularySize: model.vocabularySize)
         } else if metadata[GGUFKey.tokens] == nil {
             throw request.base.tokenizerProblem
-                ?? AlpacaError(.missing, "\(request.base.path): there is no tokenizer.model, which a GGUF file needs: name one")
+                ?? AlpacaError(.missing, path: request.base.path, "there is no tokenizer.model, which a GGUF file needs: name one")
         } else {
             do throws(AlpacaError) { try checkVocabulary(metadata) } catch { throw error.inFile(request.base.path) }
         }
