@@ -36,8 +36,8 @@ protocol Backend: AnyObject {
 
     /// Computes the batch, or goes on with it where it was left.
     ///
-    /// - Parameter leave: when it is set, the calling thread leaves the batch as it is soon, for another to go on with it.
-    func run(leavingFor leave: CancelFlag?) -> BatchOutcome
+    /// - Parameter caller: when that one cancels, the calling thread soon leaves the batch as it is, for another to go on with it.
+    func run(leavingFor caller: Int?) -> BatchOutcome
 
     /// Logits of rows of the batch that was computed last, at most ``mostScoredRows``: (rows, vocabulary), valid until the next call. Nil when
     /// the batch was cancelled.

@@ -93,7 +93,7 @@ internal import CAlpacaKernels
 
     // MARK: Running
 
-    func run(leavingFor leave: CancelFlag?) -> BatchOutcome {
+    func run(leavingFor caller: Int?) -> BatchOutcome {
         if next == 0 {
             unsafe context.pointee.size(for: context.pointee.rowCount)
             unsafe context.pointee.tileAttention()
@@ -101,7 +101,7 @@ internal import CAlpacaKernels
         while true {
             // What was cancelled meanwhile is not whole: first this.
             if unsafe context.pointee.isCancelled { return .stopped }
-            if let leave, leave.isSet { return .left }
+            if let caller, unsafe context.pointee.hasCancelled(caller) { return .left }
             if next == plan.count {
                 unsafe outputsDone += context.pointee.stepRows
                 next = plan.headStart

@@ -158,6 +158,15 @@ struct CPURow: BitwiseCopyable {
         return flagCount > 0
     }
 
+    /// Whether one caller has cancelled.
+    func hasCancelled(_ caller: Int) -> Bool {
+        for i in 0..<flagCount {
+            // Bound: i < flagCount.
+            if unsafe Int(flags[i].caller) == caller, unsafe flags[i].flag._withUnsafeGuaranteedRef({ $0.isSet }) { return true }
+        }
+        return false
+    }
+
     /// Multiplies the rows of item `item` of a product's matrix with `input`.
     func multiply(_ product: CPUProduct, item: Int, _ input: kern_inputs, thread: Int) -> Range<Int> {
         let matrix = product.matrix
