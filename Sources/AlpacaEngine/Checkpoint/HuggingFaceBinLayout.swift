@@ -55,7 +55,7 @@ package struct HuggingFaceBinLayout: Sendable {
         for role in TensorRole.moduleOrder(model) {
             guard let name = role.name(in: .huggingFace) else { continue }
             tensors.append(try TensorInfo(name: name, type: type, shape: role.shape(model)))
-            if case .attentionOutput(let layer) = role { tensors.append(try RotaryBuffer.info(model, type: type, layer: layer)) }
+            if role.kind == .attentionOutput, let layer = role.layer { tensors.append(try RotaryBuffer.info(model, type: type, layer: layer)) }
         }
         return tensors
     }

@@ -140,7 +140,7 @@ package final class ModelSource: TensorSource {
         for (i, role) in ModelSource.order(weights.tensors, naming) {
             let info = weights.tensors[i]
             var headDimension: Int?
-            if naming == .huggingFace, let head, let role, role.hasHeadOrder, info.shape.count == 2, info.rows % head == 0, head % 2 == 0 {
+            if naming == .huggingFace, let head, let role, Architectures.table[role.kind]?.hasHeads == true, info.shape.count == 2, info.rows % head == 0, head % 2 == 0 {
                 headDimension = head
             }
             let name = role?.name(in: .gguf) ?? info.name
@@ -157,11 +157,8 @@ package final class ModelSource: TensorSource {
     private static func order(_ tensors: [TensorInfo], _ naming: TensorNaming) -> [(Int, TensorRole?)] {
         let all = tensors.indices.map { ($0, TensorRole(tensors[$0].name, in: naming)) }
         guard naming != .gguf else { return all }
-        let known = all.filter { !TensorRole.isIgnored(tensors[$0.0].name) }
-        return known.enumerated().sorted { a, b in
-            let x = a.element.1?.sortKey ?? (Int.max, 0), y = b.element.1?.sortKey ?? (Int.max, 0)
-            return x == y ? a.offset < b.offset : x < y
-        }.map(\.element)
+        let known = all.filter { !Architectures.isIgnored(tensors[$0.0].name) }.map { ($0, Architectures.table.place(of: $0.1)) }
+        return known.sorted { $0.1 == $1.1 ? $0.0.0 < $1.0.0 : $0.1 < $1.1 }.map(\.0)
     }
 
     // MARK: What it is
@@ -171,7 +168,7 @@ package final class ModelSource: TensorSource {
     /// Throws unless the tensors are those of the configuration, no more and no fewer, each of its shape.
     package func checkTensors() throws(AlpacaError) {
         let configuration = try configuration()
-        for (i, info) in tensors.enumerated() where !TensorRole.isIgnored(info.name) {
+        for (i, info) in tensors.enumerated() where !Architectures.isIgnored(info.name) {
             let name = fileName(of: i).quoted()
             guard let role = TensorRole(info.name, in: .gguf) else {
                 throw AlpacaError(
@@ -183,10 +180,10 @@ package final class ModelSource: TensorSource {
                     "tensor \(name): found a layer beyond those that the header tells, \(configuration.layerCount)")
             }
         }
-        for role in TensorRole.all(configuration) {
-            let expected = role.shape(configuration)
-            guard let index = index(of: role) else {
-                let name = role.name(in: naming) ?? "\(role)"
+        for spec in Architectures.make(configuration).tensors {
+            let expected = spec.shape
+            guard let index = index(of: spec.role) else {
+                let name = spec.names[naming] ?? "\(spec.role)"
                 // There, but of no type that weights have.
                 if let other = others.first(where: { $0.name == name }) { throw other.refusal }
                 throw AlpacaError(
@@ -228,33 +225,5 @@ package final class ModelSource: TensorSource {
         }
         try unsafe readReordered(
             weights, entry.index, rows: rows, order: .interleaved, headDimension: head, into: target, scratch: scratch)
-    }
-}
-
-extension TensorRole {
-    /// Whether the rows are heads whose components are rotated in pairs.
-    package var hasHeadOrder: Bool {
-        switch self {
-        case .query, .key: true
-        default: false
-        }
-    }
-
-    /// Embeddings, layers, norm, output.
-    fileprivate var sortKey: (Int, Int) {
-        guard let layer else { return (self == .tokenEmbedding ? -1 : Int.max - 1, self == .output ? 1 : 0) }
-        let kind: Int =
-            switch self {
-            case .attentionNorm: 0
-            case .query: 1
-            case .key: 2
-            case .value: 3
-            case .attentionOutput: 4
-            case .feedForwardNorm: 5
-            case .gate: 6
-            case .up: 7
-            default: 8
-            }
-        return (layer, kind)
     }
 }

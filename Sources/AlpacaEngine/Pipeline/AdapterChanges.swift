@@ -92,10 +92,8 @@ struct AdapterChanges {
     ) throws(AlpacaError) -> LoRAAdapter.LowRank {
         let first = weights.tensors[a], second = weights.tensors[b]
         let rank = configuration.rank(of: module)
-        switch role {
-        case .outputNorm, .attentionNorm, .feedForwardNorm:
+        guard Architectures.table[role.kind]?.shape.count == 2 else {
             throw AlpacaError(.unsupported, "tensor \(name(a)): \(module.quoted()) is no matrix, it can't have a low-rank update")
-        default: break
         }
         for info in [first, second] {
             guard info.shape.count == 2, info.elementCount > 0 else {

@@ -42,7 +42,7 @@ package struct AdapterKey: Sendable, Equatable {
     package init?(_ name: String) {
         var rest = Substring(name)
         for _ in 0..<2 where rest.hasPrefix(AdapterKey.prefix) { rest = rest.dropFirst(AdapterKey.prefix.count) }
-        if TensorRole.isIgnored(String(rest)) {
+        if Architectures.isIgnored(String(rest)) {
             (module, part, role) = (String(rest), .ignored, nil)
             return
         }

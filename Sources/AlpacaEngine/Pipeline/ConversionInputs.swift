@@ -105,7 +105,7 @@ struct ConversionInputs {
                         left: .init(part: part(update.left), isTransposed: update.isTransposed),
                         right: .init(part: part(update.right), isTransposed: update.isTransposed), rank: update.rank,
                         scale: Float(update.scale * userScale), magnitude: update.magnitude.map(part),
-                        headDimension: role.hasHeadOrder ? model.headDimension : nil))
+                        headDimension: Architectures.table[role.kind]?.hasHeads == true ? model.headDimension : nil))
             }
         }
         let expected = role.shape(model)

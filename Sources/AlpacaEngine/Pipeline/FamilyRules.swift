@@ -117,11 +117,8 @@ package struct FamilyRules {
 
     /// The width of the model that a tensor of that shape is from.
     static func width(_ role: TensorRole, _ shape: [Int]) -> Int? {
-        switch role {
-        case .tokenEmbedding, .output, .query, .key, .value, .gate, .up: shape.count == 2 ? shape[1] : nil
-        case .attentionOutput, .down, .outputNorm, .attentionNorm, .feedForwardNorm: shape.first
-        case .ropeFactors: nil
-        }
+        guard let axis = Architectures.table[role.kind]?.widthAxis, shape.indices.contains(axis) else { return nil }
+        return shape[axis]
     }
 
     // MARK: Vocabulary

@@ -68,7 +68,7 @@ package struct QuantizationMix: Sendable {
         init(_ tensors: [TensorInfo]) {
             var queries: Int?, keys: Int?
             for info in tensors {
-                if let layer = QuantizationMix.layer(of: info.name) { layers = max(layers, layer + 1) }
+                if let layer = TensorRole(info.name, in: .gguf)?.layer { layers = max(layers, layer + 1) }
                 if info.name == "output.weight" { hasOutput = true }
                 if info.name == "blk.0.attn_q.weight" { queries = info.rows }
                 if info.name == "blk.0.attn_k.weight" { keys = info.rows }
@@ -97,7 +97,7 @@ package struct QuantizationMix: Sendable {
         if info.name == "output.weight" || (info.name == "token_embd.weight" && !model.hasOutput) {
             return base == .q8_0 ? .q8_0 : .q6_K
         }
-        guard let layer = QuantizationMix.layer(of: info.name) else { return base }
+        guard let layer = TensorRole(info.name, in: .gguf)?.layer else { return base }
         if info.name.hasSuffix(".attn_v.weight") {
             let type = typeOfValues(layer, model)
             // 70B: so few values serve so many queries that larger ones cost next to nothing.
@@ -158,12 +158,5 @@ package struct QuantizationMix: Sendable {
         case .q5_K_S, .q5_K_M: .q5_K
         case .q6_K: .q6_K
         }
-    }
-
-    /// N of "blk.N....".
-    private static func layer(of name: String) -> Int? {
-        let parts = name.split(separator: ".", maxSplits: 2)
-        guard parts.count == 3, parts[0] == "blk", let layer = Int(parts[1]), (0..<1 << 16).contains(layer) else { return nil }
-        return layer
     }
 }

@@ -28,7 +28,7 @@ struct HuggingFaceBinLayoutTests {
         for (tensor, bytes) in zip(merged.tensors, merged.data) {
             let role = try #require(TensorRole(tensor.name, in: .meta))
             let name = try #require(role.name(in: .huggingFace))
-            switch role {
+            switch role.kind {
             case .query, .key:
                 data[name] = (0..<tensor.rows).flatMap { row in
                     let start = HuggingFaceBinLayoutTests.metaRow(row, headDimension: 64) * tensor.rowByteCount

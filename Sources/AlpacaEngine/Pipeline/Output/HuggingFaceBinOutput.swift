@@ -23,7 +23,7 @@ enum HuggingFaceBinOutput {
                 output.tensors.append(
                     OutputTensor(
                         source: try request.index(of: role), info: info,
-                        order: role.hasHeadOrder ? (.halves, model.headDimension) : nil,
+                        order: Architectures.table[role.kind]?.hasHeads == true ? (.halves, model.headDimension) : nil,
                         pieces: [.init(file: file, part: part, rows: 0..<info.rows, columns: 0..<info.columns)]))
             }
         }

@@ -4,7 +4,7 @@ enum HuggingFaceOutput {
         let type = try request.floatType()
         let model = request.configuration
         var output = Output()
-        let infos = try TensorRole.all(model).map { (role) throws(AlpacaError) in (role: role, info: try info(role, model, type)) }
+        let infos = try Architectures.make(model).tensors.map { (spec) throws(AlpacaError) in (spec: spec, info: try info(spec, type)) }
         let files = try ShardDivision.divide(
             infos.map(\.info.byteCount), most: request.options.maximumShardByteCount ?? ShardDivision.defaultByteCount)
         var places: [(tensor: String, shard: String)] = []
@@ -13,11 +13,11 @@ enum HuggingFaceOutput {
             let group = infos[numbers]
             let name = ShardDivision.name("model", ".safetensors", number: file, of: files.count)
             output.files.append(Output.File(name: name, layout: try SafetensorsLayout.make(group.map(\.info))))
-            for (part, (role, info)) in group.enumerated() {
+            for (part, (spec, info)) in group.enumerated() {
                 output.tensors.append(
                     OutputTensor(
-                        source: try request.index(of: role), info: info,
-                        order: role.hasHeadOrder ? (.halves, model.headDimension) : nil,
+                        source: try request.index(of: spec.role), info: info,
+                        order: spec.hasHeadOrder ? (.halves, model.headDimension) : nil,
                         pieces: [.init(file: file, part: part, rows: 0..<info.rows, columns: 0..<info.columns)]))
                 places.append((info.name, name))
                 total = try CheckedMath.sum(total, info.byteCount, of: "size of the tensors")
@@ -37,11 +37,11 @@ enum HuggingFaceOutput {
         return output
     }
 
-    static func info(_ role: TensorRole, _ model: ModelConfiguration, _ type: TensorType) throws(AlpacaError) -> TensorInfo {
-        guard let name = role.name(in: .huggingFace) else {
+    private static func info(_ spec: TensorSpec, _ type: TensorType) throws(AlpacaError) -> TensorInfo {
+        guard let name = spec.names.huggingFace else {
             throw AlpacaError(
-                .unsupported, "tensor \"\(role.name(in: .gguf) ?? "")\" has no place in a Hugging Face folder; convert to GGUF")
+                .unsupported, "tensor \"\(spec.names.gguf)\" has no place in a Hugging Face folder; convert to GGUF")
         }
-        return try TensorInfo(name: name, type: type, shape: role.shape(model))
+        return try TensorInfo(name: name, type: type, shape: spec.shape)
     }
 }

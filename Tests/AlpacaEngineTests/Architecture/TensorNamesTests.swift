@@ -10,9 +10,10 @@ import Testing
     @Test(arguments: TensorNaming.allCases)
     func namesAreReadAsTheyAreWritten(naming: TensorNaming) throws {
         var names: Set<String> = []
-        for role in TensorRole.all(Self.model) {
-            let name = try #require(role.name(in: naming))
-            #expect(TensorRole(name, in: naming) == role)
+        for spec in Architectures.make(Self.model).tensors {
+            let name = try #require(spec.names[naming])
+            #expect(spec.role.name(in: naming) == name)
+            #expect(TensorRole(name, in: naming) == spec.role)
             names.insert(name)
         }
         #expect(names.count == 3 + 9 * 4)
@@ -38,10 +39,10 @@ import Testing
     }
 
     @Test func ignored() {
-        #expect(TensorRole.isIgnored("rope.freqs"))
-        #expect(TensorRole.isIgnored("layers.0.attention.inner_attention.rope.freqs"))
-        #expect(TensorRole.isIgnored("model.layers.0.self_attn.rotary_emb.inv_freq"))
-        #expect(!TensorRole.isIgnored("rope_freqs.weight"))
+        #expect(Architectures.isIgnored("rope.freqs"))
+        #expect(Architectures.isIgnored("layers.0.attention.inner_attention.rope.freqs"))
+        #expect(Architectures.isIgnored("model.layers.0.self_attn.rotary_emb.inv_freq"))
+        #expect(!Architectures.isIgnored("rope_freqs.weight"))
     }
 
     /// Names and shapes of the merged mini model as the reference scripts wrote them.
@@ -53,11 +54,11 @@ import Testing
         let all = try #require(JSONSerialization.jsonObject(with: text) as? [String: Any])
         // Hugging Face's: one list; Meta's: a list a shard, of which there is one.
         let listed = try #require((all["tensors"] ?? (all["shards"] as? [Any])?.first) as? [String: [String: Any]])
-        let needed = listed.filter { !TensorRole.isIgnored($0.key) }.compactMapValues { $0["shape"] as? [Int] }
-        #expect(needed.count == TensorRole.all(Self.model).count)
-        for role in TensorRole.all(Self.model) {
-            let name = try #require(role.name(in: naming))
-            #expect(needed[name] == role.shape(Self.model), "\(name)")
+        let needed = listed.filter { !Architectures.isIgnored($0.key) }.compactMapValues { $0["shape"] as? [Int] }
+        #expect(needed.count == Architectures.make(Self.model).tensors.count)
+        for spec in Architectures.make(Self.model).tensors {
+            let name = try #require(spec.names[naming])
+            #expect(needed[name] == spec.shape, "\(name)")
         }
     }
 }

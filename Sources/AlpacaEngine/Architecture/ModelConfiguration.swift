@@ -54,6 +54,10 @@ public struct ModelConfiguration: Sendable, Equatable {
     public var queryLength: Int { headCount * headDimension }
     /// All key heads, or all value heads, side by side.
     public var keyValueLength: Int { keyValueHeadCount * headDimension }
+    /// Pairs of a head's components that are rotated.
+    package var rotatedPairCount: Int { ropeDimension / 2 }
+    /// Whether the output has a matrix of its own.
+    package var hasOutput: Bool { !isOutputTied }
 
     /// What a model may be at most (the largest published ones stay far below), so that sizes can be multiplied without a thought.
     package enum Limits {

@@ -191,10 +191,10 @@ import Testing
             weights.index(of: tensor).map { weights.tensors[$0].shape }
         }
         #expect(warnings == [])
-        #expect(Set(weights.tensors.map(\.name)) == Set(TensorRole.all(model).compactMap { $0.name(in: .huggingFace) }))
-        for role in TensorRole.all(model) {
-            let index = try #require(role.name(in: .huggingFace).flatMap { weights.index(of: $0) })
-            #expect(weights.tensors[index].shape == role.shape(model))
+        #expect(Set(weights.tensors.map(\.name)) == Set(Architectures.make(model).tensors.compactMap(\.names.huggingFace)))
+        for spec in Architectures.make(model).tensors {
+            let index = try #require(spec.names.huggingFace.flatMap { weights.index(of: $0) })
+            #expect(weights.tensors[index].shape == spec.shape)
         }
         // What transformers wrote is in ours, in the same words.
         let pad = try document.root.int("pad_token_id")

@@ -1,0 +1,54 @@
+/// The kinds of tensors of a family, found by what they are and by their names.
+package struct TensorTable: Sendable {
+    /// In the order in which GGUF files list the tensors: what comes before the layers, the layers, what comes behind them.
+    package let patterns: [TensorPattern]
+    /// The number of the first pattern of a layer.
+    private let firstInLayers: Int
+    private let byKind: [TensorRole.Kind: Int]
+    private let byName: [TensorNaming: [String: Int]]
+
+    /// - Parameter patterns: of those of one kind the first counts, of those of one name too.
+    package init(_ patterns: [TensorPattern]) {
+        self.patterns = patterns
+        firstInLayers = patterns.firstIndex { $0.numberCount > 0 } ?? patterns.count
+        byKind = Dictionary(patterns.enumerated().map { ($1.kind, $0) }, uniquingKeysWith: { first, _ in first })
+        var byName: [TensorNaming: [String: Int]] = [:]
+        for naming in TensorNaming.allCases {
+            let names = patterns.enumerated().compactMap { number, pattern in pattern.names[naming].map { ($0, number) } }
+            byName[naming] = Dictionary(names, uniquingKeysWith: { first, _ in first })
+        }
+        self.byName = byName
+    }
+
+    package subscript(kind: TensorRole.Kind) -> TensorPattern? { byKind[kind].map { patterns[$0] } }
+
+    /// The role of the tensor called `name`; nil when the family has none of that name.
+    package func role(of name: String, in naming: TensorNaming) -> TensorRole? {
+        let (pattern, numbers) = TensorNames.parse(name)
+        guard let index = byName[naming]?[pattern], patterns[index].numberCount == numbers.count else { return nil }
+        return TensorRole(patterns[index].kind, layer: numbers.first, expert: numbers.dropFirst().first)
+    }
+
+    /// The name in files of a kind; nil where such files have no such tensor.
+    package func name(of role: TensorRole, in naming: TensorNaming) -> String? {
+        self[role.kind]?.names[naming].map { TensorNames.numbered($0, role) }
+    }
+
+    /// The tensors that a model of this configuration has.
+    package func specs(of model: ModelConfiguration) -> [TensorSpec] {
+        func isPresent(_ pattern: TensorPattern) -> Bool { pattern.condition.map { model[keyPath: $0] } ?? true }
+        func specs(_ patterns: some Sequence<TensorPattern>, _ layer: Int? = nil) -> [TensorSpec] {
+            patterns.filter(isPresent).map { $0.spec(TensorRole($0.kind, layer: layer), in: model) }
+        }
+        let rest = patterns[firstInLayers...]
+        let inLayers = rest.filter { $0.numberCount > 0 }
+        return specs(patterns[..<firstInLayers]) + (0..<model.layerCount).flatMap { specs(inLayers, $0) }
+            + specs(rest.filter { $0.numberCount == 0 })
+    }
+
+    /// Where a tensor stands in the order of a model's tensors; those that the family doesn't have come last.
+    package func place(of role: TensorRole?) -> (layer: Int, number: Int) {
+        guard let role, let number = byKind[role.kind] else { return (Int.max, 0) }
+        return (role.layer ?? (number < firstInLayers ? -1 : Int.max - 1), number)
+    }
+}
