@@ -7,6 +7,9 @@ package protocol Architecture: Sendable {
 
     init(_ configuration: ModelConfiguration)
     var configuration: ModelConfiguration { get }
+
+    /// The math of one layer, 0 ..< layerCount, as the paper has it.
+    func block(_ layer: Int, _ b: inout ProgramBuilder)
 }
 
 extension Architecture {

@@ -10,7 +10,7 @@ package struct ProgramBuilder {
     /// Operations before the head.
     private var bodyCount: Int?
 
-    init(_ architecture: some Architecture) {
+    init(_ architecture: any Architecture) {
         configuration = architecture.configuration
         shapes = Dictionary(architecture.tensors.map { ($0.role, $0.shape) }, uniquingKeysWith: { first, _ in first })
         widths = [configuration.embeddingLength]

@@ -74,7 +74,7 @@ final class BenchmarkRun {
             let key = Key(test)
             needs[key] = Need(length: max(needs[key]?.length ?? 0, test.length), sequences: max(needs[key]?.sequences ?? 0, test.sequences))
         }
-        try BenchmarkRun.requireMemory(for: needs, ModelCost(model.llama, keys: plan.keyType, values: plan.valueType))
+        try BenchmarkRun.requireMemory(for: needs, ModelCost(model.runnable, keys: plan.keyType, values: plan.valueType))
         meter = plan.measuresRoofs ? try RoofMeter() : nil
         state.total = UInt64(tests.count * (plan.repetitions + 1))
     }
@@ -89,7 +89,7 @@ final class BenchmarkRun {
                     try reportIfDue()
                     try session.append(ids(session.position..<min(test.depth, session.position + plan.batchSize)))
                 }
-                try session.truncate(to: test.depth)
+                try session.rewind(to: test.depth)
             }
             switch test.kind {
             case .prompt(let length): if test.depth == 0 { _ = try read(length, sessions) }
@@ -112,7 +112,7 @@ final class BenchmarkRun {
         for (index, test) in tests.enumerated() {
             let sessions = try sessions(for: test)
             try begin("measure", test)
-            for session in sessions { try session.truncate(to: test.depth) }
+            for session in sessions { try session.rewind(to: test.depth) }
             let seconds =
                 switch test.kind {
                 case .prompt(let length): try read(length, sessions)

@@ -59,7 +59,7 @@ public struct BenchmarkReport: Sendable {
         roofs = run.roofs.sorted { $0.key < $1.key }.map {
             Roof(threadCount: $0.key, readSamples: $0.value.map(\.readRate), integerSamples: $0.value.map(\.integerRate))
         }
-        let cost = ModelCost(model.llama, keys: plan.keyType, values: plan.valueType)
+        let cost = ModelCost(model.runnable, keys: plan.keyType, values: plan.valueType)
         let known = roofs
         rows = zip(run.tests, run.speeds).map { test, speeds in
             Row(test, speeds, cost, known.first { $0.threadCount == test.threadCount })

@@ -18,7 +18,7 @@ public final class Model: Sendable {
     public let template: ChatTemplate?
     public let templateReason: String
 
-    let llama: LlamaModel
+    let runnable: RunnableModel
 
     /// Opens a model: a file, a folder, or the name on the Hugging Face hub of one that was downloaded ("owner/name"). Headers are read and
     /// checked; the weights are not touched.
@@ -30,7 +30,7 @@ public final class Model: Sendable {
         self.path = path
         configuration = loaded.configuration
         tokenizer = loaded.tokenizer
-        llama = loaded.llama
+        runnable = loaded.runnable
         let (template, reason) = ChatTemplate.detect(metadata: loaded.description.metadata, tokenizer: loaded.tokenizer)
         description = loaded.description.with(template, reason)
         self.template = template

@@ -64,7 +64,7 @@ extension Session {
             throw AlpacaError(.invalidArgument, "stride: found \(stride), expected 0 to \(length - 1)")
         }
         return try exclusively { () throws(AlpacaError) -> Perplexity in
-            let ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.bos != nil, stop: forward.cancelFlag)
+            let ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.bos != nil, stop: cancelFlag)
             try checkCancelled()
             guard ids.count > length else {
                 throw AlpacaError(

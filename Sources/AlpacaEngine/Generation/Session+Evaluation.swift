@@ -24,8 +24,8 @@ extension Session {
             throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
         }
         let size = model.configuration.vocabularySize
-        // Bound: the workspace has `size` floats there.
-        return try unsafe body(Span(_unsafeStart: UnsafePointer(forward.workspace.lastLogits), count: size))
+        // Bound: the sequence has `size` floats there.
+        return try unsafe body(Span(_unsafeStart: UnsafePointer(sequence.lastLogits), count: size))
     }
 
     /// Draws the next token from the logits of the last position; it is not appended. With a seed, what is drawn depends on the seed, the
@@ -36,18 +36,21 @@ extension Session {
             guard hasLogits else {
                 throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
             }
-            if let seed = parameters.seed { random = RandomSource(seed: seed ^ UInt64(position) &* 0xD1B5_4A32_D192_ED03) }
             return try draw(parameters)
         }
     }
 
-    /// Forgets all positions from `length` on. `length` above ``position`` changes nothing.
+    /// Forgets all positions from `length` on and gives their memory back. `length` above ``position`` changes nothing.
     public func truncate(to length: Int) throws(AlpacaError) {
         try exclusively { () throws(AlpacaError) in
             guard length >= 0 else { throw AlpacaError(.invalidArgument, "length: found \(length), expected 0 or more") }
-            forget(from: length)
+            settle()
+            sequence.truncate(to: length)
         }
     }
+
+    /// The same, but their memory is kept for what is read next.
+    func rewind(to length: Int) throws(AlpacaError) { try exclusively { () throws(AlpacaError) in forget(from: length) } }
 
     /// Logits of the positions of `ids` from `first` on, which are read after what the session holds: `body` gets the index in `ids` and the
     /// logits.
@@ -61,31 +64,60 @@ extension Session {
 
     func score(_ ids: [TokenID], from first: Int, _ body: (Int, Span<Float>) throws(AlpacaError) -> Void) throws(AlpacaError) {
         try check(ids)
-        var done = 0
+        settle()
+        var done = try sequence.prepare(for: ids[...], shared: first)
+        let executor = model.runnable.executor
         while done < ids.count {
-            let count = min(batchSize, ids.count - done)
-            try runBatch(ids[done..<done + count])
-            var row = max(0, first - done)
-            while row < count {
-                let rows = row..<min(count, row + forward.workspace.logitRows)
-                guard forward.logits(rows: rows) else { throw Session.cancelled }
-                let size = model.configuration.vocabularySize
-                for i in 0..<rows.count {
-                    // Bound: i < logitRows, each of `size` floats.
-                    try unsafe body(
-                        done + row + i, Span(_unsafeStart: UnsafePointer(forward.workspace.logits + i * size), count: size))
+            let part = ids[done..<min(ids.count, done + executor.fairRows(ticket))]
+            try executor.exclusively(ticket) { (backend) throws(AlpacaError) in
+                try score(part, from: max(0, first - done), isLast: part.endIndex == ids.count, backend) {
+                    (index, logits) throws(AlpacaError) in try body(done + index, logits)
                 }
-                row = rows.upperBound
             }
-            done += count
+            done += part.count
         }
-        if !ids.isEmpty { try finishBatch(lastRow: (ids.count - 1) % batchSize) }
     }
 
-    static var cancelled: AlpacaError { AlpacaError(.cancelled, "the call was cancelled") }
+    /// One batch of a text whose logits are wanted.
+    private func score(
+        _ ids: ArraySlice<TokenID>, from first: Int, isLast: Bool, _ backend: CPUBackend,
+        _ body: (Int, Span<Float>) throws(AlpacaError) -> Void
+    ) throws(AlpacaError) {
+        try model.runnable.executor.checkFiles()
+        let size = model.configuration.vocabularySize
+        let isRead = unsafe ids.withUnsafeBufferPointer { ids in
+            backend.beginBatch(threads: threadCount)
+            unsafe _ = backend.add(ids, at: sequence.count, of: sequence.view)
+            backend.heed(cancelFlag, caller: 0)
+            guard backend.run(leavingFor: nil) == .done else { return false }
+            RuntimeLock.withLock { unsafe sequence.append(ids) }
+            return true
+        }
+        guard isRead else { throw Session.cancelled }
+        var row = first
+        while row < ids.count {
+            let rows = row..<min(ids.count, row + backend.mostScoredRows)
+            guard let logits = unsafe backend.logits(rows) else { throw Session.cancelled }
+            for i in 0..<rows.count {
+                // Bound: i < rows.count, each of `size` floats.
+                try unsafe body(row + i, Span(_unsafeStart: logits + i * size, count: size))
+            }
+            row = rows.upperBound
+        }
+        guard isLast else { return }
+        guard let logits = unsafe backend.logits(ids.count - 1..<ids.count) else { throw Session.cancelled }
+        // Bound: both have `size` floats.
+        unsafe sequence.lastLogits.update(from: logits, count: size)
+        sequence.hasLogits = true
+    }
+
+    static var cancelled: AlpacaError { Executor.cancelled }
+
+    /// A call that was cancelled may have left rows of this session in a step; before pages change hands, it ends.
+    func settle() { model.runnable.executor.settled(ticket) }
 
     func checkCancelled() throws(AlpacaError) {
-        if forward.cancelFlag.isSet { throw Session.cancelled }
+        if cancelFlag.isSet { throw Session.cancelled }
     }
 
     func check(_ ids: some RandomAccessCollection<TokenID>) throws(AlpacaError) {
@@ -99,45 +131,29 @@ extension Session {
         }
     }
 
-    /// Reads checked ids in batches and computes the last one's logits.
-    func evaluate(_ ids: ArraySlice<TokenID>) throws(AlpacaError) {
-        guard !ids.isEmpty else { return }
-        var rest = ids
-        var lastCount = 0
-        while !rest.isEmpty {
-            let part = rest.prefix(batchSize)
-            try runBatch(part)
-            lastCount = part.count
-            rest = rest.dropFirst(part.count)
+    /// Reads checked ids and computes the last one's logits.
+    ///
+    /// - Returns: how many of them another session had read after the same beginning, so that they needed not be read.
+    @discardableResult
+    func evaluate(_ ids: ArraySlice<TokenID>) throws(AlpacaError) -> Int {
+        guard !ids.isEmpty else { return 0 }
+        settle()
+        let found = try sequence.prepare(for: ids)
+        try unsafe ids.dropFirst(found).withUnsafeBufferPointer { (ids) throws(AlpacaError) in
+            unsafe ticket.ask(ids)
+            try model.runnable.executor.run(ticket)
         }
-        try finishBatch(lastRow: lastCount - 1)
+        return found
     }
 
     /// Reads one token: the step of writing. Allocates nothing.
     func evaluate(_ id: TokenID) throws(AlpacaError) {
-        try model.llama.weights.store.checkFiles()
-        hasLogits = false
-        forward.clear()
-        let one = CollectionOfOne(id)
-        forward.add(one.span, to: cache)
-        guard forward.run() else { throw Session.cancelled }
-        cache.advance(by: 1)
-        remember(CollectionOfOne(id))
-        try finishBatch(lastRow: 0)
-    }
-
-    private func runBatch(_ ids: ArraySlice<TokenID>) throws(AlpacaError) {
-        try model.llama.weights.store.checkFiles()
-        hasLogits = false
-        forward.clear()
-        forward.add(ids.span, to: cache)
-        guard forward.run() else { throw Session.cancelled }
-        cache.advance(by: ids.count)
-        remember(ids)
-    }
-
-    private func finishBatch(lastRow: Int) throws(AlpacaError) {
-        guard forward.logits(row: lastRow) else { throw Session.cancelled }
-        hasLogits = true
+        settle()
+        var id = id
+        try sequence.prepareForOne()
+        try unsafe withUnsafePointer(to: &id) { (id) throws(AlpacaError) in
+            unsafe ticket.ask(UnsafeBufferPointer(start: id, count: 1))
+            try model.runnable.executor.run(ticket)
+        }
     }
 }

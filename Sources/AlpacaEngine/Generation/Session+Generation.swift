@@ -18,7 +18,7 @@ extension Session {
                 if let system = parameters.systemPrompt { messages.insert(ChatMessage(role: .system, content: system), at: 0) }
                 ids = try render(messages, template)
             } else {
-                ids = try model.tokenizer.ids(of: prompt, addBOS: model.tokenizer.addsBOS, stop: forward.cancelFlag)
+                ids = try model.tokenizer.ids(of: prompt, addBOS: model.tokenizer.addsBOS, stop: cancelFlag)
             }
             return try write(after: ids, parameters, template: template, onToken)
         }
@@ -40,7 +40,7 @@ extension Session {
             } else {
                 guard !messages.isEmpty else { throw AlpacaError(.invalidArgument, "messages: found none, expected at least one") }
                 let text = messages.map(\.content).joined(separator: "\n")
-                ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.addsBOS, stop: forward.cancelFlag)
+                ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.addsBOS, stop: cancelFlag)
             }
             return try write(after: ids, parameters, template: template, onToken)
         }
@@ -75,7 +75,7 @@ extension Session {
         var isFirst = true
         func flush() throws(AlpacaError) {
             guard !text.isEmpty else { return }
-            ids += try tokenizer.ids(of: text, isBeginning: isFirst, stop: forward.cancelFlag)
+            ids += try tokenizer.ids(of: text, isBeginning: isFirst, stop: cancelFlag)
             text = ""
             isFirst = false
         }
@@ -86,7 +86,7 @@ extension Session {
             case .text(let more): text += more
             case .answer(let words):
                 try flush()
-                ids += try tokenizer.ids(of: words, stop: forward.cancelFlag)
+                ids += try tokenizer.ids(of: words, stop: cancelFlag)
             case .bos:
                 try flush()
                 if let bos = tokenizer.bos { ids.append(bos) }
@@ -112,7 +112,7 @@ extension Session {
     ) throws(AlpacaError) -> GenerationResult {
         try parameters.validate(vocabularySize: model.configuration.vocabularySize)
         var result = GenerationResult()
-        guard !forward.cancelFlag.isSet else {
+        guard !cancelFlag.isSet else {
             // While the prompt was cut into tokens, of which there are not all then.
             result.finishReason = .cancelled
             return result
@@ -124,7 +124,8 @@ extension Session {
         result.promptTokens = prompt.count
         result.cachedTokens = reused
         let start = Clock.now()
-        guard try finishes({ () throws(AlpacaError) in try evaluate(prompt[reused...]) }) else {
+        defer { sequence.trim() }
+        guard try finishes({ () throws(AlpacaError) in result.cachedTokens += try evaluate(prompt[reused...]) }) else {
             result.finishReason = .cancelled
             result.promptNanoseconds = Clock.now() &- start
             return result
@@ -151,8 +152,9 @@ extension Session {
     }
 
     private func next(_ state: inout GenerationState) throws(AlpacaError) -> GenerationState.Step {
-        try lastLogits { logits in
-            state.next(logits, recent: history.span, position: position, sampler: sampler)
+        let recent = history
+        return try lastLogits { logits in
+            state.next(logits, recent: recent.span, position: position, sampler: sampler)
         }
     }
 
@@ -208,7 +210,8 @@ extension Session {
     /// parameters alone; else it is drawn with the session's own random numbers.
     func draw(_ parameters: SamplingParameters) throws(AlpacaError) -> TokenID {
         var source = parameters.seed.map { RandomSource(seed: $0, position: position) } ?? random
-        let id = try lastLogits { logits in sampler.sample(logits, recent: history.span, parameters, &source) }
+        let recent = history
+        let id = try lastLogits { logits in sampler.sample(logits, recent: recent.span, parameters, &source) }
         if parameters.seed == nil { random = source }
         return id
     }

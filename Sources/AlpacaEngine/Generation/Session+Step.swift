@@ -5,8 +5,8 @@ extension Session {
     /// Reads each input's `ids` after what its session holds; ``withLogits(_:)`` and ``sample(_:)`` of each session then tell what follows its
     /// last one. Logits are those of separate calls of ``append(_:)``, to the last bit.
     ///
-    /// The first input's session lends its threads and its buffers: its ``threadCount`` and ``batchSize`` hold for the call. More ids than
-    /// that are read in several batches, in the order of the inputs.
+    /// The first input's session's ``threadCount`` and ``batchSize`` hold for the call. More ids than that are read in several batches, in
+    /// the order of the inputs.
     ///
     /// - Parameter inputs: sessions of one model, each once, and one id or more for each.
     /// - Throws: `invalidArgument`, `contextFull` when the ids of one do not fit, `busy` when a session is in use: nothing has changed then.
@@ -24,17 +24,47 @@ extension Session {
             }
             claimed += 1
         }
-        let lender = try check(inputs)
-        try lender.model.llama.weights.store.checkFiles()
-        for input in inputs { input.session.hasLogits = false }
-        let flags = inputs.lazy.map { $0.session.forward.cancelFlag }
-        guard lender.forward.heeding(flags, { read(inputs, lender.forward) }) else {
-            for input in inputs { input.session.cache.truncate(to: input.session.history.count) }
-            throw cancelled
+        let first = try check(inputs)
+        let executor = first.model.runnable.executor
+        let sequences = inputs.map(\.session.sequence)
+        let ticket = Ticket(
+            sequences, flags: inputs.map(\.session.cancelFlag), batchSize: first.batchSize, threadCount: first.threadCount)
+        executor.settled(ticket)
+        // All ids in one list, so that they stay where they are while any thread reads them.
+        var ids: [TokenID] = []
+        try ids.makeRoom(for: inputs.reduce(0) { $0 + $1.ids.count }, of: "inputs")
+        for input in inputs { ids += input.ids }
+
+        let before = inputs.map { (length: $0.session.position, hasLogits: $0.session.hasLogits) }
+        func goBack(keepingLogits: Bool) {
+            for (sequence, before) in zip(sequences, before) {
+                sequence.rewind(to: before.length)
+                sequence.hasLogits = before.hasLogits && keepingLogits
+            }
         }
-        for input in inputs {
-            input.session.remember(input.ids)
-            input.session.hasLogits = true
+        var found: [Int] = []
+        for (index, input) in inputs.enumerated() {
+            do throws(AlpacaError) {
+                found.append(try input.session.sequence.prepare(for: input.ids[...]))
+            } catch {
+                goBack(keepingLogits: true)
+                throw error.inContext("inputs[\(index)].session")
+            }
+        }
+        do throws(AlpacaError) {
+            try unsafe ids.withUnsafeBufferPointer { (all) throws(AlpacaError) in
+                var start = 0
+                for (index, input) in inputs.enumerated() {
+                    // Bounds: the inputs' ids lie one behind the other; of each at least the last is not found.
+                    let own = unsafe UnsafeBufferPointer(rebasing: all[start + found[index]..<start + input.ids.count])
+                    unsafe ticket.ask(own, of: index)
+                    start += input.ids.count
+                }
+                try executor.run(ticket)
+            }
+        } catch {
+            goBack(keepingLogits: false)
+            throw error
         }
     }
 
@@ -57,41 +87,5 @@ extension Session {
             }
         }
         return lender
-    }
-
-    /// Reads checked inputs in batches: fills caches, which are then ahead of what the sessions remember, and writes logits. False when it was
-    /// cancelled.
-    private static func read(_ inputs: [(session: Session, ids: [TokenID])], _ forward: LlamaForward) -> Bool {
-        // The next id to be read is inputs[next].ids[from].
-        var next = 0
-        var from = 0
-        while next < inputs.count {
-            let first = next
-            forward.clear()
-            while next < inputs.count, forward.room > 0 {
-                let (session, ids) = inputs[next]
-                let count = min(forward.room, ids.count - from)
-                forward.add(ids[from..<from + count].span, to: session.cache)
-                from += count
-                if from == ids.count { (next, from) = (next + 1, 0) }
-            }
-            guard forward.run() else { return false }
-            for index in first..<(from == 0 ? next : next + 1) {
-                inputs[index].session.cache.advance(by: forward.rows(ofSequence: index - first).count)
-            }
-            // Of the sessions whose last id this was.
-            var done = first
-            while done < next {
-                let count = min(next - done, forward.workspace.logitRows)
-                let isWhole = forward.logits(count) { i in
-                    unsafe ForwardOutput(
-                        row: forward.rows(ofSequence: done + i - first).upperBound - 1,
-                        place: inputs[done + i].session.forward.workspace.lastLogits)
-                }
-                guard isWhole else { return false }
-                done += count
-            }
-        }
-        return true
     }
 }

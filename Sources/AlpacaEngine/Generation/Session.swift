@@ -19,6 +19,9 @@ public final class Session: @unchecked Sendable {
         /// Overrides the file's `rope_theta`, and the factor of its linear scaling.
         public var ropeTheta: Double?
         public var ropeScale: Double?
+        /// When true, memory for keys and values is taken as positions are filled: a call can then throw `outOfMemory`. When false all of it
+        /// is promised when the session is made, and no call fails for want of it.
+        public var growsOnDemand = false
 
         public init() {}
     }
@@ -31,19 +34,20 @@ public final class Session: @unchecked Sendable {
     public let threadCount: Int
 
     /// The tokens at the positions that are filled; for the call that holds the session.
-    private(set) var history: [TokenID] = []
+    var history: [TokenID] { sequence.tokens }
     /// Positions that are filled. Safe from any thread.
-    public var position: Int { filled.load(ordering: .acquiring) }
+    public var position: Int { sequence.count }
 
-    let forward: LlamaForward
-    let cache: KVCache
+    let cancelFlag: CancelFlag
+    let sequence: TokenSequence
+    /// What the session asks the executor for, one call at a time.
+    let ticket: Ticket
     let options: Options
-    /// Whether `forward.workspace.lastLogits` are those of the last position.
-    var hasLogits = false
+    /// Whether ``lastLogits(_:)`` has those of the last position.
+    var hasLogits: Bool { sequence.hasLogits }
     let sampler: Sampler
     /// Draws of calls without a seed; the system seeds it.
     var random = RandomSource()
-    private let filled = Atomic<Int>(0)
     private let isBusy = Atomic<Bool>(false)
     /// The thread that holds the session, 0 when none does.
     private let owner = Atomic<UInt>(0)
@@ -73,28 +77,28 @@ public final class Session: @unchecked Sendable {
         }
         self.model = model
         self.options = options
+        self.cancelFlag = cancelFlag
         self.contextLength = contextLength
         batchSize = min(options.batchSize, contextLength)
-        let rotary = try RotaryEmbedding(
-            theta: theta, dimension: model.configuration.ropeDimension, linearScale: scale, factors: model.llama.weights.ropeFactors)
-        cache = try KVCache(
-            model.configuration, contextLength: contextLength, keys: options.keyType, values: options.valueType, rotary: rotary)
-        forward = try LlamaForward(
-            model: model.llama, batchSize: batchSize,
-            threadCount: options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount, cancelFlag: cancelFlag)
-        threadCount = forward.workspace.threadCount
+        sequence = try model.runnable.makeSequence(
+            capacity: contextLength, keys: options.keyType, values: options.valueType, ropeTheta: theta, ropeScale: scale,
+            grows: options.growsOnDemand)
         sampler = try Sampler(vocabularySize: model.configuration.vocabularySize)
-        try history.makeRoom(for: contextLength, of: "n_ctx \(contextLength)")
+        let threads = options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount
+        threadCount = try model.runnable.executor.join(batchSize: batchSize, threadCount: threads)
+        ticket = Ticket([sequence], flags: [cancelFlag], batchSize: batchSize, threadCount: threadCount)
     }
+
+    deinit { model.runnable.executor.leave(ticket) }
 
     static let mostContext = 1 << 22
 
     /// Asks the call that is under way to stop: it returns within milliseconds with ``FinishReason/cancelled`` or throws
     /// ``AlpacaError/Code/cancelled``. Safe from any thread. Without a call under way it does nothing.
-    public func cancel() { forward.cancelFlag.set() }
+    public func cancel() { cancelFlag.set() }
 
     /// Nobody will use the session any more but the call that is under way, or about to be: it ends.
-    package func close() { forward.cancelFlag.close() }
+    package func close() { cancelFlag.close() }
 
     /// Runs `body` as the one call on this session.
     func exclusively<R>(_ body: () throws(AlpacaError) -> R) throws(AlpacaError) -> R {
@@ -109,7 +113,7 @@ public final class Session: @unchecked Sendable {
     func claim() -> Bool {
         guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else { return false }
         owner.store(CurrentThread.id, ordering: .relaxed)
-        forward.cancelFlag.clear()
+        cancelFlag.clear()
         return true
     }
 
@@ -131,16 +135,6 @@ public final class Session: @unchecked Sendable {
         try reading { () throws(AlpacaError) -> [TokenID] in history }
     }
 
-    func remember(_ ids: some Sequence<TokenID>) {
-        history.append(contentsOf: ids)
-        filled.store(history.count, ordering: .releasing)
-    }
-
-    func forget(from length: Int) {
-        guard length < history.count else { return }
-        history.removeLast(history.count - length)
-        filled.store(length, ordering: .releasing)
-        cache.truncate(to: length)
-        hasLogits = false
-    }
+    /// Forgets positions for what is read next; their memory is kept until ``TokenSequence/trim()``.
+    func forget(from length: Int) { sequence.rewind(to: length) }
 }

@@ -23,7 +23,7 @@ internal import CAlpacaKernels
     /// Whether a step was left midway by a call that was cancelled: another goes on with it.
     private var isLeft = false
     /// Who has rows in the step, and those of them whose calls have returned: kept until it ends.
-    private var batch: [Unmanaged<Ticket>] = []
+    private var batch: [Unmanaged<Ticket>] = unsafe []
     private var orphans: [Ticket] = []
     private var load = StepPace.Load()
     private var pace = StepPace()
@@ -167,7 +167,7 @@ internal import CAlpacaKernels
             ticket.state = .waiting
             enqueue(ticket)
             if !makesBackend { pace.arrived(ticket, at: Clock.now()) }
-            while isRunning || isLeft || head?.toOpaque() != Unmanaged.passUnretained(ticket).toOpaque() {
+            while unsafe isRunning || isLeft || head?.toOpaque() != Unmanaged.passUnretained(ticket).toOpaque() {
                 if ticket.isCancelled {
                     abandon(ticket)
                     throw Executor.cancelled
@@ -219,9 +219,9 @@ internal import CAlpacaKernels
             formBatch()
         }
         isLeft = false
-        guard let backend, !batch.isEmpty else { return }
-        let caller = batch.firstIndex { unsafe $0.toOpaque() == Unmanaged.passUnretained(ticket).toOpaque() }
-        let isAlone = batch.count == 1
+        guard let backend, unsafe !batch.isEmpty else { return }
+        let caller = unsafe batch.firstIndex { unsafe $0.toOpaque() == Unmanaged.passUnretained(ticket).toOpaque() }
+        let isAlone = unsafe batch.count == 1
         RuntimeLock.unlock()
         let start = Clock.now()
         let outcome = backend.run(leavingFor: isAlone ? nil : caller)
@@ -238,14 +238,14 @@ internal import CAlpacaKernels
             endBatch()
         case .left:
             // Without this call, somebody must be there for whom it is worth to go on.
-            let others = batch.contains { unsafe $0._withUnsafeGuaranteedRef { $0 !== ticket && $0.state == .waiting && !$0.isCancelled } }
+            let others = unsafe batch.contains { unsafe $0._withUnsafeGuaranteedRef { $0 !== ticket && $0.state == .waiting && !$0.isCancelled } }
             if others { isLeft = true } else { endBatch() }
         }
     }
 
     /// Puts rows of the waiting calls into a batch: those that read a few tokens first, then a share of each prompt.
     private func formBatch() {
-        batch.removeAll(keepingCapacity: true)
+        unsafe batch.removeAll(keepingCapacity: true)
         load = StepPace.Load()
         pace.began()
         guard let backend else { return }
@@ -275,39 +275,40 @@ internal import CAlpacaKernels
 
     /// Rows of a call, at most `most`, in the order of its sequences.
     private func add(_ ticket: Ticket, _ most: Int, to backend: CPUBackend) -> Int {
-        let caller = batch.count
+        let caller = unsafe batch.count
         var total = 0
         for i in ticket.parts.indices where total < most && !ticket.parts[i].isComplete {
             let sequence = ticket.sequences[i]
-            let part = unsafe ticket.parts[i]
-            let count = unsafe min(part.count - part.done, most - total)
+            let part = ticket.parts[i]
+            let count = min(part.count - part.done, most - total)
             // Bound: the call keeps `count` ids there until it returns, and is taken out of the queue before it does.
             let ids = unsafe UnsafeBufferPointer(start: part.ids.map { unsafe $0 + part.done }, count: count)
             let first = unsafe backend.add(ids, at: sequence.count, of: sequence.view)
-            unsafe ticket.parts[i].rows = count
-            if unsafe part.done + count == part.count { unsafe backend.want(first + count - 1, at: sequence.lastLogits) }
+            ticket.parts[i].rows = count
+            if part.done + count == part.count { unsafe backend.want(first + count - 1, at: sequence.lastLogits) }
             sequence.isInFlight = true
+            sequence.hasLogits = false
             total += count
         }
         for flag in ticket.flags { backend.heed(flag, caller: caller) }
         ticket.isInBatch = true
-        batch.append(unsafe Unmanaged.passUnretained(ticket))
+        unsafe batch.append(unsafe Unmanaged.passUnretained(ticket))
         return total
     }
 
     /// The step is done: what it read is remembered, and who has all is woken.
     private func commit(at now: UInt64) {
-        for ticket in batch {
+        for unsafe ticket in unsafe batch {
             unsafe ticket._withUnsafeGuaranteedRef { ticket in
                 // A cancelled call forgets the step; the flag is set until it returns.
                 guard ticket.state == .waiting, !ticket.isCancelled else { return }
-                for i in ticket.parts.indices where unsafe ticket.parts[i].rows > 0 {
-                    let part = unsafe ticket.parts[i]
+                for i in ticket.parts.indices where ticket.parts[i].rows > 0 {
+                    let part = ticket.parts[i]
                     // Bound: as when the rows were added.
                     unsafe ticket.sequences[i].append(
                         UnsafeBufferPointer(start: part.ids.map { unsafe $0 + part.done }, count: part.rows))
-                    unsafe ticket.parts[i].done += part.rows
-                    if unsafe ticket.parts[i].isComplete { ticket.sequences[i].hasLogits = true }
+                    ticket.parts[i].done += part.rows
+                    if ticket.parts[i].isComplete { ticket.sequences[i].hasLogits = true }
                 }
                 guard ticket.remaining == 0 else { return }
                 remove(ticket)
@@ -321,10 +322,10 @@ internal import CAlpacaKernels
 
     /// The step is over, done or not.
     private func endBatch() {
-        for ticket in batch {
+        for unsafe ticket in unsafe batch {
             unsafe ticket._withUnsafeGuaranteedRef { ticket in
                 ticket.isInBatch = false
-                for i in ticket.parts.indices { unsafe ticket.parts[i].rows = 0 }
+                for i in ticket.parts.indices { ticket.parts[i].rows = 0 }
                 for sequence in ticket.sequences { sequence.isInFlight = false }
                 if ticket.state == .abandoned {
                     ticket.state = .idle
@@ -332,7 +333,7 @@ internal import CAlpacaKernels
                 }
             }
         }
-        batch.removeAll(keepingCapacity: true)
+        unsafe batch.removeAll(keepingCapacity: true)
         // The last owner of a sequence may go with this.
         if !orphans.isEmpty {
             let gone = orphans
@@ -408,7 +409,7 @@ internal import CAlpacaKernels
     private func wakeNext() {
         guard !isRunning else { return }
         if isLeft {
-            for entry in batch {
+            for unsafe entry in unsafe batch {
                 let isWoken = unsafe entry._withUnsafeGuaranteedRef { ticket in
                     guard ticket.state == .waiting, !ticket.isCancelled else { return false }
                     ticket.wakes.signal()

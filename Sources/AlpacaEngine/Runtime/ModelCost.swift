@@ -11,18 +11,18 @@ struct ModelCost {
     /// Whether all layers' matrices are multiplied as integers.
     let isInteger: Bool
 
-    init(_ model: LlamaModel, keys: CacheType, values: CacheType) {
-        let weights = model.weights, configuration = model.configuration
-        let matrices = weights.layers.flatMap { [$0.query, $0.key, $0.value, $0.attentionOutput, $0.gate, $0.up, $0.down] }
+    init(_ model: RunnableModel, keys: CacheType, values: CacheType) {
         // Every matrix is a part of memory, so no sum of their sizes overflows.
-        matrixByteCount = matrices.reduce(weights.output.byteCount) { $0 + $1.byteCount }
-        embeddingByteCount = weights.tokenEmbedding.rowByteCount
-        layerWeightCount = matrices.reduce(0) { $0 + $1.rows * $1.columns }
-        outputWeightCount = weights.output.rows * weights.output.columns
-        isInteger = matrices.allSatisfy(\.needsPackedInputs)
+        let matrices = model.matrices
+        matrixByteCount = matrices.reduce(0) { $0 + $1.byteCount }
+        embeddingByteCount = model.embedding?.rowByteCount ?? 0
+        layerWeightCount = matrices.dropLast().reduce(0) { $0 + $1.rows * $1.columns }
+        outputWeightCount = matrices.last.map { $0.rows * $0.columns } ?? 0
+        isInteger = matrices.dropLast().allSatisfy(\.needsPackedInputs)
+        let configuration = model.configuration
         let head = configuration.headDimension
         let block = keys.bytesPerBlock(headDimension: head) + values.bytesPerBlock(headDimension: head)
-        cacheByteCount = block / CacheType.positionsPerBlock * configuration.keyValueHeadCount * configuration.layerCount
+        cacheByteCount = block / CacheType.positionsPerPage * configuration.keyValueHeadCount * configuration.layerCount
     }
 
     /// Operations for a token of a prompt of `length` tokens, on average; a multiplication and an addition count as two.

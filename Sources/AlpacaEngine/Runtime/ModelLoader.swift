@@ -2,7 +2,7 @@
 struct LoadedModel {
     let configuration: ModelConfiguration
     let tokenizer: Tokenizer
-    let llama: LlamaModel
+    let runnable: RunnableModel
     let description: ModelDescription
 }
 
@@ -18,7 +18,8 @@ enum ModelLoader {
             let tokenizer = try tokenizer(source, configuration)
             let store = try SourceWeightStore(source, options)
             return LoadedModel(
-                configuration: configuration, tokenizer: tokenizer, llama: try LlamaModel(configuration, store: store),
+                configuration: configuration, tokenizer: tokenizer,
+                runnable: try RunnableModel(configuration, store, cacheBytes: options.cacheByteCount),
                 description: ModelDescription(source))
         } catch {
             throw error.inFile(path)

@@ -8,6 +8,9 @@ public struct ModelOptions: Sendable {
     public var locksMemory = false
     /// Asks the system to load the whole file ahead of its use.
     public var prefetches = false
+    /// Bytes of memory that the key and value caches of all of the model's sessions may take together (`cache_bytes`); 0 for what the machine
+    /// has. What a session was promised when it was made counts as taken; see ``Session/Options/growsOnDemand``.
+    public var cacheByteCount = 0
     /// Called while the file is read; returning false stops with ``AlpacaError/Code/cancelled``.
     public var progress: (@Sendable (Progress) -> Bool)?
 

@@ -87,7 +87,7 @@ import Glibc
 
     private func freePage() -> Page? {
         for region in regions where region.freeCount > 0 { return unsafe region.take() }
-        guard let page = unsafe dirty else { return unsafe nil }
+        guard let page = unsafe dirty else { return nil }
         // It need not be clean.
         unsafe dirty = page.pointee.next
         unsafe page.pointee.next = nil
@@ -141,9 +141,9 @@ import Glibc
         let count = max(needed - mappedPages, atLeast)
         let region = try PageRegion(count: count, pageBytes: pageBytes, for: what())
         // Twice as many lists as pages, at most: they stay short.
-        var size = max(64, buckets.count)
+        var size = unsafe max(64, buckets.count)
         while size < mappedPages + count { size *= 2 }
-        if size > buckets.count { try rehash(size, for: what()) }
+        if unsafe size > buckets.count { try rehash(size, for: what()) }
         regions.append(region)
         mappedPages += count
     }
@@ -164,7 +164,7 @@ import Glibc
 
     /// The page that holds `ids` (64 of them) after `parent`; nil when there is none.
     func find(_ ids: UnsafePointer<TokenID>, after parent: Page?) -> Page? {
-        guard !buckets.isEmpty else { return unsafe nil }
+        guard unsafe !buckets.isEmpty else { return nil }
         let hash = unsafe PagePool.hash(ids, after: parent)
         var page = unsafe buckets[Int(truncatingIfNeeded: hash) & (buckets.count - 1)]
         while let candidate = unsafe page {
@@ -173,12 +173,12 @@ import Glibc
             }
             unsafe page = candidate.pointee.next
         }
-        return unsafe nil
+        return nil
     }
 
     /// Lets others find a full page.
     func index(_ page: Page, _ ids: UnsafePointer<TokenID>, after parent: Page?) {
-        guard unsafe !page.pointee.isIndexed, !buckets.isEmpty else { return }
+        guard unsafe !page.pointee.isIndexed, unsafe !buckets.isEmpty else { return }
         // Bound: a page has room for its positions' ids.
         unsafe page.pointee.tokens.update(from: ids, count: CacheType.positionsPerPage)
         unsafe page.pointee.hash = PagePool.hash(ids, after: parent)
@@ -214,7 +214,7 @@ import Glibc
     }
 
     private func rehash(_ size: Int, for what: @autoclosure () -> String) throws(AlpacaError) {
-        try LargeMemory.ask(size, of: MemoryLayout<Page?>.stride, for: what())
+        unsafe try LargeMemory.ask(size, of: MemoryLayout<Page?>.stride, for: what())
         let old = unsafe buckets
         unsafe buckets = unsafe [Page?](repeating: nil, count: size)
         for unsafe first in unsafe old {
@@ -230,7 +230,7 @@ import Glibc
     private static func hash(_ ids: UnsafePointer<TokenID>, after parent: Page?) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         func mix(_ word: UInt64) { hash = (hash ^ word) &* 0x0000_0100_0000_01B3 }
-        unsafe mix(UInt64(UInt(bitPattern: parent)))
+        mix(UInt64(UInt(bitPattern: parent)))
         // Bound: 64 ids.
         for i in 0..<CacheType.positionsPerPage { unsafe mix(UInt64(UInt32(bitPattern: ids[i]))) }
         return hash ^ (hash >> 32)

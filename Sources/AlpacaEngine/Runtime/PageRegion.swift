@@ -51,7 +51,7 @@ import Glibc
 
     /// A page that nobody holds; nil when there is none.
     func take() -> UnsafeMutablePointer<PageRecord>? {
-        guard let page = unsafe free else { return unsafe nil }
+        guard let page = unsafe free else { return nil }
         unsafe free = page.pointee.next
         unsafe page.pointee.next = nil
         freeCount -= 1

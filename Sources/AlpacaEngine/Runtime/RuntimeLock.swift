@@ -4,7 +4,7 @@ import Glibc
 ///
 /// One for all, so that a fork can hold it: in the child the books are then whole, whatever the other threads of the parent were doing.
 enum RuntimeLock {
-    private static let mutex: UnsafeMutablePointer<pthread_mutex_t> = {
+    private nonisolated(unsafe) static let mutex: UnsafeMutablePointer<pthread_mutex_t> = {
         let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
         return unsafe mutex

@@ -18,7 +18,7 @@
         case abandoned
     }
 
-    let sequences: [Sequence]
+    let sequences: [TokenSequence]
     /// One of them ends the call.
     let flags: [CancelFlag]
     /// Rows a step at most, and threads that compute.
@@ -40,12 +40,17 @@
     /// Whether it comes back soon after a step.
     var isQuick = true
 
-    init(_ sequences: [Sequence], flags: [CancelFlag], batchSize: Int, threadCount: Int) {
+    init(_ sequences: [TokenSequence], flags: [CancelFlag], batchSize: Int, threadCount: Int) {
         self.sequences = sequences
         self.flags = flags
         self.batchSize = batchSize
         self.threadCount = threadCount
         parts = [Part](repeating: Part(), count: sequences.count)
+    }
+
+    /// Wants `ids`, which stay where they are until the call returns, to be read by sequence number `index`.
+    func ask(_ ids: UnsafeBufferPointer<TokenID>, of index: Int = 0) {
+        parts[index] = unsafe Part(ids: ids.baseAddress, count: ids.count)
     }
 
     /// Ids that have not been read.

@@ -264,7 +264,7 @@ final class WorkerPool: Sendable {
 }
 
 /// How often this process is a child of a process that had the library.
-private enum ForkCount {
+enum ForkCount {
     private static let count = Atomic<Int>(0)
     private static let isCounting: Bool = pthread_atfork(nil, nil, { ForkCount.count.add(1, ordering: .relaxed) }) == 0
 

@@ -39,8 +39,8 @@ import Testing
         run { table.rms_norm($0.pointer, $1.pointer, 1e-5, n, $0.pointer) }
         run { table.add($0.pointer, $1.pointer, n) }
         run { table.silu_mul($0.pointer, $1.pointer, n) }
-        run { table.rope($0.pointer, 1, n, n / 2 * 2, $1.pointer, Int32(KERN_ROPE_INTERLEAVED.rawValue)) }
-        run { table.rope($0.pointer, 1, n, n / 2 * 2, $1.pointer, Int32(KERN_ROPE_HALVES.rawValue)) }
+        run { table.rope($0.pointer, 1, n, n / 2 * 2, $1.pointer, Int32(KERN_ROPE_INTERLEAVED)) }
+        run { table.rope($0.pointer, 1, n, n / 2 * 2, $1.pointer, Int32(KERN_ROPE_HALVES)) }
         run { a, _ in
             let halves = GuardedBuffer<UInt16>(count: n, repeating: 0)
             table.f32_to_f16(a.pointer, n, halves.pointer)
@@ -95,7 +95,7 @@ import Testing
             let pairs: [[Float]] = angles.map { [Float(cos($0)), Float(sin($0))] }
             let cosSin = GuardedBuffer(ropeDim == 0 ? [0] : Array(pairs.joined()))
             let out = GuardedBuffer(x)
-            path.vector.rope(out.pointer, heads, headDim, ropeDim, cosSin.pointer, Int32(KERN_ROPE_INTERLEAVED.rawValue))
+            path.vector.rope(out.pointer, heads, headDim, ropeDim, cosSin.pointer, Int32(KERN_ROPE_INTERLEAVED))
             for h in 0..<heads {
                 for i in 0..<headDim {
                     let at = h * headDim + i

@@ -121,7 +121,7 @@ internal import CAlpacaKernels
     /// Logits of rows of the batch that was computed last, at most ``mostScoredRows``: (rows, vocabulary), until the next call. Nil when the
     /// batch was cancelled.
     func logits(_ rows: Range<Int>) -> UnsafePointer<Float>? {
-        guard rows.count <= mostScoredRows, unsafe rows.lowerBound >= 0 && rows.upperBound <= context.pointee.rowCount else { return unsafe nil }
+        guard rows.count <= mostScoredRows, unsafe rows.lowerBound >= 0 && rows.upperBound <= context.pointee.rowCount else { return nil }
         let size = vocabularySize
         for (i, row) in rows.enumerated() {
             // Bound: i < logitRows <= batchSize.

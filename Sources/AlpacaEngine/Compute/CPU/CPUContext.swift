@@ -69,7 +69,7 @@ struct CPURow: BitwiseCopyable {
         keyValueHeadCount = c.keyValueHeadCount
         headDimension = c.headDimension
         ropeDimension = c.ropeDimension
-        pairing = Int32(c.ropePairing == .halves ? KERN_ROPE_HALVES.rawValue : KERN_ROPE_INTERLEAVED.rawValue)
+        pairing = Int32(c.ropePairing == .halves ? KERN_ROPE_HALVES : KERN_ROPE_INTERLEAVED)
         epsilon = c.normEpsilon
         attentionScale = 1 / Float(c.headDimension).squareRoot()
         unsafe angles = w.angles

@@ -71,14 +71,14 @@ private struct CPUPlanner {
             let next = rest.dropFirst()
             switch first {
             case .embed(let role, let out):
-                try append(step(.rows, embedItem, out), [product(role, nil, out)])
+                unsafe try append(step(.rows, embedItem, out), [product(role, nil, out)])
                 rest = next
             case .add(let branch, let x):
                 if case .rmsNorm(let input, let weight, let out)? = next.first, input == x {
                     try norm(input, weight, out, branch: branch, before: next.dropFirst())
                     rest = next.dropFirst()
                 } else {
-                    var sum = step(.rows, addItem, x)
+                    var sum = unsafe step(.rows, addItem, x)
                     unsafe sum.branch = workspace.pointer(branch)
                     try append(sum)
                     rest = next
@@ -91,21 +91,21 @@ private struct CPUPlanner {
             case .rope, .storeKV:
                 rest = try rotateAndStore(rest)
             case .attention(let layer, let query, let window, let out):
-                var attention = step(.attention, attentionItem, query)
+                var attention = unsafe step(.attention, attentionItem, query)
                 attention.layer = layer
                 attention.window = window ?? 0
                 unsafe attention.output = workspace.pointer(out)
                 try append(attention)
                 rest = next
             case .gated(let gate, let up):
-                var join = step(.rows, gateItem, gate)
+                var join = unsafe step(.rows, gateItem, gate)
                 unsafe join.branch = workspace.pointer(up)
                 try append(join)
                 rest = next
             case .logits(let role, let x):
                 let matrix = try weights.matrix(role)
                 try pack(x, for: [matrix])
-                try append(
+                unsafe try append(
                     step(.products, logitsItem, x), [unsafe CPUProduct(matrix: matrix, bias: nil, output: workspace.logits)])
                 rest = next
             }
@@ -117,7 +117,7 @@ private struct CPUPlanner {
     private mutating func norm(
         _ x: Slot, _ weight: TensorRole, _ out: Slot, branch: Slot?, before rest: ArraySlice<Operation>
     ) throws(AlpacaError) {
-        var norm = step(.groups, normItem, x)
+        var norm = unsafe step(.groups, normItem, x)
         unsafe norm.weight = try weights.vector(weight)
         unsafe norm.output = workspace.pointer(out)
         if let branch { unsafe norm.branch = workspace.pointer(branch) }
@@ -143,10 +143,10 @@ private struct CPUPlanner {
         }
         try pack(x, for: list.map(\.matrix))
         if case .gated(let gate, let up)? = rest.first, outputs == [gate, up], list[0].matrix.rows == list[1].matrix.rows {
-            try append(step(.firstProduct, gatedItem, x), list)
+            unsafe try append(step(.firstProduct, gatedItem, x), list)
             return rest.dropFirst()
         }
-        try append(step(.products, productItem, x), list)
+        unsafe try append(step(.products, productItem, x), list)
         return rest
     }
 
@@ -159,7 +159,7 @@ private struct CPUPlanner {
         else {
             throw AlpacaError(.internalError, "the CPU turns queries, then keys, and stores them; found \(list)")
         }
-        var store = step(.rows, rotateAndStoreItem, query)
+        var store = unsafe step(.rows, rotateAndStoreItem, query)
         unsafe (store.query, store.key, store.value) = (workspace.pointer(query), workspace.pointer(key), workspace.pointer(value))
         store.layer = layer
         try append(store)
@@ -169,7 +169,7 @@ private struct CPUPlanner {
     /// Quantizes `x` unless it was done with what made it.
     private mutating func pack(_ x: Slot, for matrices: [QuantizedMatrix]) throws(AlpacaError) {
         guard packed != x, matrices.contains(where: \.needsPackedInputs) else { return }
-        try append(step(.groups, packItem, x))
+        unsafe try append(step(.groups, packItem, x))
         packed = x
     }
 

@@ -39,7 +39,7 @@ internal import CAlpacaKernels
         var total = 0
         for size in sizes { total = try CheckedMath.sum(total, size.count, of: "norms") }
         let memory = try AlignedBuffer(total, of: Float.self, for: "norms")
-        var vectors: [TensorRole: UnsafePointer<Float>] = [:]
+        var vectors: [TensorRole: UnsafePointer<Float>] = unsafe [:]
         var at = 0
         for (role, count) in sizes {
             // Bound: `at + count <= total`; the tensor has at most `count` elements.

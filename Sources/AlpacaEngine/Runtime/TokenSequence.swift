@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// It belongs to one call at a time. Steps of the executor add to it while that call waits; what they share with others, pages, is guarded by
 /// the ``RuntimeLock``.
-@safe final class Sequence: @unchecked Sendable {
+@safe final class TokenSequence: @unchecked Sendable {
     /// Positions that it can hold.
     let capacity: Int
     /// The tokens at the positions that are filled.
@@ -38,7 +38,7 @@ import Synchronization
         let bytes = try CheckedMath.product(count, pool.pageBytes, of: what)
         if !grows { try MemoryBudget.require(bytes, for: what) }
         logitsBuffer = try AlignedBuffer(vocabularySize, of: Float.self, for: "logits")
-        tableBuffer = try AlignedBuffer(count, of: UnsafeMutableRawPointer?.self, for: what)
+        tableBuffer = unsafe try AlignedBuffer(count, of: UnsafeMutableRawPointer?.self, for: what)
         unsafe lastLogits = logitsBuffer.pointer()
         unsafe table = tableBuffer.pointer()
         self.cache = cache
@@ -71,19 +71,30 @@ import Synchronization
     /// Makes ready for `ids` to be read after the tokens that there are: takes pages, and copies one that others hold, too, where it would be
     /// written to. Whole pages of `ids` but the last token that another sequence has read after the same beginning are taken over.
     ///
+    /// - Parameter shared: of how many of the ids the logits do not matter: only those are taken over. Nil for all but the last.
     /// - Returns: how many of the ids need not be read.
-    func prepare(for ids: ArraySlice<TokenID>) throws(AlpacaError) -> Int {
+    func prepare(for ids: ArraySlice<TokenID>, shared: Int? = nil) throws(AlpacaError) -> Int {
         RuntimeLock.lock()
         defer { RuntimeLock.unlock() }
-        let found = takeOver(ids)
+        let before = (length: count, hasLogits: hasLogits)
+        let found = takeOver(ids.prefix(min(shared ?? ids.count, ids.count - 1)))
         do throws(AlpacaError) {
             try makeWritable(through: count + ids.count - found)
         } catch {
+            forget(from: before.length)
+            hasLogits = before.hasLogits
             drop(from: pageCount(count))
             pool.clean()
             throw error
         }
         return found
+    }
+
+    /// The same for one id, of which nothing can be taken over.
+    func prepareForOne() throws(AlpacaError) {
+        RuntimeLock.lock()
+        defer { RuntimeLock.unlock() }
+        try makeWritable(through: count + 1)
     }
 
     /// Forgets all tokens from `length` on. Their pages go back to the system.
@@ -94,6 +105,9 @@ import Synchronization
             pool.clean()
         }
     }
+
+    /// Gives the memory of forgotten tokens back.
+    func trim() { truncate(to: count) }
 
     /// Forgets all tokens from `length` on and keeps their memory, for what is read next. A step may have rows of the sequence.
     func rewind(to length: Int) { RuntimeLock.withLock { forget(from: length) } }
@@ -142,7 +156,7 @@ import Synchronization
         let positions = CacheType.positionsPerPage
         guard count % positions == 0 else { return 0 }
         var found = 0
-        while ids.count - found > positions {
+        while ids.count - found >= positions {
             let index = count / positions
             let part = ids.dropFirst(found).prefix(positions)
             let page = unsafe part.withUnsafeBufferPointer { ids in
