@@ -147,7 +147,7 @@ int main(int count, char **arguments) {
     }
     const bool brief = count > 1 && !strcmp(arguments[1], "--brief");
     const int first = brief ? 2 : 1;
-    static const char *const names[] = {"avx2", "avxvnni", "avx512", "neon", "i8mm"};
+    static const char *const names[] = {"avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"};
     enum { NAMES = sizeof names / sizeof *names };
     const kern_table *tables[1 + NAMES] = {kern_named("generic")};
     int n_tables = 1;

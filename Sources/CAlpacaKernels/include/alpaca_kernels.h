@@ -65,6 +65,7 @@ typedef struct kern_inputs {
     void *packed;
 } kern_inputs;
 
+#define KERN_FEW_TOKENS 16  /* up to so many take weights straight from the file: then long ranges of rows are read fastest */
 #define KERN_ROW_BLOCK 64   /* split rows between threads at multiples of this; the last block may be shorter */
 #define KERN_KV_SCALED 32   /* components that share a scale in a Q8_0 cache */
 #define KERN_KEY_BLOCK 64   /* attention's block of keys, side by side in the key cache */
@@ -152,7 +153,7 @@ typedef struct kern_vector_table {
 } kern_vector_table;
 
 typedef struct kern_table {
-    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "neon", "i8mm" */
+    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm" */
     kern_matmul_table matmul;
     kern_vector_table vector;
 } kern_table;

@@ -21,7 +21,7 @@ struct KernelPath: CustomTestStringConvertible, Sendable {
     static let generic = KernelPath("generic")!
     /// Every path but the plain one, which is their reference. Says once which ones this machine can't test.
     static let fast: [KernelPath] = {
-        let names = ["avx2", "avxvnni", "avx512", "neon", "i8mm"]
+        let names = ["avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"]
         let missing = names.filter { KernelPath($0) == nil }
         if !missing.isEmpty { print("kernel paths that this CPU cannot run, not tested: \(missing.joined(separator: ", "))") }
         return names.compactMap { KernelPath($0) }

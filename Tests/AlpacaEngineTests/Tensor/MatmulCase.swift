@@ -172,7 +172,7 @@ struct MatmulPath {
 
     /// The paths that this machine can run, plain C first.
     static var all: [MatmulPath] {
-        ["generic", "avx2", "avxvnni", "avx512", "neon", "i8mm"].compactMap { name in
+        ["generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"].compactMap { name in
             kern_named(name).map { MatmulPath(table: $0, name: name) }
         }
     }
