@@ -17,8 +17,10 @@ typedef void load_function(const row_set *r, int sub, u32xr *raw);
 typedef u32xr word_function(const u32xr *raw, int sub, int j);
 enum { MOST_RAW_WORDS = 24 };
 
+enum { MOST_BYTES = 34 }; /* that 32 weights take in a quantized type (Q8_0) */
+
 /* What rows_at may need: ROWS rows of the type with the longest ones. */
-static size_t spare_bytes(size_t columns) { return ROWS * (columns / 32 * sizeof(kern_q8_0) + 64) / 64 * 64; }
+static size_t spare_bytes(size_t columns) { return ROWS * (columns / 32 * MOST_BYTES + 64) / 64 * 64; }
 
 /* Rows `row` ... of a matrix. Where it does not have ROWS more, they are copied to `spare`, the last one as often as it takes. */
 INLINE row_set rows_at(const kern_matrix *w, size_t row, uint8_t *spare) {

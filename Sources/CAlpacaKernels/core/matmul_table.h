@@ -9,17 +9,7 @@
  * and includes this last. */
 #include "float_matmul.h"
 #include "prefill.h"
-
-#include "../types/q4_0.h"
-#include "../types/q4_1.h"
-#include "../types/q5_0.h"
-#include "../types/q5_1.h"
-#include "../types/q8_0.h"
-#include "../types/q2_k.h"
-#include "../types/q3_k.h"
-#include "../types/q4_k.h"
-#include "../types/q5_k.h"
-#include "../types/q6_k.h"
+#include "../types/types.h"
 
 #define ARGUMENTS const kern_matrix *w, size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride, void *scratch
 #define SEPARATE static __attribute__((noinline)) void
@@ -53,23 +43,22 @@
 #endif
 #define LOOPS_OF(type) {ONE(type), MORE(type)}
 
-enum { f32_id = KERN_F32, f16_id = KERN_F16, bf16_id = KERN_BF16 };
+/* By the column `decode` of types.def. */
+#define LOOPS_FLOAT(type) LOOPS(type, DECODE_FLOAT, PREFILL_FLOAT)
+#define LOOPS_LINEAR(type) LOOPS(type, DECODE, PREFILL)
+#define LOOPS_LOOKUP16(type) LOOPS(type, DECODE, PREFILL)
+
+#define TYPE(NAME, id, ...) enum { id##_id = KERN_##NAME };
+#include "../types/types.def"
+
+/* decode.h makes room for rows of that size. */
+#define TYPE(NAME, id, number, weights, bytes, ...) _Static_assert(weights == 1 || 32 * bytes <= MOST_BYTES * weights, #NAME);
+#include "../types/types.def"
 
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wunused-parameter"
-LOOPS(f32, DECODE_FLOAT, PREFILL_FLOAT)
-LOOPS(f16, DECODE_FLOAT, PREFILL_FLOAT)
-LOOPS(bf16, DECODE_FLOAT, PREFILL_FLOAT)
-LOOPS(q4_0, DECODE, PREFILL)
-LOOPS(q4_1, DECODE, PREFILL)
-LOOPS(q5_0, DECODE, PREFILL)
-LOOPS(q5_1, DECODE, PREFILL)
-LOOPS(q8_0, DECODE, PREFILL)
-LOOPS(q2_k, DECODE, PREFILL)
-LOOPS(q3_k, DECODE, PREFILL)
-LOOPS(q4_k, DECODE, PREFILL)
-LOOPS(q5_k, DECODE, PREFILL)
-LOOPS(q6_k, DECODE, PREFILL)
+#define TYPE(NAME, id, number, weights, bytes, scale, second_scale, decode, ...) LOOPS_##decode(id)
+#include "../types/types.def"
 #pragma clang diagnostic pop
 
 #if ROWS == 16
@@ -81,27 +70,20 @@ SEPARATE q4_k_wide(ARGUMENTS) {
     wide_q4_k(w, first, whole, in, y);
     if (whole < last) q4_k_1(w, whole, last, in, y, y_stride, scratch);
 }
-#else
-#define q4_k_wide ONE(q4_k)
 #endif
 
-/* By number of tokens: 1 ... AT_ONCE, and last the loop for more than FEW_TOKENS. */
+/* By number of tokens: 1 ... AT_ONCE, and last the loop for more than FEW_TOKENS. What follows the rows takes the place of one loop. */
 typedef void product(ARGUMENTS);
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winitializer-overrides"
 static product *const products[KERN_TYPE_COUNT][AT_ONCE + 1] = {
-    [KERN_F32] = LOOPS_OF(f32),
-    [KERN_F16] = LOOPS_OF(f16),
-    [KERN_BF16] = LOOPS_OF(bf16),
-    [KERN_Q4_0] = LOOPS_OF(q4_0),
-    [KERN_Q4_1] = LOOPS_OF(q4_1),
-    [KERN_Q5_0] = LOOPS_OF(q5_0),
-    [KERN_Q5_1] = LOOPS_OF(q5_1),
-    [KERN_Q8_0] = LOOPS_OF(q8_0),
-    [KERN_Q2_K] = LOOPS_OF(q2_k),
-    [KERN_Q3_K] = LOOPS_OF(q3_k),
-    [KERN_Q4_K] = {q4_k_wide, MORE(q4_k)},
-    [KERN_Q5_K] = LOOPS_OF(q5_k),
-    [KERN_Q6_K] = LOOPS_OF(q6_k),
+#define TYPE(NAME, id, ...) [KERN_##NAME] = LOOPS_OF(id),
+#include "../types/types.def"
+#if ROWS == 16
+    [KERN_Q4_K][0] = q4_k_wide,
+#endif
 };
+#pragma clang diagnostic pop
 
 /* More than AT_ONCE tokens, but too few to be worth a panel: the rows, once they are near, meet them in equal parts. */
 static void in_parts(product *const *loops, ARGUMENTS) {

@@ -3,6 +3,7 @@
  * without VBMI that loop stays. */
 #ifndef ALPACA_WIDE_Q4_0_H
 #define ALPACA_WIDE_Q4_0_H
+#include "../types/types.h"
 #include "wide_rows.h"
 
 enum { Q4_0_STEP = 4 * sizeof(kern_q4_0) };

@@ -29,6 +29,13 @@ struct KernelPath: CustomTestStringConvertible, Sendable {
     static let all = [generic] + fast
 }
 
+/// The rows of types.def.
+func kernelTypes() -> [kern_type] {
+    var count = 0
+    let rows = kern_types(&count)
+    return Array(UnsafeBufferPointer(start: rows, count: count))
+}
+
 /// Elements whose last byte is the last one of a readable page: one byte further is a fault. In front lies a canary.
 final class GuardedBuffer<Element: BitwiseCopyable> {
     let pointer: UnsafeMutablePointer<Element>  // use it only while the buffer lives
