@@ -23,11 +23,8 @@ typedef struct format {
 } format;
 
 static const format formats[] = {
-    {"F32", KERN_F32, 1, 4, 0, 0},         {"F16", KERN_F16, 1, 2, 0, 0},          {"BF16", KERN_BF16, 1, 2, 0, 0},
-    {"Q4_0", KERN_Q4_0, 32, 18, 0, 0},     {"Q4_1", KERN_Q4_1, 32, 20, 0, 2},      {"Q5_0", KERN_Q5_0, 32, 22, 0, 0},
-    {"Q5_1", KERN_Q5_1, 32, 24, 0, 2},     {"Q8_0", KERN_Q8_0, 32, 34, 0, 0},      {"Q2_K", KERN_Q2_K, 256, 84, 80, 82},
-    {"Q3_K", KERN_Q3_K, 256, 110, 108, 108}, {"Q4_K", KERN_Q4_K, 256, 144, 0, 2}, {"Q5_K", KERN_Q5_K, 256, 176, 0, 2},
-    {"Q6_K", KERN_Q6_K, 256, 210, 208, 208},
+#define TYPE(NAME, id, number, weights, bytes, scale, second_scale, ...) {#NAME, number, weights, bytes, scale, second_scale},
+#include "../types/types.def"
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
@@ -71,11 +68,12 @@ typedef struct worker {
     int index;
 } worker;
 
-/* Row blocks from a shared counter, as the engine's threads take them. */
+/* Row blocks from a shared counter; of few tokens one long range for each thread, nearly as the engine gives them out. */
 static void *multiply(void *p) {
     const worker *me = p;
     job *j = me->job;
-    const size_t step = j->inputs.n_tokens > 4 ? 128 : 256;
+    const size_t share = (j->matrix.rows / (size_t)j->threads / KERN_ROW_BLOCK + 1) * KERN_ROW_BLOCK;
+    const size_t step = j->inputs.n_tokens > KERN_FEW_TOKENS ? 128 : share;
     for (;;) {
         const size_t first = atomic_fetch_add(&j->next, step);
         if (first >= j->matrix.rows) return NULL;
@@ -138,7 +136,7 @@ int main(int count, char **arguments) {
     const int threads = count > 1 ? atoi(arguments[1]) : 2;
     const char *paths = count > 2 ? arguments[2] : "all", *types = count > 3 ? arguments[3] : "all";
     const char *tokens = count > 4 ? arguments[4] : "1,4,128,512";
-    const char *names[] = {"generic", "avx2", "avxvnni", "avx512", "neon", "i8mm"};
+    const char *names[] = {"generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"};
     uint8_t *memory = aligned_alloc(64, MEMORY);
     if (!memory || threads < 1 || threads > MOST_THREADS) return 1;
     printf("%d threads\n%-6s %-8s %9s %9s", threads, "type", "path", "read GB/s", "pack ns");

@@ -8,7 +8,7 @@ struct Bench: ParsableCommand {
             pp: tokens of a prompt read per second (prefill). tg: tokens written per second (decode), those of all sequences together where
             there are several. Medians of the repetitions, which alternate between the tests. Beside them stand the machine's limits,
             measured in the same run: how fast memory is read, and how many operations the CPU path's own products of bytes make on
-            registers alone. ALPACA_CPU=generic|avx2|avxvnni|avx512 forces a path.
+            registers alone. ALPACA_CPU=generic|avx2|avxvnni|avx512|avx512vbmi forces a path.
 
             Examples:
               alpaca bench model.gguf

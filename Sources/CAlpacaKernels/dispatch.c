@@ -9,7 +9,7 @@ extern const kern_vector_table kern_vector_generic;
 
 /* Those of this architecture, from plain to best. A table that can't run here is not in the list. */
 #if defined(__x86_64__)
-enum { GENERIC, AVX2, AVXVNNI, AVX512, MOST_TABLES };
+enum { GENERIC, AVX2, AVXVNNI, AVX512, AVX512VBMI, MOST_TABLES };
 #elif defined(__aarch64__)
 enum { GENERIC, NEON, I8MM, MOST_TABLES };
 #else
@@ -26,7 +26,7 @@ static void add_table(const char *name, const kern_matmul_table *matmul, const k
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-extern const kern_matmul_table kern_matmul_avx2, kern_matmul_avxvnni, kern_matmul_avx512;
+extern const kern_matmul_table kern_matmul_avx2, kern_matmul_avxvnni, kern_matmul_avx512, kern_matmul_avx512vbmi;
 extern const kern_vector_table kern_vector_avx2, kern_vector_avx512;
 
 /* Register states that the operating system saves: bits 1, 2 for xmm and ymm, 5 to 7 for zmm and masks. */
@@ -46,12 +46,15 @@ static void add_tables_of_cpu(void) {
     if ((saved & 0x06) != 0x06) return;
 
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !all(b, 1u << 5)) return;
+    const int vbmi = all(c, 1u << 1);
     const int avx512 = all(b, 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31) /* F, DQ, BW, VL */ && all(c, 1u << 11) /* VNNI */;
     add_table("avx2", &kern_matmul_avx2, &kern_vector_avx2);
     if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && all(a, 1u << 4)) {
         add_table("avxvnni", &kern_matmul_avxvnni, &kern_vector_avx2);
     }
-    if (avx512 && (saved & 0xE6) == 0xE6) add_table("avx512", &kern_matmul_avx512, &kern_vector_avx512);
+    if (!avx512 || (saved & 0xE6) != 0xE6) return;
+    add_table("avx512", &kern_matmul_avx512, &kern_vector_avx512);
+    if (vbmi) add_table("avx512vbmi", &kern_matmul_avx512vbmi, &kern_vector_avx512);
 }
 #elif defined(__aarch64__)
 #include "isa/arm_features.h"

@@ -2,7 +2,9 @@
 import collections
 import io
 import json
+import pathlib
 import pickle
+import re
 import struct
 import sys
 import types
@@ -11,9 +13,10 @@ import zipfile
 PIECES = [("<unk>", 2), ("<s>", 3), ("</s>", 3), ("\u2581", 1), ("a", 1), ("b", 1), ("ab", 1), ("[PAD]", 4)]
 BYTE_PIECES = [(f"<0x{byte:02X}>", 6) for byte in range(256)]
 VOCABULARY, WIDTH, HEADS, FORWARD = len(PIECES), 4, 2, 12
-# ggml's numbers of types: weights a block, bytes a block.
-TYPES = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 10: (256, 84), 11: (256, 110),
-         12: (256, 144), 13: (256, 176), 14: (256, 210), 30: (1, 2)}
+# ggml's numbers of types: weights a block, bytes a block. From the table of types.
+TABLE = pathlib.Path(__file__).resolve().parents[2] / "Sources/CAlpacaKernels/types/types.def"
+TYPES = {int(number): (int(block), int(size))
+         for number, block, size in re.findall(r"^TYPE\(\w+, *\w+, *(\d+), *(\d+), *(\d+),", TABLE.read_text(), re.MULTILINE)}
 # The same in the files of early 2023.
 OLD_TYPES = {1: {0: (1, 4), 1: (1, 2), 2: (32, 20), 3: (32, 24), 4: (16, 10), 5: (16, 12), 6: (32, 22), 7: (32, 24), 8: (32, 36)},
              2: {0: (1, 4), 1: (1, 2), 2: (32, 20), 3: (32, 24), 6: (32, 22), 7: (32, 24), 8: (32, 36)},

@@ -16,13 +16,17 @@ void fill_edges(float *x, size_t n, bool infinite);
 void *guarded(size_t bytes, size_t alignment);
 void forget_all(void);
 
-/* A tensor type: its block, and where the block has binary16 scales. */
+/* A tensor type, in the order of types.def: its block, and where the block has binary16 scales. */
 typedef struct format {
     const char *name;
     int32_t type;
     size_t weights, bytes, scale, second_scale;
 } format;
-enum { FORMATS = 13 };
+enum {
+    FORMATS = 0
+#define TYPE(...) +1
+#include "../types/types.def"
+};
 extern const format formats[FORMATS];
 
 /* Random blocks with finite scales, some zero, some subnormal. */

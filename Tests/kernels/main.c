@@ -14,11 +14,8 @@
 #include <unistd.h>
 
 const format formats[FORMATS] = {
-    {"F32", KERN_F32, 1, 4, 0, 0},         {"F16", KERN_F16, 1, 2, 0, 0},           {"BF16", KERN_BF16, 1, 2, 0, 0},
-    {"Q4_0", KERN_Q4_0, 32, 18, 0, 0},     {"Q4_1", KERN_Q4_1, 32, 20, 0, 2},       {"Q5_0", KERN_Q5_0, 32, 22, 0, 0},
-    {"Q5_1", KERN_Q5_1, 32, 24, 0, 2},     {"Q8_0", KERN_Q8_0, 32, 34, 0, 0},       {"Q2_K", KERN_Q2_K, 256, 84, 80, 82},
-    {"Q3_K", KERN_Q3_K, 256, 110, 108, 108}, {"Q4_K", KERN_Q4_K, 256, 144, 0, 2},   {"Q5_K", KERN_Q5_K, 256, 176, 0, 2},
-    {"Q6_K", KERN_Q6_K, 256, 210, 208, 208},
+#define TYPE(NAME, id, number, weights, bytes, scale, second_scale, ...) {#NAME, number, weights, bytes, scale, second_scale},
+#include "../types/types.def"
 };
 
 uint64_t random_bits(void) {
@@ -147,7 +144,7 @@ int main(int count, char **arguments) {
     }
     const bool brief = count > 1 && !strcmp(arguments[1], "--brief");
     const int first = brief ? 2 : 1;
-    static const char *const names[] = {"avx2", "avxvnni", "avx512", "neon", "i8mm"};
+    static const char *const names[] = {"avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"};
     enum { NAMES = sizeof names / sizeof *names };
     const kern_table *tables[1 + NAMES] = {kern_named("generic")};
     int n_tables = 1;

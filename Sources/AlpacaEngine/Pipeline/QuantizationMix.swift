@@ -6,6 +6,8 @@ package struct QuantizationMix: Sendable {
     package let fileType: GGUFFileType
     /// One type for every matrix, the output too.
     package var isPure: Bool
+    /// Whether errors will be weighted by an importance matrix: then some tensors do without a larger type.
+    package var hasImportance = false
     /// A tensor takes the type of the first pattern that matches its name. `*` stands for any characters, `?` for one.
     package var overrides: [(pattern: String, type: TensorType)]
 
@@ -18,12 +20,12 @@ package struct QuantizationMix: Sendable {
     /// - Parameter name: as llama.cpp's tools have it, in any case: "Q4_K_M", "q8_0"; "Q4_K" is Q4_K_M.
     package init(named name: String, pure: Bool = false) throws(AlpacaError) {
         let upper = name.uppercased()
-        let full = ["Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"][upper] ?? upper
-        guard let type = GGUFFileType.allCases.first(where: { $0.description == full }) else {
-            let known = GGUFFileType.allCases.map(\.description).joined(separator: ", ")
+        let found = GGUFFileType.all.first { $0.description == upper } ?? TensorType(named: name).map { GGUFFileType($0) }
+        guard let found else {
+            let known = GGUFFileType.all.map(\.description).joined(separator: ", ")
             throw AlpacaError(.invalidArgument, "found the quantization \(name.quoted()), expected one of \(known)")
         }
-        self.init(type, pure: pure)
+        self.init(found, pure: pure)
     }
 
     /// What one tensor becomes.
@@ -47,7 +49,7 @@ package struct QuantizationMix: Sendable {
     }
 
     private func choice(_ info: TensorInfo, _ wanted: TensorType) throws(AlpacaError) -> Choice {
-        let type = try QuantizationRegistry.type(wanted, fitting: info.columns)
+        let type = wanted.fitting(columns: info.columns)
         let warning =
             type == wanted
             ? nil
@@ -92,7 +94,7 @@ package struct QuantizationMix: Sendable {
     private func wantedType(of info: TensorInfo, in model: Shape) -> TensorType {
         guard QuantizationMix.isMatrix(info) else { return QuantizationMix.vectorType(of: info) }
         if let type = override(of: info) { return type }
-        let base = baseType
+        let base = fileType.baseType
         if isPure || !base.isQuantized { return base }
         if info.name == "output.weight" || (info.name == "token_embd.weight" && !model.hasOutput) {
             return base == .q8_0 ? .q8_0 : .q6_K
@@ -121,8 +123,9 @@ package struct QuantizationMix: Sendable {
         case .q3_K_M: layer < 2 ? .q5_K : .q4_K
         case .q3_K_L: .q5_K
         case .q4_K_S: layer < 4 ? .q5_K : .q4_K
-        case .q4_K_M, .q5_K_M: isSensitive(layer, model.layers) ? .q6_K : baseType
-        default: baseType
+        case .q4_K_M, .q5_K_M: isSensitive(layer, model.layers) ? .q6_K : fileType.baseType
+        case .iq4_NL: model.group >= 4 ? .q5_K : .iq4_NL
+        default: fileType.baseType
         }
     }
 
@@ -132,8 +135,9 @@ package struct QuantizationMix: Sendable {
         case .q3_K_M: layer < layers / 16 ? .q5_K : .q4_K
         case .q3_K_L: .q5_K
         case .q4_K_S: layer < layers / 8 ? .q5_K : .q4_K
-        case .q4_K_M, .q5_K_M: isSensitive(layer, layers) ? .q6_K : baseType
-        default: baseType
+        case .q4_K_M, .q5_K_M: isSensitive(layer, layers) ? .q6_K : fileType.baseType
+        case .iq4_NL: layer < layers / 8 && !hasImportance ? .q5_K : .iq4_NL
+        default: fileType.baseType
         }
     }
 
@@ -142,21 +146,4 @@ package struct QuantizationMix: Sendable {
         layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2
     }
 
-    private var baseType: TensorType {
-        switch fileType {
-        case .f32: .f32
-        case .f16: .f16
-        case .bf16: .bf16
-        case .q4_0: .q4_0
-        case .q4_1: .q4_1
-        case .q5_0: .q5_0
-        case .q5_1: .q5_1
-        case .q8_0: .q8_0
-        case .q2_K: .q2_K
-        case .q3_K_S, .q3_K_M, .q3_K_L: .q3_K
-        case .q4_K_S, .q4_K_M: .q4_K
-        case .q5_K_S, .q5_K_M: .q5_K
-        case .q6_K: .q6_K
-        }
-    }
 }

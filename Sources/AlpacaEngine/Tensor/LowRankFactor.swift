@@ -79,5 +79,5 @@ package enum FloatType: Sendable {
 
     var raw: Int32 { Int32(bitPattern: tensorType.rawValue) }
 
-    package var byteCount: Int { self == .f32 ? 4 : 2 }
+    package var byteCount: Int { tensorType.bytesPerBlock }
 }

@@ -1,10 +1,10 @@
-/* Up to four tokens: straight from the file's layout, ROWS rows at a time, each weight read once for all tokens.
+/* Up to AT_ONCE tokens: straight from the file's layout, ROWS rows at a time, each weight read once for all tokens.
  *
- * Bound by memory. While ROWS rows are computed, the next ROWS are prefetched, in order, as many bytes a step as the step
- * consumes: rows lie one behind the other, so that is one forward stream. Into the second-level cache: the first is too small to wait in
- * (measured with eight bits on one core: 16 GB/s with a prefetch into the first, 35 into the second). */
+ * Bound by memory. While ROWS rows are computed, the next ROWS are fetched (fetch.h), in order, as many bytes a step as the step
+ * consumes. */
 #ifndef ALPACA_DECODE_H
 #define ALPACA_DECODE_H
+#include "fetch.h"
 #include "pack_inputs.h"
 #include WORDS_HEADER
 
@@ -17,8 +17,10 @@ typedef void load_function(const row_set *r, int sub, u32xr *raw);
 typedef u32xr word_function(const u32xr *raw, int sub, int j);
 enum { MOST_RAW_WORDS = 24 };
 
+enum { MOST_BYTES = 34 }; /* that 32 weights take in a quantized type (Q8_0) */
+
 /* What rows_at may need: ROWS rows of the type with the longest ones. */
-static size_t spare_bytes(size_t columns) { return ROWS * (columns / 32 * sizeof(kern_q8_0) + 64) / 64 * 64; }
+static size_t spare_bytes(size_t columns) { return ROWS * (columns / 32 * MOST_BYTES + 64) / 64 * 64; }
 
 /* Rows `row` ... of a matrix. Where it does not have ROWS more, they are copied to `spare`, the last one as often as it takes. */
 INLINE row_set rows_at(const kern_matrix *w, size_t row, uint8_t *spare) {
@@ -50,21 +52,25 @@ INLINE f32xr decode_step(quant_traits T, i32xr dots, const row_scales *s, const 
 INLINE void decode(quant_traits T, scales_function *scales, load_function *load, word_function *word, int n_tokens,
                    const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride, uint8_t *spare) {
     const size_t blocks = m->columns / 32 / (size_t)T.sub_blocks, ahead = ROWS * T.block_bytes / (size_t)T.sub_blocks;
+    const size_t again = 2 * m->row_bytes;
     for (size_t row = first; row < last; row += ROWS) {
         row_set r = rows_at(m, row, spare);
         const token_block *a = in->packed;
         const char *next = (const char *)m->base + (row + ROWS) * m->row_bytes;
-        f32xr sums[FEW_TOKENS];
+        f32xr sums[AT_ONCE];
         for (int t = 0; t < n_tokens; t++) sums[t] = 0;
         for (size_t b = 0; b < blocks; b++, advance(&r, T.block_bytes)) {
             row_scales s[8];
             u32xr raw[MOST_RAW_WORDS];
             scales(&r, s);
             UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, a++, next += ahead) {
-                for (size_t i = 0; i < ahead; i += 64) __builtin_prefetch(next + i, 0, 2);
                 load(&r, sub, raw);
                 u32xr words[8];
-                UNROLL for (int j = 0; j < 8; j++) words[j] = word(raw, sub, j);
+                UNROLL for (int j = 0; j < 8; j++) {
+                    words[j] = word(raw, sub, j);
+                    if ((size_t)j * LINE_BYTES < ahead) fetch_twice(next + j * LINE_BYTES, again);
+                }
+                if (8 * LINE_BYTES < ahead) fetch_twice(next + 8 * LINE_BYTES, again); /* Q8_0: nine lines */
                 const i32xr scale[2] = {panel_scale(s[sub].scale[0]), panel_scale(s[sub].scale[1])};
                 UNROLL for (int t = 0; t < n_tokens; t++) {
                     const token_block *of_token = a + (size_t)t * (m->columns / 32);

@@ -1,6 +1,6 @@
 /* F32, F16 and BF16 matrices. Each product is 16 partial sums along the columns and one tree (alpaca_kernels.h); any number of columns.
  *
- * Up to FEW_TOKENS tokens: rows straight from the file. More: a block of rows is copied to floats, padded with zeros to a
+ * Up to AT_ONCE tokens: rows straight from the file. More than FEW_TOKENS: a block of rows is copied to floats, padded with zeros to a
  * multiple of 16; tiles of FLOAT_ROWS x FLOAT_TOKENS then walk runs of FLOAT_RUN columns, so that the tokens' part stays in the
  * first-level cache; the partial sums wait in memory from one run to the next. */
 #ifndef ALPACA_FLOAT_MATMUL_H
@@ -27,12 +27,14 @@ INLINE v16f weights_part(int type, const uint8_t *p, size_t n) {
 
 INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y,
                          size_t y_stride) {
-    /* Rows whose sums fit registers; two are enough to hide an addition behind another, and fewer streams are easier on the memory. */
-    const size_t fit = FLOAT_ROWS * FLOAT_TOKENS / (size_t)n_tokens, most = n_tokens == 1 ? 2 : 4, step = fit < most ? fit : most;
+    /* Rows whose sums fit registers, or one; two are enough to hide an addition behind another, and fewer streams are easier on the
+     * memory. */
+    const size_t fit = FLOAT_ROWS * FLOAT_TOKENS / (size_t)n_tokens, most = n_tokens == 1 ? 2 : 4;
+    const size_t step = fit == 0 ? 1 : fit < most ? fit : most;
     const size_t left = m->columns % LANES, whole = m->columns - left, size = weight_bytes(type);
     for (size_t row = first; row < last; row += step) {
         const uint8_t *rows[4];
-        v16f sums[4][FEW_TOKENS];
+        v16f sums[4][AT_ONCE];
         UNROLL for (size_t i = 0; i < step; i++) {
             rows[i] = (const uint8_t *)m->base + (row + i < m->rows ? row + i : m->rows - 1) * m->row_bytes;
             UNROLL for (int t = 0; t < n_tokens; t++) sums[i][t] = 0;
@@ -40,7 +42,7 @@ INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t fi
         const char *next = (const char *)rows[0] + step * m->row_bytes;
         for (size_t k = 0; k < whole; k += LANES, next += step * LANES * size) {
             for (size_t i = 0; i < step * LANES * size; i += 64) __builtin_prefetch(next + i, 0, 2);
-            v16f x[FEW_TOKENS];
+            v16f x[AT_ONCE];
             UNROLL for (int t = 0; t < n_tokens; t++) x[t] = load16(in->x + (size_t)t * in->stride + k);
             UNROLL for (size_t i = 0; i < step; i++) {
                 const v16f w = weights16(type, rows[i] + k * size);

@@ -60,19 +60,22 @@ INLINE void pack_block(quant_traits T, const u32xr *words, const row_scales *s, 
     if (T.halves && !folded(T)) *(i32xr *)more = panel_scale(s->scale[0]), *(i32xr *)(more + 64) = panel_scale(s->scale[1]);
 }
 
-/* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. */
+/* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. The next sixteen are fetched meanwhile. */
 INLINE void pack_panel(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m,
                        size_t row, size_t begin, size_t n, uint8_t *panel, uint8_t *spare) {
+    const size_t ahead = ROWS * T.block_bytes / (size_t)T.sub_blocks;
     for (size_t h = 0; h < PANEL_ROWS / ROWS; h++) {
         row_set r = rows_at(m, row + ROWS * h, spare);
         uint8_t *out = panel;
         r.base += begin / (size_t)T.sub_blocks * T.block_bytes;
+        const char *next = (const char *)r.base + PANEL_ROWS * m->row_bytes;
         for (size_t b = 0; b < n; b += (size_t)T.sub_blocks, advance(&r, T.block_bytes)) {
             row_scales s[8];
             u32xr raw[MOST_RAW_WORDS];
             scales(&r, s);
-            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T)) {
+            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T), next += ahead) {
                 u32xr words[8];
+                for (size_t i = 0; i < ahead; i += LINE_BYTES) fetch_once(next + i);
                 load(&r, sub, raw);
                 UNROLL for (int j = 0; j < 8; j++) words[j] = word(raw, sub, j);
                 arrange(words);
@@ -100,6 +103,20 @@ INLINE void run_tile(quant_traits T, const uint8_t *panel, const uint8_t *stream
     }
 }
 
+/* A group of tokens meets all panels of a block of rows. */
+INLINE void run_group(quant_traits T, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
+                      size_t rows, size_t tokens, float *y, size_t y_stride, bool resume) {
+    size_t i = 0;
+#ifdef TILE_PAIRS /* of a tile's header: it can take two panels at once */
+    for (; tokens >= TILE_TOKENS && i + 2 * PANEL_ROWS <= rows; i += 2 * PANEL_ROWS) {
+        tile_pair(T, panels + i / PANEL_ROWS * panel_bytes, panel_bytes, stream, side, n, y + i, y_stride, resume);
+    }
+#endif
+    for (; i < rows; i += PANEL_ROWS) {
+        run_tile(T, panels + i / PANEL_ROWS * panel_bytes, stream, side, n, rows - i, tokens, y + i, y_stride, resume);
+    }
+}
+
 INLINE void prefill(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m,
                     size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride, uint8_t *scratch) {
     /* Runs of equal length: multiples of eight blocks, the K types' unit, as many as fit. */
@@ -114,11 +131,8 @@ INLINE void prefill(quant_traits T, scales_function *scales, load_function *load
             }
             for (size_t t = 0; t < in->n_tokens; t += TILE_TOKENS) {
                 const uint8_t *group = (const uint8_t *)in->packed + t / TILE_TOKENS * group_bytes(blocks);
-                for (size_t i = 0; i < rows; i += PANEL_ROWS) {
-                    run_tile(T, scratch + i / PANEL_ROWS * panel_bytes, group + begin * STREAM_BYTES,
-                             group + blocks * STREAM_BYTES + begin * SIDE_BYTES, n, rows - i, in->n_tokens - t, y + t * y_stride + row + i,
-                             y_stride, begin > 0);
-                }
+                const uint8_t *stream = group + begin * STREAM_BYTES, *side = group + blocks * STREAM_BYTES + begin * SIDE_BYTES;
+                run_group(T, scratch, panel_bytes, stream, side, n, rows, in->n_tokens - t, y + t * y_stride + row, y_stride, begin > 0);
             }
         }
     }

@@ -10,6 +10,7 @@
  *   i32xr dot4(i32xr sum, u8xr w, s8xr a)              adds four products to each lane; w < 128
  *   i32xr dot4_wide(i32xr sum, u8xr w, s8xr a)         the same for any w, or for w - 128: WIDE_OFFSET_BITS says which
  *   i32xr madd16(i32xr a, i32xr b)                     products of the lower and upper 16 bits of each lane, added
+ *   u8xr lookup16(u8xr i, const uint8_t table[16])     table[i] for each byte i < 16
  * and a tile: core/tile_dot4.h (by dot4), core/tile_i8mm.h, core/tile_maddubs.h or core/tile_vnni512.h. */
 #ifndef ALPACA_QUANT_VECTORS_H
 #define ALPACA_QUANT_VECTORS_H

@@ -2,6 +2,7 @@
 #ifndef ALPACA_QUANTIZE_H
 #define ALPACA_QUANTIZE_H
 #include "quantize_k.h"
+#include "quantize_lookup.h"
 #include "quantize_weighted.h"
 
 /* x - x is zero for all but infinities and NaN. */
@@ -18,47 +19,36 @@ static int all_finite(const float *x, size_t n) {
     return (any & 0x7FFFFFFFu) == 0;
 }
 
-#define EACH_BLOCK_WEIGHTED(type)                                                                                                      \
-    if (importance) {                                                                                                                  \
-        weighted_##type(x, importance, n / 32, out);                                                                                   \
-        break;                                                                                                                         \
-    }                                                                                                                                  \
-    EACH_BLOCK(type)
-#define EACH_BLOCK(type)                                                                                                               \
-    for (kern_##type *b = out, *end = b + n / 32; b < end; b++, x += 32) encode_##type(x, b);                                          \
-    break
-#define EACH_K_BLOCK(type)                                                                                                             \
-    for (size_t i = 0; i < n; i += 256) {                                                                                              \
-        if (importance) encode_##type(x + i, importance + i, 1, (kern_##type *)out + i / 256);                                         \
-        else encode_##type(x + i, 0, 0, (kern_##type *)out + i / 256);                                                                 \
-    }                                                                                                                                  \
-    break
+INLINE void floats_to_f32(const float *x, size_t n, float *out) { __builtin_memcpy(out, x, n * sizeof(float)); }
+INLINE void floats_to_f16(const float *x, size_t n, uint16_t *out) { f32_to_f16(x, n, out); }
+INLINE void floats_to_bf16(const float *x, size_t n, uint16_t *out) { f32_to_bf16(x, n, out); }
+
+/* By the column `encode` of types.def. */
+#define ENCODE_FLOAT(id, weights) floats_to_##id(x, n, out)
+#define ENCODE_ROUNDED(id, weights)                                                                                                    \
+    if (!all_finite(x, n)) return 0;                                                                                                   \
+    for (kern_##id *b = out, *end = b + n / weights; b < end; b++, x += weights) encode_##id(x, b)
+#define ENCODE_WEIGHTED(id, weights)                                                                                                   \
+    if (importance && all_finite(x, n)) return weighted_##id(x, importance, n / weights, out), 1;                                      \
+    ENCODE_ROUNDED(id, weights)
+#define ENCODE_SEARCHED(id, weights)                                                                                                   \
+    if (!all_finite(x, n)) return 0;                                                                                                   \
+    for (size_t i = 0; i < n; i += weights) {                                                                                          \
+        if (importance) encode_##id(x + i, importance + i, 1, (kern_##id *)out + i / weights);                                         \
+        else encode_##id(x + i, 0, 0, (kern_##id *)out + i / weights);                                                                 \
+    }
 
 static int quantize_row(int32_t type, const float *x, size_t n, const float *importance, void *out) {
     switch (type) {
-    case KERN_F32: __builtin_memcpy(out, x, n * sizeof(float)); return 1;
-    case KERN_F16: f32_to_f16(x, n, out); return 1;
-    case KERN_BF16: f32_to_bf16(x, n, out); return 1;
-    default: break;
-    }
-    if (!all_finite(x, n)) return 0;
-    switch (type) {
-    case KERN_Q4_0: EACH_BLOCK_WEIGHTED(q4_0);
-    case KERN_Q4_1: EACH_BLOCK_WEIGHTED(q4_1);
-    case KERN_Q5_0: EACH_BLOCK_WEIGHTED(q5_0);
-    case KERN_Q5_1: EACH_BLOCK_WEIGHTED(q5_1);
-    case KERN_Q8_0: EACH_BLOCK(q8_0);
-    case KERN_Q2_K: EACH_K_BLOCK(q2_k);
-    case KERN_Q3_K: EACH_K_BLOCK(q3_k);
-    case KERN_Q4_K: EACH_K_BLOCK(q4_k);
-    case KERN_Q5_K: EACH_K_BLOCK(q5_k);
-    case KERN_Q6_K: EACH_K_BLOCK(q6_k);
+#define TYPE(NAME, id, number, weights, bytes, scale, second_scale, decode, encode, ...)                                               \
+    case KERN_##NAME: ENCODE_##encode(id, weights); return 1;
+#include "../types/types.def"
     default: return 0;
     }
-    return 1;
 }
 
-#undef EACH_BLOCK
-#undef EACH_BLOCK_WEIGHTED
-#undef EACH_K_BLOCK
+#undef ENCODE_FLOAT
+#undef ENCODE_ROUNDED
+#undef ENCODE_WEIGHTED
+#undef ENCODE_SEARCHED
 #endif

@@ -1,4 +1,4 @@
-/* Floats to the K types: the search of quantize_search.h, then the bits in their places (core/vector_dequantize.h tells the layouts). */
+/* Floats to the K types: the search of quantize_search.h, then the bits in their places (types/ tells the layouts). */
 #ifndef ALPACA_QUANTIZE_K_H
 #define ALPACA_QUANTIZE_K_H
 #include "quantize_search.h"

@@ -2,7 +2,7 @@
  * the least and the greatest) to the ends of the range, and every weight is rounded to the nearest level. No search, no importance: see quantize_weighted.h. */
 #ifndef ALPACA_QUANTIZE_LEGACY_H
 #define ALPACA_QUANTIZE_LEGACY_H
-#include "float16.h"
+#include "../types/types.h"
 
 typedef uint8_t v16b __attribute__((ext_vector_type(16)));
 typedef v16b v16b_unaligned __attribute__((aligned(1)));

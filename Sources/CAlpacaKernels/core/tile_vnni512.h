@@ -1,14 +1,26 @@
-/* The tile for AVX-512 VNNI: a word of sixteen rows is one register, and twelve tokens' sums and running sums stay in registers. */
+/* The tile for AVX-512 VNNI: a word of sixteen rows is one register. One panel by twelve tokens, or two panels by six: then each input is
+ * broadcast once for both, where the other form waits for a load of an input at each product. Sums and running sums stay in registers. */
+enum { PAIR_TOKENS = TILE_TOKENS / 2 };
+#define TILE_PAIRS 1
+
 INLINE __m512i bcast(const void *p) {
     int32_t word;
     __builtin_memcpy(&word, p, 4);
     return _mm512_set1_epi32(word);
 }
 
-INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, int end, int tokens, __m512i sums[]) {
+/* Sums of P panels, 1 or 2, by up to TILE_TOKENS tokens. */
+typedef __m512i integer_sums[2][TILE_TOKENS];
+
+/* Words begin ..< end of a block. */
+INLINE void tile_words(int P, const uint8_t *const *panel, const uint8_t *stream, int begin, int end, int tokens, integer_sums sums) {
     UNROLL for (int j = begin; j < end; j++) {
-        const __m512i w = _mm512_load_si512(panel + 64 * j);
-        UNROLL for (int c = 0; c < tokens; c++) sums[c] = _mm512_dpbusd_epi32(sums[c], w, bcast(stream + (j * TILE_TOKENS + c) * 4));
+        __m512i w[2];
+        UNROLL for (int p = 0; p < P; p++) w[p] = _mm512_load_si512(panel[p] + 64 * j);
+        UNROLL for (int c = 0; c < tokens; c++) {
+            const __m512i a = bcast(stream + (j * TILE_TOKENS + c) * 4);
+            UNROLL for (int p = 0; p < P; p++) sums[p][c] = _mm512_dpbusd_epi32(sums[p][c], w[p], a);
+        }
     }
 }
 
@@ -16,48 +28,88 @@ INLINE __m512i started(const int32_t *start, int offset_bits) {
     return offset_bits ? _mm512_slli_epi32(bcast(start), offset_bits) : _mm512_setzero_si512();
 }
 
-INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, int tokens, float *y,
-                 size_t y_stride, bool resume) {
-    __m512 sums[TILE_TOKENS];
-    UNROLL for (int c = 0; c < tokens; c++) sums[c] = resume ? _mm512_loadu_ps(y + (size_t)c * y_stride) : _mm512_setzero_ps();
-    for (size_t b = 0; b < n; b++, panel += panel_block_bytes(T), stream += STREAM_BYTES, side += SIDE_BYTES) {
-        const float *d = (const float *)(const void *)(stream + 32 * TILE_TOKENS), *d_sum = d + TILE_TOKENS;
-        const int32_t *start = (const int32_t *)(const void *)(stream + 40 * TILE_TOKENS), *rare = (const int32_t *)(const void *)side;
-        const uint8_t *more = panel + 512;
-        const __m512 weight_d = _mm512_load_ps(more);
-        more += 64;
-        __m512i dots[TILE_TOKENS];
-        if (T.halves && !folded(T)) {
-            const uint8_t *scales = more + (T.minimums ? 128 : 0);
-            const __m512i scale0 = _mm512_load_si512(scales), scale1 = _mm512_load_si512(scales + 64);
-            UNROLL for (int c = 0; c < tokens; c++) dots[c] = started(rare + c, T.offset_bits);
-            tile_words(panel, stream, 0, 4, tokens, dots);
-            __m512i first[TILE_TOKENS];
-            UNROLL for (int c = 0; c < tokens; c++) {
-                first[c] = _mm512_mullo_epi32(dots[c], scale0);
-                dots[c] = started(rare + TILE_TOKENS + c, T.offset_bits);
-            }
-            tile_words(panel, stream, 4, 8, tokens, dots);
-            UNROLL for (int c = 0; c < tokens; c++) dots[c] = _mm512_add_epi32(first[c], _mm512_mullo_epi32(dots[c], scale1));
-        } else {
-            const int offset_bits = folded(T) && T.offset_bits ? 7 : T.offset_bits;
-            UNROLL for (int c = 0; c < tokens; c++) {
-                dots[c] = started(start + c, offset_bits);
-                if (folded(T) && T.offset_bits) dots[c] = _mm512_sub_epi32(dots[c], bcast(start + c)); /* 127, not 128 */
-            }
-            tile_words(panel, stream, 0, 8, tokens, dots);
-        }
+/* The integers of a block: with the scales of its halves (`scales`: of the first, then of the second) where the panel has them. */
+INLINE void tile_dots(quant_traits T, int P, const uint8_t *const *panel, size_t scales, const uint8_t *stream, const uint8_t *side,
+                      int tokens, integer_sums dots) {
+    const int32_t *start = (const int32_t *)(const void *)(stream + 40 * TILE_TOKENS), *rare = (const int32_t *)(const void *)side;
+    if (!T.halves || folded(T)) {
+        const int offset_bits = folded(T) && T.offset_bits ? 7 : T.offset_bits;
         UNROLL for (int c = 0; c < tokens; c++) {
-            sums[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[c]), _mm512_mul_ps(weight_d, _mm512_set1_ps(d[c])), sums[c]);
-            if (T.minimums && T.halves) {
-                const __m512i products = _mm512_madd_epi16(_mm512_load_si512(more + 64), bcast(rare + 2 * TILE_TOKENS + c));
-                sums[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_mul_ps(_mm512_load_ps(more), _mm512_set1_ps(d[c])), sums[c]);
-            } else if (T.minimums) {
-                sums[c] = _mm512_fmadd_ps(_mm512_load_ps(more), _mm512_set1_ps(d_sum[c]), sums[c]);
-            }
+            __m512i s = started(start + c, offset_bits);
+            if (folded(T) && T.offset_bits) s = _mm512_sub_epi32(s, bcast(start + c)); /* 127, not 128 */
+            UNROLL for (int p = 0; p < P; p++) dots[p][c] = s;
+        }
+        tile_words(P, panel, stream, 0, 8, tokens, dots);
+        return;
+    }
+    integer_sums first;
+    UNROLL for (int c = 0; c < tokens; c++) {
+        UNROLL for (int p = 0; p < P; p++) dots[p][c] = started(rare + c, T.offset_bits);
+    }
+    tile_words(P, panel, stream, 0, 4, tokens, dots);
+    UNROLL for (int p = 0; p < P; p++) {
+        const __m512i scale = _mm512_load_si512(panel[p] + scales);
+        UNROLL for (int c = 0; c < tokens; c++) {
+            first[p][c] = _mm512_mullo_epi32(dots[p][c], scale);
+            dots[p][c] = started(rare + TILE_TOKENS + c, T.offset_bits);
         }
     }
-    UNROLL for (int c = 0; c < tokens; c++) _mm512_storeu_ps(y + (size_t)c * y_stride, sums[c]);
+    tile_words(P, panel, stream, 4, 8, tokens, dots);
+    UNROLL for (int p = 0; p < P; p++) {
+        const __m512i scale = _mm512_load_si512(panel[p] + scales + 64);
+        UNROLL for (int c = 0; c < tokens; c++) dots[p][c] = _mm512_add_epi32(first[p][c], _mm512_mullo_epi32(dots[p][c], scale));
+    }
+}
+
+/* P panels, `panel_bytes` apart, by `tokens` tokens. */
+INLINE void tiles(quant_traits T, int P, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
+                  int tokens, float *y, size_t y_stride, bool resume) {
+    const uint8_t *panel[2] = {panels, panels + (P - 1) * panel_bytes};
+    const size_t scale = 512, minimum = 576, integer_minimums = 640, scales_of_halves = T.minimums ? 704 : 576;
+    __m512 sums[2][TILE_TOKENS];
+    UNROLL for (int p = 0; p < P; p++) {
+        UNROLL for (int c = 0; c < tokens; c++) {
+            sums[p][c] = resume ? _mm512_loadu_ps(y + (size_t)c * y_stride + p * PANEL_ROWS) : _mm512_setzero_ps();
+        }
+    }
+    for (size_t b = 0; b < n; b++, stream += STREAM_BYTES, side += SIDE_BYTES) {
+        const float *d = (const float *)(const void *)(stream + 32 * TILE_TOKENS), *d_sum = d + TILE_TOKENS;
+        const uint8_t *half_sums = side + 2 * TILE_TOKENS * sizeof(int32_t);
+        integer_sums dots;
+        tile_dots(T, P, panel, scales_of_halves, stream, side, tokens, dots);
+        UNROLL for (int c = 0; c < tokens; c++) {
+            const __m512 input_d = _mm512_set1_ps(d[c]);
+            UNROLL for (int p = 0; p < P; p++) {
+                const __m512 both = _mm512_mul_ps(_mm512_load_ps(panel[p] + scale), input_d);
+                sums[p][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[p][c]), both, sums[p][c]);
+                if (T.minimums && T.halves) {
+                    const __m512i integers = _mm512_load_si512(panel[p] + integer_minimums);
+                    const __m512i products = _mm512_madd_epi16(integers, bcast(half_sums + c * sizeof(int32_t)));
+                    const __m512 factor = _mm512_mul_ps(_mm512_load_ps(panel[p] + minimum), input_d);
+                    sums[p][c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), factor, sums[p][c]);
+                } else if (T.minimums) {
+                    sums[p][c] = _mm512_fmadd_ps(_mm512_load_ps(panel[p] + minimum), _mm512_set1_ps(d_sum[c]), sums[p][c]);
+                }
+            }
+        }
+        UNROLL for (int p = 0; p < P; p++) panel[p] += panel_block_bytes(T);
+    }
+    UNROLL for (int p = 0; p < P; p++) {
+        UNROLL for (int c = 0; c < tokens; c++) _mm512_storeu_ps(y + (size_t)c * y_stride + p * PANEL_ROWS, sums[p][c]);
+    }
+}
+
+INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, int tokens, float *y,
+                 size_t y_stride, bool resume) {
+    tiles(T, 1, panel, 0, stream, side, n, tokens, y, y_stride, resume);
+}
+
+/* Two panels by a whole group of tokens. */
+INLINE void tile_pair(quant_traits T, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
+                      float *y, size_t y_stride, bool resume) {
+    for (size_t c = 0; c < TILE_TOKENS; c += PAIR_TOKENS) {
+        tiles(T, 2, panels, panel_bytes, stream + 4 * c, side + 4 * c, n, PAIR_TOKENS, y + c * y_stride, y_stride, resume);
+    }
 }
 
 INLINE void tile_part(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, size_t tokens, float *y,

@@ -54,13 +54,15 @@ INLINE const char *scaled_group(const void *keys, size_t d) {
  * quant * scale, which is exact in a float, so it can be widened here or beforehand.
  *
  * Reading from the cache, up to STREAM_ROWS rows wait for memory: then the first tile of a step asks for the rest of that step too, so
- * that the hardware's prefetcher sees one forward stream, which nothing beats. With more rows the core is slower than memory, and asks
- * for the next panel at the pace at which it consumes this one. */
+ * that the hardware's prefetcher sees one forward stream, which nothing beats. With more rows, and with any number of them in a Q8_0
+ * cache, which takes more work a byte (20 GB/s without, 44 with), the core asks for the next panel at the pace at which it consumes this
+ * one. */
 INLINE void tile(int what, int kind, int R, int C, const attention_state *s, size_t row, panel b, size_t vector, size_t steps) {
     const size_t a_stride = what == SCORES ? s->head_dim : BLOCK;
     const float *a = (what == SCORES ? s->queries : s->weights) + row * a_stride;
     const size_t bytes = LANES * kind_bytes(kind), read = C * bytes, all = (what == SCORES ? GROUPS : 8) * bytes;
-    const int fetch_rest = R <= STREAM_ROWS && read < all && b.next && vector == 0, fetch_next = R > STREAM_ROWS && b.next;
+    const int waits = R <= STREAM_ROWS && kind != KERN_Q8_0;
+    const int fetch_rest = waits && read < all && b.next && vector == 0, fetch_next = !waits && b.next;
     const int scaled_keys = kind == KERN_Q8_0 && what == SCORES, scaled_values = kind == KERN_Q8_0 && what == OUTPUTS;
     v16f sum[8][8], right[8], scale[8];
     UNROLL for (int r = 0; r < R; r++) {
@@ -86,7 +88,7 @@ INLINE void tile(int what, int kind, int R, int C, const attention_state *s, siz
                 UNROLL for (size_t behind = read < 64 ? 64 : read; behind < all; behind += 64) __builtin_prefetch(rest + behind, 0, 3);
             }
             if (fetch_next) {
-                UNROLL for (size_t c = 0; c < read; c += 64) __builtin_prefetch(b.next + (vector * steps + i * C) * bytes + c, 0, 2);
+                UNROLL for (size_t c = 0; c < read; c += 64) __builtin_prefetch(b.next + (vector * steps + i * C) * bytes + c, 0, 3);
             }
             UNROLL for (int r = 0; r < R; r++) {
                 const v16f left = a[r * a_stride + i];

@@ -26,27 +26,29 @@ static inline void kern_pause(void) {
 #endif
 }
 
-/* ---- Tensor types: the numbers are ggml's, as stored in GGUF files. ---- */
+/* ---- Tensor types: types.def. The numbers are ggml's, as stored in GGUF files. ---- */
 enum {
-    KERN_F32 = 0, KERN_F16 = 1, KERN_Q4_0 = 2, KERN_Q4_1 = 3, KERN_Q5_0 = 6, KERN_Q5_1 = 7, KERN_Q8_0 = 8,
-    KERN_Q2_K = 10, KERN_Q3_K = 11, KERN_Q4_K = 12, KERN_Q5_K = 13, KERN_Q6_K = 14, KERN_BF16 = 30,
-    KERN_TYPE_COUNT = 31
+#define TYPE(NAME, id, number, ...) KERN_##NAME = number,
+#include "../types/types.def"
+    /* One more than the greatest number: the size of tables by number. */
+    KERN_TYPE_COUNT = sizeof(union {
+#define TYPE(NAME, id, number, ...) char NAME[number + 1];
+#include "../types/types.def"
+    })
 };
 
-/* ---- Blocks as they lie in a file (little-endian, no padding). f16 is kept as its bits. ---- */
-typedef struct { uint16_t d; uint8_t qs[16]; } kern_q4_0;                                /* w = d * (q - 8)          */
-typedef struct { uint16_t d, m; uint8_t qs[16]; } kern_q4_1;                             /* w = d * q + m            */
-typedef struct { uint16_t d; uint8_t qh[4]; uint8_t qs[16]; } kern_q5_0;                 /* w = d * (q - 16)         */
-typedef struct { uint16_t d, m; uint8_t qh[4]; uint8_t qs[16]; } kern_q5_1;              /* w = d * q + m            */
-typedef struct { uint16_t d; int8_t qs[32]; } kern_q8_0;                                 /* w = d * q                */
-typedef struct { uint8_t scales[16]; uint8_t qs[64]; uint16_t d, dmin; } kern_q2_k;      /* 256 weights, 16 a scale  */
-typedef struct { uint8_t hmask[32]; uint8_t qs[64]; uint8_t scales[12]; uint16_t d; } kern_q3_k;
-typedef struct { uint16_t d, dmin; uint8_t scales[12]; uint8_t qs[128]; } kern_q4_k;     /* 256 weights, 32 a scale  */
-typedef struct { uint16_t d, dmin; uint8_t scales[12]; uint8_t qh[32]; uint8_t qs[128]; } kern_q5_k;
-typedef struct { uint8_t ql[128]; uint8_t qh[64]; int8_t scales[16]; uint16_t d; } kern_q6_k;
-_Static_assert(sizeof(kern_q4_0) == 18 && sizeof(kern_q4_1) == 20 && sizeof(kern_q5_0) == 22 && sizeof(kern_q5_1) == 24, "");
-_Static_assert(sizeof(kern_q8_0) == 34 && sizeof(kern_q2_k) == 84 && sizeof(kern_q3_k) == 110, "");
-_Static_assert(sizeof(kern_q4_k) == 144 && sizeof(kern_q5_k) == 176 && sizeof(kern_q6_k) == 210, "");
+/* The columns `decode` and `encode` of types.def. */
+enum { KERN_DECODE_FLOAT, KERN_DECODE_LINEAR, KERN_DECODE_LOOKUP16 };
+enum { KERN_ENCODE_FLOAT, KERN_ENCODE_ROUNDED, KERN_ENCODE_WEIGHTED, KERN_ENCODE_SEARCHED }; /* importance is heeded from WEIGHTED on */
+
+/* A row of types.def. fallback: a number, -1 for none. */
+typedef struct kern_type {
+    const char *name;
+    int32_t number, weights, bytes, scale, second_scale, decode, encode, fallback, file_type;
+} kern_type;
+
+/* All rows, in the order of types.def. */
+const kern_type *kern_types(size_t *count);
 
 /* A weight matrix as it lies in the file: `rows` outputs of `columns` inputs each, row after row, `row_bytes` apart. The base is
  * aligned to the type's natural unit only (2 bytes; F32: 4). Whoever makes one has checked that the bytes are there. */
@@ -65,6 +67,7 @@ typedef struct kern_inputs {
     void *packed;
 } kern_inputs;
 
+#define KERN_FEW_TOKENS 16  /* up to so many take weights straight from the file: then long ranges of rows are read fastest */
 #define KERN_ROW_BLOCK 64   /* split rows between threads at multiples of this; the last block may be shorter */
 #define KERN_KV_SCALED 32   /* components that share a scale in a Q8_0 cache */
 #define KERN_KEY_BLOCK 64   /* attention's block of keys, side by side in the key cache; a page's positions */
@@ -155,7 +158,7 @@ typedef struct kern_vector_table {
 } kern_vector_table;
 
 typedef struct kern_table {
-    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "neon", "i8mm" */
+    const char *name; /* "generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm" */
     kern_matmul_table matmul;
     kern_vector_table vector;
 } kern_table;

@@ -10,6 +10,11 @@ INLINE v16f load_f16(const uint16_t *p) { return (v16f)_mm512_cvtph_ps(_mm256_lo
 INLINE i32xr dot4(i32xr sum, u8xr w, s8xr a) { return (i32xr)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)w, (__m512i)a); }
 INLINE i32xr dot4_wide(i32xr sum, u8xr w, s8xr a) { return dot4(sum, w, a); }
 INLINE i32xr madd16(i32xr a, i32xr b) { return (i32xr)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
+
+INLINE u8xr lookup16(u8xr i, const uint8_t table[16]) {
+    return (u8xr)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)table)), (__m512i)i);
+}
+
 INLINE f32xr f32_from_f16_rows(u32xr bits) { return (f32xr)_mm512_cvtph_ps(_mm512_cvtepi32_epi16((__m512i)bits)); }
 
 INLINE f32xr f16_of_rows(const row_set *r, size_t at) {

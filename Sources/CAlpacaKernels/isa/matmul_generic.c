@@ -58,6 +58,11 @@ INLINE i32xr dot4_wide(i32xr sum, u8xr w, s8xr a) { return dot4(sum, w, a); }
 
 INLINE i32xr madd16(i32xr a, i32xr b) { return (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16); }
 
+INLINE u8xr lookup16(u8xr i, const uint8_t table[16]) {
+    for (int k = 0; k < 4 * ROWS; k++) i[k] = table[i[k]];
+    return i;
+}
+
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 2 };
 #define SPECIALIZED 0
 #define LANE_SUMS 0

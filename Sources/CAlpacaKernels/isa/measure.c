@@ -104,7 +104,7 @@ uint64_t kern_measure_products(const kern_table *table, size_t rounds) {
 #if defined(__x86_64__)
     if (!strcmp(table->name, "avx2")) products = products_avx2;
     if (!strcmp(table->name, "avxvnni")) products = products_avxvnni;
-    if (!strcmp(table->name, "avx512")) products = products_avx512;
+    if (!strcmp(table->name, "avx512") || !strcmp(table->name, "avx512vbmi")) products = products_avx512;
 #elif defined(__aarch64__)
     if (!strcmp(table->name, "neon")) products = products_neon;
     if (!strcmp(table->name, "i8mm")) products = products_i8mm;

@@ -31,3 +31,10 @@ INLINE i32xr madd16(i32xr a, i32xr b) { return (a << 16 >> 16) * (b << 16 >> 16)
 typedef struct { int8x16_t half[2]; } signed_bytes;
 typedef struct { uint8x16_t half[2]; } unsigned_bytes;
 typedef struct { int32x4_t half[2]; } integers;
+
+INLINE u8xr lookup16(u8xr i, const uint8_t table[16]) {
+    unsigned_bytes x = __builtin_bit_cast(unsigned_bytes, i);
+    x.half[0] = vqtbl1q_u8(vld1q_u8(table), x.half[0]);
+    x.half[1] = vqtbl1q_u8(vld1q_u8(table), x.half[1]);
+    return __builtin_bit_cast(u8xr, x);
+}

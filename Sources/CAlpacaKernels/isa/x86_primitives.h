@@ -16,6 +16,10 @@ INLINE __m128i halves_of_rows(const row_set *r, int i, size_t at) {
 }
 
 #if ROWS == 8
+INLINE u8xr lookup16(u8xr i, const uint8_t table[16]) {
+    return (u8xr)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)table)), (__m256i)i);
+}
+
 INLINE i32xr madd16(i32xr a, i32xr b) { return (i32xr)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
 
 INLINE f32xr f32_from_f16_rows(u32xr bits) {

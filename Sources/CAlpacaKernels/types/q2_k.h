@@ -1,6 +1,19 @@
-/* Q2_K: for each 32 weights + float(scale0 * sum q a + scale1 * sum' q a) * (d * d_a), then
- * + float(minimum0 * sum a + minimum1 * sum' a) * (-dmin * d_a); sum is over the first sixteen, sum' over the others.
- * Sixteen scales (low nibble) and minimums (high nibble); each 32 bytes of qs hold four runs of 32 weights, lowest bits first. */
+/* Q2_K: sixteen scales (low nibble, times d) and minimums (high nibble, times dmin) of 16 weights. Each 32 bytes of qs hold four runs
+ * of 32 weights, two bits each, lowest bits first. */
+typedef struct { uint8_t scales[16]; uint8_t qs[64]; uint16_t d, dmin; } kern_q2_k;
+
+INLINE void block_q2_k(const kern_q2_k *b, float *out) {
+    const float d = f32_from_f16(b->d), dmin = f32_from_f16(b->dmin);
+    for (int run = 0; run < 16; run++) {
+        const uint8_t *q = b->qs + run / 8 * 32 + run % 2 * 16;
+        const float scale = d * (float)(b->scales[run] & 15), minimum = dmin * (float)(b->scales[run] >> 4);
+        for (int j = 0; j < 16; j++) *out++ = scale * (float)(q[j] >> run % 8 / 2 * 2 & 3) - minimum;
+    }
+}
+
+#ifdef ALPACA_DECODE_H
+/* For each 32 weights + float(scale0 * sum q a + scale1 * sum' q a) * (d * d_a), then
+ * + float(minimum0 * sum a + minimum1 * sum' a) * (-dmin * d_a); sum is over the first sixteen, sum' over the others. */
 static const quant_traits q2_k_traits = {
     .block_bytes = sizeof(kern_q2_k), .sub_blocks = 8, .minimums = true, .halves = true, .foldable = true};
 
@@ -22,3 +35,4 @@ INLINE void q2_k_load(const row_set *r, int sub, u32xr *raw) {
 }
 
 INLINE u32xr q2_k_word(const u32xr *raw, int sub, int j) { return raw[j] >> (sub % 4 * 2) & 0x03030303; }
+#endif

@@ -1,6 +1,21 @@
-/* Q3_K: for each 32 weights + float(scale0 * sum (q - 4) a + scale1 * sum' (q - 4) a) * (d * d_a).
- * As Q2_K without minimums; a third bit per weight: bit `sub` of hmask. Scales have six bits, less 32: scale s has its low four in a
- * nibble of scales[s % 8] and its top two in scales[8 + s % 4]. */
+/* Q3_K: as Q2_K without minimums; a third bit per weight, inverted, in hmask: bit run / 2 of byte j. Scales have six bits, less 32: scale
+ * s has its low four in a nibble of scales[s % 8] and its top two in scales[8 + s % 4]. */
+typedef struct { uint8_t hmask[32]; uint8_t qs[64]; uint8_t scales[12]; uint16_t d; } kern_q3_k;
+
+INLINE void block_q3_k(const kern_q3_k *b, float *out) {
+    const float d = f32_from_f16(b->d);
+    for (int run = 0; run < 16; run++) {
+        const uint8_t *q = b->qs + run / 8 * 32 + run % 2 * 16, *high = b->hmask + run % 2 * 16;
+        const int low = b->scales[run % 8] >> run / 8 * 4 & 15, top = b->scales[8 + run % 4] >> run / 4 * 2 & 3;
+        const float scale = d * (float)((low | top << 4) - 32);
+        for (int j = 0; j < 16; j++) {
+            *out++ = scale * (float)((q[j] >> run % 8 / 2 * 2 & 3) + (high[j] >> run / 2 & 1) * 4 - 4);
+        }
+    }
+}
+
+#ifdef ALPACA_DECODE_H
+/* For each 32 weights + float(scale0 * sum (q - 4) a + scale1 * sum' (q - 4) a) * (d * d_a). */
 static const quant_traits q3_k_traits = {
     .block_bytes = sizeof(kern_q3_k), .sub_blocks = 8, .offset_bits = 2, .halves = true, .foldable = true};
 
@@ -26,3 +41,4 @@ INLINE void q3_k_load(const row_set *r, int sub, u32xr *raw) {
 INLINE u32xr q3_k_word(const u32xr *raw, int sub, int j) {
     return (raw[j] >> (sub % 4 * 2) & 0x03030303) | (shifted_right(raw[8 + j], sub - 2) & 0x04040404);
 }
+#endif

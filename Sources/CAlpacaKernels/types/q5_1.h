@@ -1,4 +1,17 @@
-/* Q5_1: for each block + float(sum q a) * (d * d_a), then + m * (d_a * sum a). Bits as in Q5_0. */
+/* Q5_1: d * q + m. Bits as in Q5_0. */
+typedef struct { uint16_t d, m; uint8_t qh[4]; uint8_t qs[16]; } kern_q5_1;
+
+INLINE void block_q5_1(const kern_q5_1 *b, float *out) {
+    const float d = f32_from_f16(b->d), m = f32_from_f16(b->m);
+    const uint32_t high = high_bits(b->qh);
+    for (int j = 0; j < 16; j++) {
+        out[j] = d * (float)(int)((b->qs[j] & 15) | (high >> j & 1) << 4) + m;
+        out[j + 16] = d * (float)(int)((b->qs[j] >> 4) | (high >> (j + 16) & 1) << 4) + m;
+    }
+}
+
+#ifdef ALPACA_DECODE_H
+/* For each block + float(sum q a) * (d * d_a), then + m * (d_a * sum a). */
 static const quant_traits q5_1_traits = {.block_bytes = sizeof(kern_q5_1), .sub_blocks = 1, .minimums = true, .five_bits = true};
 
 INLINE void q5_1_scales(const row_set *r, row_scales *s) {
@@ -16,3 +29,4 @@ INLINE u32xr q5_1_word(const u32xr *raw, int sub, int j) {
     (void)sub;
     return ((j < 4 ? raw[j] : raw[j - 4] >> 4) & 0x0F0F0F0F) | fifth_bits(raw[4], j);
 }
+#endif

@@ -86,6 +86,36 @@ import Testing
     }
 }
 
+/// The same for a type that no file of the family has: converted here.
+@Suite struct ConvertedTypeTests {
+    @Test(arguments: [(TensorType.iq4_NL, 0.2)]) func sameBitsAndNearTheOriginal(type: TensorType, most: Double) throws {
+        try Fixtures.withFolder { folder in
+            let path = folder + "/out.gguf"
+            _ = try Converter.convert(QuantizeTests.options(MiniFamily.f16, path, type.description, pure: true))
+            let model = try Model(path: path)
+            func logits(threads: Int, batch: Int) throws -> [Float] {
+                var options = Session.Options()
+                options.threadCount = threads
+                options.batchSize = batch
+                var logits: [Float] = []
+                try model.makeSession(options).evaluate(SameBitsTests.ids) { _, row in for i in row.indices { logits.append(row[i]) } }
+                return logits
+            }
+            let expected = try logits(threads: 1, batch: 512)
+            for (threads, batch) in [(1, 1), (2, 1), (3, 7), (2, 32), (2, 512), (1, 7)] {
+                #expect(try logits(threads: threads, batch: batch).bits == expected.bits, "\(threads) threads, batch \(batch)")
+            }
+            var original: [Float] = []
+            try Model(path: MiniFamily.f16).makeSession().evaluate(SameBitsTests.ids) { _, row in
+                for i in row.indices { original.append(row[i]) }
+            }
+            let error = zip(expected, original).reduce(0.0) { $0 + Double(abs($1.0 - $1.1)) } / Double(original.count)
+            print("\(type): mean difference to F16 \(error)")
+            #expect(error > 0 && error < most)
+        }
+    }
+}
+
 /// Scaled rotary angles against transformers (Tests/Goldens/mini/rope.json): linear scaling, and a divisor for each frequency as Llama 3.1 has.
 @Suite struct RopeScalingTests {
     struct Golden: Decodable {

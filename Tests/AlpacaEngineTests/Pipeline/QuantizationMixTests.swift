@@ -45,14 +45,31 @@ import Testing
         #expect(try Self.layers(.q4_K_M, "attn_v", .q5_K, of: Self.llama(layers: 80, keyRows: 32)).count == 40)
     }
 
+    /// What llama-quantize gives a model of 32 layers; with an importance matrix the second matrix of the feed-forward part gets no more.
+    @Test func `IQ4_NL of 32 layers`() throws {
+        let model = try Self.llama(layers: 32), grouped = try Self.llama(layers: 32, keyRows: 64)
+        #expect(try Self.layers(.iq4_NL, "ffn_down", .q5_K, of: model) == [0, 1, 2, 3])
+        #expect(try Self.layers(.iq4_NL, "ffn_down", .iq4_NL, of: model) == Array(4..<32))
+        for part in ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up"] {
+            #expect(try Self.layers(.iq4_NL, part, .iq4_NL, of: model).count == 32)
+        }
+        #expect(try Self.layers(.iq4_NL, "attn_v", .q5_K, of: grouped).count == 32)
+        var mix = QuantizationMix(.iq4_NL)
+        mix.hasImportance = true
+        let types = try mix.choices(for: model).map(\.info).filter { $0.shape.count > 1 }.map(\.type)
+        #expect(types.filter { $0 != .iq4_NL } == [.q6_K], "the output")
+        // Rows of 160 can't have Q5_K.
+        #expect(try Self.layers(.iq4_NL, "ffn_down", .q5_1, of: Self.llama(layers: 32, columns: 160)) == [0, 1, 2, 3])
+    }
+
     @Test func `the output has its own type, the embeddings where they are the output`() throws {
         func types(_ mix: QuantizationMix, output: Bool = true) throws -> [TensorType] {
             let list = try mix.choices(for: Self.llama(layers: 1, output: output)).map(\.info)
             return list.filter { $0.name == "output.weight" || $0.name == "token_embd.weight" }.map(\.type)
         }
-        #expect(try types(QuantizationMix(.q4_0)) == [.q4_0, .q6_K])
-        #expect(try types(QuantizationMix(.q4_0), output: false) == [.q6_K])
-        #expect(try types(QuantizationMix(.q8_0)) == [.q8_0, .q8_0])
+        #expect(try types(QuantizationMix(.init(.q4_0))) == [.q4_0, .q6_K])
+        #expect(try types(QuantizationMix(.init(.q4_0)), output: false) == [.q6_K])
+        #expect(try types(QuantizationMix(.init(.q8_0))) == [.q8_0, .q8_0])
         #expect(try types(QuantizationMix(.f16)) == [.f16, .f16])
         #expect(try types(QuantizationMix(.q4_K_M, pure: true)) == [.q4_K, .q4_K])
         #expect(try types(QuantizationMix(.q4_K_M, overrides: [("output.*", .q8_0), ("*", .f32)])) == [.f32, .q8_0])
@@ -65,7 +82,7 @@ import Testing
         }
         for (mix, columns, type) in [
             (GGUFFileType.q2_K, 288, TensorType.q4_0), (.q3_K_S, 288, .q4_0), (.q4_K_S, 288, .q5_0), (.q5_K_S, 288, .q5_1),
-            (.q6_K, 288, .q8_0), (.q4_0, 40, .f16), (.q6_K, 40, .f16),
+            (.init(.q6_K), 288, .q8_0), (.init(.q4_0), 40, .f16), (.init(.q6_K), 40, .f16), (.iq4_NL, 40, .f16), (.iq4_NL, 288, .iq4_NL),
         ] {
             #expect(try choice(mix, columns).info.type == type)
         }
@@ -77,7 +94,7 @@ import Testing
 
     @Test func `names in any case, and what is none`() throws {
         let known: [(String, GGUFFileType)] = [
-            ("q4_k_m", .q4_K_M), ("Q4_K", .q4_K_M), ("Q3_K", .q3_K_M), ("q5_k", .q5_K_M), ("F16", .f16), ("q6_K", .q6_K),
+            ("q4_k_m", .q4_K_M), ("Q4_K", .q4_K_M), ("Q3_K", .q3_K_M), ("q5_k", .q5_K_M), ("F16", .f16), ("q6_K", .init(.q6_K)), ("iq4_nl", .iq4_NL),
         ]
         for (name, type) in known {
             #expect(try QuantizationMix(named: name).fileType == type)
@@ -87,7 +104,7 @@ import Testing
                 == AlpacaError(
                     .invalidArgument,
                     "found the quantization \"q9\", expected one of F32, F16, Q4_0, Q4_1, Q8_0, Q5_0, Q5_1, Q2_K, Q3_K_S, Q3_K_M, Q3_K_L, "
-                        + "Q4_K_S, Q4_K_M, Q5_K_S, Q5_K_M, Q6_K, BF16"))
+                        + "Q4_K_S, Q4_K_M, Q5_K_S, Q5_K_M, Q6_K, IQ4_NL, BF16"))
     }
 
     @Test func `patterns`() {

@@ -21,12 +21,19 @@ struct KernelPath: CustomTestStringConvertible, Sendable {
     static let generic = KernelPath("generic")!
     /// Every path but the plain one, which is their reference. Says once which ones this machine can't test.
     static let fast: [KernelPath] = {
-        let names = ["avx2", "avxvnni", "avx512", "neon", "i8mm"]
+        let names = ["avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"]
         let missing = names.filter { KernelPath($0) == nil }
         if !missing.isEmpty { print("kernel paths that this CPU cannot run, not tested: \(missing.joined(separator: ", "))") }
         return names.compactMap { KernelPath($0) }
     }()
     static let all = [generic] + fast
+}
+
+/// The rows of types.def.
+func kernelTypes() -> [kern_type] {
+    var count = 0
+    let rows = kern_types(&count)
+    return Array(UnsafeBufferPointer(start: rows, count: count))
 }
 
 /// Elements whose last byte is the last one of a readable page: one byte further is a fault. In front lies a canary.

@@ -73,21 +73,12 @@ struct MatmulFormat: CustomTestStringConvertible, Sendable {
     var testDescription: String { name }
     var isFloat: Bool { weights == 1 }
 
-    static let all = [
-        MatmulFormat(name: "F32", type: 0, weights: 1, bytes: 4, scales: []),
-        MatmulFormat(name: "F16", type: 1, weights: 1, bytes: 2, scales: [0]),
-        MatmulFormat(name: "BF16", type: 30, weights: 1, bytes: 2, scales: []),
-        MatmulFormat(name: "Q4_0", type: 2, weights: 32, bytes: 18, scales: [0]),
-        MatmulFormat(name: "Q4_1", type: 3, weights: 32, bytes: 20, scales: [0, 2]),
-        MatmulFormat(name: "Q5_0", type: 6, weights: 32, bytes: 22, scales: [0]),
-        MatmulFormat(name: "Q5_1", type: 7, weights: 32, bytes: 24, scales: [0, 2]),
-        MatmulFormat(name: "Q8_0", type: 8, weights: 32, bytes: 34, scales: [0]),
-        MatmulFormat(name: "Q2_K", type: 10, weights: 256, bytes: 84, scales: [80, 82]),
-        MatmulFormat(name: "Q3_K", type: 11, weights: 256, bytes: 110, scales: [108]),
-        MatmulFormat(name: "Q4_K", type: 12, weights: 256, bytes: 144, scales: [0, 2]),
-        MatmulFormat(name: "Q5_K", type: 13, weights: 256, bytes: 176, scales: [0, 2]),
-        MatmulFormat(name: "Q6_K", type: 14, weights: 256, bytes: 210, scales: [208]),
-    ]
+    /// The rows of types.def. F32 and BF16 have no binary16 number: their weights are made finite as a whole.
+    static let all: [MatmulFormat] = kernelTypes().map { row in
+        let scales = row.number == Int32(KERN_F32) || row.number == Int32(KERN_BF16) ? [] : Set([Int(row.scale), Int(row.second_scale)])
+        return MatmulFormat(
+            name: String(cString: row.name), type: row.number, weights: Int(row.weights), bytes: Int(row.bytes), scales: scales.sorted())
+    }
 
     /// Shapes (rows, columns): less and more than a panel, a block of rows and a run of blocks, none a multiple of all.
     var shapes: [(rows: Int, columns: Int)] {
@@ -172,7 +163,7 @@ struct MatmulPath {
 
     /// The paths that this machine can run, plain C first.
     static var all: [MatmulPath] {
-        ["generic", "avx2", "avxvnni", "avx512", "neon", "i8mm"].compactMap { name in
+        ["generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"].compactMap { name in
             kern_named(name).map { MatmulPath(table: $0, name: name) }
         }
     }

@@ -55,11 +55,11 @@ struct MatmulKernelTests {
         var numbers = Numbers(UInt64(format.type) + 100)
         for shape in format.shapes {
             let w = RandomMatrix(format, rows: shape.rows, columns: shape.columns, numbers: &numbers)
-            let x = RandomInputs(columns: shape.columns, tokens: 33, numbers: &numbers)
+            let x = RandomInputs(columns: shape.columns, tokens: 40, numbers: &numbers)
             let expected = generic.product(w, x)
-            #expect(!(0..<33).contains { expected[$0 * (shape.rows + 1) + shape.rows] != 0 }, "\(shape): wrote behind a token's results")
+            #expect(!(0..<40).contains { expected[$0 * (shape.rows + 1) + shape.rows] != 0 }, "\(shape): wrote behind a token's results")
             for path in paths {
-                for tokens in [0..<1, 4..<6, 6..<9, 0..<4, 9..<14, 1..<8, 3..<15, 0..<33] {
+                for tokens in [0..<1, 4..<6, 6..<9, 0..<4, 9..<14, 1..<8, 3..<15, 2..<10, 5..<22, 1..<25, 4..<29, 0..<30, 0..<40] {
                     let rowsAtOnce = tokens.count % 2 == 0 ? 64 : 192
                     let same = path.product(w, x, tokens: tokens, rowsAtOnce: rowsAtOnce).elementsEqual(
                         expected[tokens.lowerBound * (shape.rows + 1)..<tokens.upperBound * (shape.rows + 1)])
@@ -75,7 +75,7 @@ struct MatmulKernelTests {
         let columns = format.isFloat ? 100 : 512
         let w = RandomMatrix(format, rows: 70, columns: columns, numbers: &numbers)
         let wild = RandomMatrix(format, rows: 70, columns: columns, finite: false, numbers: &numbers)
-        for tokens in [2, 4, 9, 14] {
+        for tokens in [2, 4, 9, 14, 27] {
             let x = RandomInputs(columns: columns, tokens: tokens, numbers: &numbers)
             for path in MatmulPath.all {
                 let before = path.product(w, x)

@@ -2,6 +2,8 @@ import CAlpacaKernels
 import Foundation
 import Testing
 
+@testable import AlpacaEngine
+
 /// Norm, sums, gate, rotary embedding, conversions: every path against the plain one bit for bit, and that one against double precision.
 @Suite struct VectorKernelTests {
     static let lengths = Array(1...50) + [63, 64, 65, 255, 256, 4096, 11008]
@@ -181,10 +183,9 @@ import Testing
     /// Against the Python package gguf (Tests/Goldens/dequantize/make_dequantize.py), bit for bit: in every type each product is exact in
     /// a float and at most one sum rounds, so there is only one right answer.
     @Test(arguments: KernelPath.all) func dequantizeRow(path: KernelPath) throws {
-        let golden = try Data(contentsOf: Fixtures.golden("dequantize/dequantize.json"))
-        let rows = try JSONDecoder().decode([String: GoldenRow].self, from: golden)
-        #expect(rows.count == 13)
-        for (name, row) in rows {
+        let rows = try Self.golden("dequantize")
+        #expect(Set(rows.keys) == Set(TensorType.allCases.map(\.description)))
+        for (name, row) in try rows.map({ $0 }) + Self.golden("family") {
             let bytes = GuardedBuffer(Self.bytes(row.row))
             let out = GuardedBuffer<Float>(count: row.count, repeating: .nan)
             path.vector.dequantize_row(row.type, bytes.pointer, row.count, out.pointer)
@@ -192,6 +193,11 @@ import Testing
             let got = UnsafeRawBufferPointer(start: out.pointer, count: 4 * row.count)
             #expect(firstDifference(got, expected) == nil && out.frontIsIntact && bytes.frontIsIntact, "\(name)")
         }
+    }
+
+    /// "dequantize": of every type; "family": of types with a table, each entry of a type's table in order, then scales at the limits of F16.
+    static func golden(_ name: String) throws -> [String: GoldenRow] {
+        try JSONDecoder().decode([String: GoldenRow].self, from: Data(contentsOf: Fixtures.golden("dequantize/\(name).json")))
     }
 
     static func bytes(_ hexadecimal: String) -> [UInt8] {

@@ -108,7 +108,7 @@ def test_step_refuses(model: alpaca.Model) -> None:
         alpaca.step([(one, [5])])
 
 
-@pytest.mark.parametrize("path", ["generic", "avx2", "avxvnni", "avx512"])
+@pytest.mark.parametrize("path", ["generic", "avx2", "avxvnni", "avx512", "avx512vbmi"])
 def test_step_on_each_cpu_path(path: str) -> None:
     """Logits of sessions that read together are those of sessions that read alone, on every path that this machine has."""
     program = """

@@ -187,8 +187,7 @@ struct GGUFHeader: ~Copyable {
         let number: UInt32 = try reader.read("type")
         guard let type = TensorType(rawValue: number) else {
             let known = GGUFHeader.unsupportedTypes[number].map { " (\($0))" } ?? ""
-            let supported = TensorType.allCases.map(\.description).joined(separator: ", ")
-            throw AlpacaError(.unsupported, "found type \(number)\(known), supported are \(supported)")
+            throw AlpacaError(.unsupported, "found type \(number)\(known), supported are \(TensorType.names)")
         }
         let offset: UInt64 = try reader.read("offset")
         // The file has the innermost dimension first, TensorInfo has it last.
@@ -198,7 +197,7 @@ struct GGUFHeader: ~Copyable {
     /// Types that ggml has or had and we do not, for the message.
     private static let unsupportedTypes: [UInt32: String] = [
         4: "Q4_2, removed from ggml in 2023", 5: "Q4_3, removed from ggml in 2023", 9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS",
-        18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64",
+        18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64",
         28: "F64", 29: "IQ1_M", 31: "Q4_0_4_4, removed from ggml in 2024", 32: "Q4_0_4_8, removed from ggml in 2024",
         33: "Q4_0_8_8, removed from ggml in 2024", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
     ]

@@ -43,16 +43,17 @@ enum GGUFOutput {
         let options = request.options, source = request.source
         var overrides: [(pattern: String, type: TensorType)] = []
         for (pattern, name) in options.overrides {
-            guard let type = TensorType.allCases.first(where: { $0.description == name.uppercased() }) else {
-                let known = TensorType.allCases.map(\.description).joined(separator: ", ")
+            guard let type = TensorType(named: name) else {
                 throw AlpacaError(
-                    .invalidArgument, "override \(pattern.quoted()): found the type \(name.quoted()), expected one of \(known)")
+                    .invalidArgument,
+                    "override \(pattern.quoted()): found the type \(name.quoted()), expected one of \(TensorType.names)")
             }
             overrides.append((pattern, type))
         }
         if let name = options.quantization {
             var mix = try QuantizationMix(named: name, pure: options.isPure)
             mix.overrides = overrides
+            mix.hasImportance = options.importanceMatrix != nil
             return (try mix.choices(for: source.tensors), mix.fileType)
         }
         // Nothing asked for: what the base has. A merged tensor of a quantized base goes back to the base's type.

@@ -249,10 +249,11 @@ import Testing
         Case(
             .unsupported,
             "tensor \"t\": found type 16 (IQ2_XXS), supported are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, "
-                + "Q6_K, BF16", B.header(tensors: 1), B.tensor("t", dims: [256], type: 16)),
+                + "Q6_K, IQ4_NL, BF16", B.header(tensors: 1), B.tensor("t", dims: [256], type: 16)),
         Case(
             .unsupported,
-            "tensor \"t\": found type 4294967295, supported are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, BF16",
+            "tensor \"t\": found type 4294967295, supported are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, "
+                + "IQ4_NL, BF16",
             B.header(tensors: 1), B.tensor("t", dims: [256], type: .max)),
         Case(
             .truncated, "tensor \"t\": offset at byte 49: needs 8 bytes, 7 are left (is the file complete?)",

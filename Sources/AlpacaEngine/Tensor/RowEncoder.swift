@@ -6,7 +6,6 @@ internal import CAlpacaKernels
 struct RowEncoder {
     private let source, target: TensorType
     private let columns: Int
-    private let format: any BlockFormat.Type
     /// nil, or a weight for each column's error.
     private let importance: [Float]?
 
@@ -20,8 +19,7 @@ struct RowEncoder {
         self.source = source
         self.target = target
         self.columns = columns
-        self.importance = importance
-        format = try QuantizationRegistry.format(of: target)
+        self.importance = target.facts.heedsImportance ? importance : nil
     }
 
     /// - Parameters:
@@ -46,9 +44,9 @@ struct RowEncoder {
                     } else {
                         unsafe Kernels.best.pointee.vector.dequantize_row(Int32(bitPattern: source.rawValue), from, columns, floats)
                     }
-                    guard unsafe format.encode(values, columns: columns, importance: weights, into: output + row * targetRow) else {
-                        return row
-                    }
+                    let isStored = unsafe Kernels.best.pointee.vector.quantize_row(
+                        Int32(bitPattern: target.rawValue), values, columns, weights, output + row * targetRow)
+                    if isStored == 0 { return row }
                 }
                 return nil
             }
