@@ -151,9 +151,8 @@ extension Session {
     }
 
     private func next(_ state: inout GenerationState) throws(AlpacaError) -> GenerationState.Step {
-        try lastLogits { logits in
-            state.next(logits, recent: history.span, position: position, sampler: sampler)
-        }
+        let recent = history
+        return try lastLogits { logits in state.next(logits, recent: recent.span, position: position, sampler: sampler) }
     }
 
     /// Sees to it that a token can be read; false when the text ends here.
@@ -208,7 +207,8 @@ extension Session {
     /// parameters alone; else it is drawn with the session's own random numbers.
     func draw(_ parameters: SamplingParameters) throws(AlpacaError) -> TokenID {
         var source = parameters.seed.map { RandomSource(seed: $0, position: position) } ?? random
-        let id = try lastLogits { logits in sampler.sample(logits, recent: history.span, parameters, &source) }
+        let recent = history
+        let id = try lastLogits { logits in sampler.sample(logits, recent: recent.span, parameters, &source) }
         if parameters.seed == nil { random = source }
         return id
     }
