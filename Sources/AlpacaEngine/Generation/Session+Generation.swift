@@ -153,9 +153,7 @@ extension Session {
 
     private func next(_ state: inout GenerationState) throws(AlpacaError) -> GenerationState.Step {
         let recent = history
-        return try lastLogits { logits in
-            state.next(logits, recent: recent.span, position: position, sampler: sampler)
-        }
+        return try lastLogits { logits in state.next(logits, recent: recent.span, position: position, sampler: sampler) }
     }
 
     /// Sees to it that a token can be read; false when the text ends here.
