@@ -35,8 +35,9 @@ package protocol WeightStore: AnyObject, Sendable {
     private let norms: AlignedBuffer
 
     init(_ configuration: ModelConfiguration, store: any WeightStore) throws(AlpacaError) {
+        let architecture = Architectures.make(configuration)
         func checked(_ role: TensorRole) throws(AlpacaError) -> TensorInfo {
-            let expected = role.shape(configuration)
+            let expected = architecture.spec(of: role)?.shape ?? []
             guard let info = store.info(role) else {
                 throw AlpacaError(
                     .missing,
