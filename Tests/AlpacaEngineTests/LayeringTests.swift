@@ -7,7 +7,8 @@ import Testing
 @Suite struct LayeringTests {
     /// Folders of Sources/AlpacaEngine, lowest first.
     static let layers = [
-        "Support", "Storage", "Tensor", "Formats", "Tokenizer", "Architecture", "Checkpoint", "Model", "Generation", "Pipeline", "Inspection",
+        "Support", "Storage", "Tensor", "Formats", "Tokenizer", "Architecture", "Checkpoint", "Adapters", "Model", "Generation",
+        "Pipeline", "Inspection",
     ]
 
     /// What the pipeline may not name although it lies below: it converts files, and runs no model.

@@ -6,12 +6,12 @@ enum Targets {
     static let all: [String: @Sendable ([UInt8]) throws -> Void] = [
         "gguf": { bytes in
             let reader = try GGUFReader(Input.file(bytes))
-            try? readSome(ModelSource(reader))
+            try? readSome(ModelSource(reader).weights)
             try show(bytes, Inspection.open(reader))
         },
         "ggml": { bytes in
             let reader = try LegacyGGMLReader(Input.file(bytes))
-            try? readSome(ModelSource(reader))
+            try? readSome(ModelSource(reader).weights)
             try show(bytes, Inspection.open(reader))
         },
         "safetensors": { bytes in
@@ -30,7 +30,7 @@ enum Targets {
         },
         "folder": { bytes in
             let files = try InputFolder(bytes)
-            if let folder = try? ModelFolder(files), let source = try? ModelSource(folder) { try? readSome(source) }
+            if let folder = try? ModelFolder(files), let source = try? ModelSource(folder) { try? readSome(source.weights) }
             let opened = try Inspection.open(files)
             try show(bytes, opened)
         },

@@ -1,15 +1,73 @@
 /// The families of models that this version knows. To add one: a folder beside this file, and its type in ``families``
 /// (docs/extending-architecture.part.md).
 package enum Architectures {
-    package static let families: [any Architecture.Type] = [Llama.self]
+    /// Of two with one name in GGUF files, the one that asks for more in a file comes first.
+    package static let families: [any Architecture.Type] = [Mistral.self, Llama.self, Qwen2.self]
 
     /// All kinds of tensors, for files that don't say which family they are of: adapters, and weights without a configuration.
     package static let table = TensorTable(families.flatMap { $0.table.patterns })
 
     /// The architecture of a model.
-    package static func make(_ configuration: ModelConfiguration) -> any Architecture {
-        let family = families.first { $0.names.gguf == configuration.architecture } ?? Llama.self
-        return family.init(configuration)
+    package static func make(_ configuration: ModelConfiguration) -> any Architecture { family(configuration).init(configuration) }
+
+    package static func family(_ configuration: ModelConfiguration) -> any Architecture.Type {
+        // One of them made it.
+        families.first { $0.names.modelType == configuration.modelType } ?? Llama.self
+    }
+
+    /// The family of a GGUF file.
+    static func family(_ metadata: GGUFMetadata) throws(AlpacaError) -> any Architecture.Type {
+        let name = try metadata.string(GGUFKey.architecture)
+        guard let family = families.first(where: { $0.names.gguf == name && $0.isMeant(by: metadata) }) else {
+            throw AlpacaError(
+                .unsupported,
+                "metadata key \"\(GGUFKey.architecture)\": found \(name.quoted()), supported \(list(families.map { $0.names.gguf }))")
+        }
+        return family
+    }
+
+    /// The family of a `config.json`, by its `model_type`, else by the class under `architectures`.
+    static func family(_ config: JSONValue) throws(AlpacaError) -> any Architecture.Type {
+        let type = try config.stringIfPresent("model_type")
+        let classes = try config.memberIfPresent("architectures")
+        var names: [String] = []
+        if let classes { for name in try classes.array() { names.append(try name.string()) } }
+        guard type != nil || classes != nil else {
+            _ = try config.object()
+            throw config.wrong("a model's configuration, with \"model_type\"")
+        }
+        let family: (any Architecture.Type)?
+        if let type {
+            family = families.first { $0.names.modelType == type.lowercased() }
+            guard family != nil else { throw refusal(config, "model_type", type, families.map { $0.names.modelType }) }
+        } else {
+            family = names.first.flatMap { name in families.first { $0.names.classes.contains(name) } }
+        }
+        let known = family.map { [$0] } ?? families
+        for name in names where !known.contains(where: { $0.names.classes.contains(name) }) {
+            throw refusal(config, "architectures", name, known.compactMap { $0.names.classes.first })
+        }
+        guard let family else { throw config.wrong("a model's configuration, with \"model_type\"") }
+        return family
+    }
+
+    private static func refusal(_ config: JSONValue, _ key: String, _ found: String, _ supported: [String]) -> AlpacaError {
+        AlpacaError(
+            .unsupported, "\(config.documentName): \"\(key)\": found \(found.quoted()), supported \(list(supported))")
+    }
+
+    /// The family of a `params.json`, which has no name for it: one whose own numbers are there, else Llama.
+    static func family(parameters: JSONValue) -> any Architecture.Type {
+        families.first { family in family.numbers.contains { $0.meta.flatMap { parameters[$0] } != nil } } ?? Llama.self
+    }
+
+    /// `is "a"`, `are "a", "b" and "c"`: what follows "supported".
+    private static func list(_ names: [String]) -> String {
+        var unique: [String] = []
+        for name in names.sorted() where unique.last != name { unique.append(name) }
+        let quoted = unique.map { $0.quoted() }
+        guard let last = quoted.last, quoted.count > 1 else { return "is \(quoted.first ?? "none")" }
+        return "are \(quoted.dropLast().joined(separator: ", ")) and \(last)"
     }
 
     /// Tensors that some files carry and no reader needs: rotary frequencies, which follow from the configuration.
@@ -26,10 +84,5 @@ extension TensorRole {
     package init?(_ name: String, in naming: TensorNaming) {
         guard let role = Architectures.table.role(of: name, in: naming) else { return nil }
         self = role
-    }
-
-    /// The shape that the tensor has in a model, outermost first; empty where such models have none.
-    package func shape(_ model: ModelConfiguration) -> [Int] {
-        type(of: Architectures.make(model)).table[kind]?.shape(in: model) ?? []
     }
 }

@@ -25,10 +25,11 @@ package struct HuggingFaceConfig: Sendable {
                     ? "rotary factors of single frequencies can't be told in a config.json"
                     : "rotation of \(model.ropeDimension) of \(model.headDimension) components can't be told in a config.json")
         }
+        let family = Architectures.family(model)
         var json = JSONWriter()
         json.beginObject()
         json.beginArray("architectures")
-        json.value("LlamaForCausalLM")
+        json.value(family.names.classes.first)
         json.end()
         if let bos { json.member("bos_token_id", bos) }
         if let eos { json.member("eos_token_id", eos) }
@@ -39,7 +40,7 @@ package struct HuggingFaceConfig: Sendable {
         json.member("initializer_range", 0.02)
         json.member("intermediate_size", model.feedForwardLength)
         json.member("max_position_embeddings", model.contextLength)
-        json.member("model_type", "llama")
+        json.member("model_type", family.names.modelType)
         json.member("num_attention_heads", model.headCount)
         json.member("num_hidden_layers", model.layerCount)
         json.member("num_key_value_heads", model.keyValueHeadCount)
@@ -47,6 +48,8 @@ package struct HuggingFaceConfig: Sendable {
         json.member("rms_norm_eps", model.normEpsilon)
         writeScaling(&json)
         json.member("rope_theta", model.ropeTheta)
+        // Null is written too: without the key, transformers would assume a number.
+        for number in family.numbers where model[number] != nil || number.assumed != nil { json.member(number.huggingFace, model[number]) }
         json.member("tie_word_embeddings", model.isOutputTied)
         json.member("torch_dtype", try typeName())
         json.member("use_cache", true)

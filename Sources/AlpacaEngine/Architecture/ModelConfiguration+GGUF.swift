@@ -21,20 +21,17 @@ extension ModelConfiguration {
     }
 
     init(_ metadata: GGUFMetadata, hasTensor: (String) -> Bool) throws(AlpacaError) {
-        let name = try metadata.string(GGUFKey.architecture)
-        guard name == "llama" else {
-            throw AlpacaError(.unsupported, "metadata key \"\(GGUFKey.architecture)\": found \(name.quoted()), supported is \"llama\"")
-        }
+        let family = try Architectures.family(metadata)
+        let name = family.names.gguf
         try Self.refuseParts(metadata)
-        if let experts = try metadata.uintIfPresent(GGUFKey.expertCount(name)), experts > 0 {
-            throw AlpacaError(
-                .unsupported, "metadata key \"\(GGUFKey.expertCount(name))\": a mixture of \(experts) experts is not supported")
-        }
+        try family.check(metadata)
+        var numbers: [String: Int] = [:]
+        for number in family.numbers { numbers[number.gguf] = try metadata.uintIfPresent("\(name).\(number.gguf)", in: number.limits) }
         let embeddingLength = try metadata.uint(GGUFKey.embeddingLength(name), in: Limits.embeddingLength)
         let headCount = try metadata.uint(GGUFKey.headCount(name), in: Limits.headCount)
         let headDimension = try Self.headDimension(metadata, name, embeddingLength: embeddingLength, headCount: headCount)
         try self.init(
-            architecture: name,
+            family,
             vocabularySize: Self.vocabularySize(metadata, name),
             contextLength: metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength),
             embeddingLength: embeddingLength,
@@ -47,8 +44,8 @@ extension ModelConfiguration {
             ropeTheta: metadata.floatIfPresent(GGUFKey.ropeTheta(name), in: Limits.ropeTheta) ?? 10_000,
             ropeDimension: metadata.uintIfPresent(GGUFKey.ropeDimension(name), in: 2...headDimension) ?? headDimension,
             ropeScaling: Self.ropeScaling(metadata, name),
-            hasRopeFactors: TensorRole.ropeFactors.name(in: .gguf).map(hasTensor) ?? false,
-            isOutputTied: !(TensorRole.output.name(in: .gguf).map(hasTensor) ?? false))
+            hasRopeFactors: family.table.name(of: .ropeFactors, in: .gguf).map(hasTensor) ?? false,
+            isOutputTied: !(family.table.name(of: .output, in: .gguf).map(hasTensor) ?? false), numbers: numbers)
     }
 
     /// A model cut into several files can't be run from one of them.

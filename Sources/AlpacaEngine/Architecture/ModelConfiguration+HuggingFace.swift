@@ -19,7 +19,8 @@ extension ModelConfiguration {
     private static func huggingFace(
         _ config: JSONValue, _ shape: (String) -> [Int]?
     ) throws(AlpacaError) -> (configuration: ModelConfiguration, warnings: [String]) {
-        try refuseOthers(config)
+        let family = try Architectures.family(config)
+        try refuse(config, family)
         let embeddingLength = try config.int("hidden_size", in: Limits.embeddingLength)
         let headCount = try config.int("num_attention_heads", in: Limits.headCount)
         let headDimension: Int
@@ -35,16 +36,18 @@ extension ModelConfiguration {
         // The first configurations had the old name.
         var contextLength = try config.intIfPresent("max_position_embeddings", in: Limits.contextLength)
         if contextLength == nil { contextLength = try config.intIfPresent("max_sequence_length", in: Limits.contextLength) }
-        // What transformers assumes.
-        let context = contextLength ?? 2_048
+        let context = contextLength ?? family.assumedContextLength
+        var numbers: [String: Int] = [:]
+        for number in family.numbers { numbers[number.gguf] = try number.read(config) }
         let rope = try HuggingFaceRope(config, contextLength: context)
         let model = try ModelConfiguration(
-            vocabularySize: vocabularySize, contextLength: context, embeddingLength: embeddingLength,
+            family, vocabularySize: vocabularySize, contextLength: context, embeddingLength: embeddingLength,
             layerCount: config.int("num_hidden_layers", in: Limits.layerCount), headCount: headCount,
             keyValueHeadCount: config.intIfPresent("num_key_value_heads", in: 1...headCount) ?? headCount, headDimension: headDimension,
             feedForwardLength: config.int("intermediate_size", in: Limits.feedForwardLength),
             normEpsilon: config.doubleIfPresent("rms_norm_eps", in: Limits.normEpsilon) ?? 1e-6, ropeTheta: rope.theta,
-            ropeDimension: headDimension, ropeScaling: rope.scaling, isOutputTied: isTied(config, shape, &warnings))
+            ropeDimension: headDimension, ropeScaling: rope.scaling, isOutputTied: isTied(config, shape, &warnings),
+            numbers: numbers)
         return (model, warnings)
     }
 
@@ -75,35 +78,17 @@ extension ModelConfiguration {
         return false
     }
 
-    // MARK: What is another architecture
+    // MARK: What this version can't run
 
-    private static let architectures = ["LlamaForCausalLM", "LLaMAForCausalLM", "LlamaModel", "LLaMAModel"]
-
-    private static func refuseOthers(_ config: JSONValue) throws(AlpacaError) {
-        let type = try config.stringIfPresent("model_type")
-        let architectures = try config.memberIfPresent("architectures")
-        guard type != nil || architectures != nil else {
-            _ = try config.object()
-            throw config.wrong("a model's configuration, with \"model_type\"")
-        }
-        if let type, type.lowercased() != "llama" { throw refusal(config, "model_type", type.quoted(), "\"llama\"") }
-        if let architectures {
-            for name in try architectures.array() {
-                let architecture = try name.string()
-                guard Self.architectures.contains(architecture) else {
-                    throw refusal(config, "architectures", architecture.quoted(), "\"LlamaForCausalLM\"")
-                }
-            }
-        }
+    /// What no family has, then what this one hasn't.
+    private static func refuse(_ config: JSONValue, _ family: any Architecture.Type) throws(AlpacaError) {
         if let quantization = try config.memberIfPresent("quantization_config") {
             let method = (try? quantization.stringIfPresent("quant_method")) ?? nil
             throw refusal(
                 config, "quantization_config", method.map { "weights quantized by \($0.quoted(limit: 40))" } ?? "quantized weights",
                 "F16, BF16 and F32: take the model from which it was quantized")
         }
-        for key in ["attention_bias", "mlp_bias"] where try config.boolIfPresent(key) ?? false {
-            throw refusal(config, key, "true", "false")
-        }
+        try family.check(config)
         if let activation = try config.stringIfPresent("hidden_act"), activation != "silu", activation != "swish" {
             throw refusal(config, "hidden_act", activation.quoted(), "\"silu\"")
         }

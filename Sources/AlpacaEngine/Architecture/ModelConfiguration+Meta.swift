@@ -27,14 +27,20 @@ extension ModelConfiguration {
         let stated = try params.intIfPresent("vocab_size", in: -1...Limits.vocabularySize.upperBound).flatMap { $0 > 0 ? $0 : nil }
         let length: Int
         if let rows = rows(.gate(0), .meta, shape) { length = rows } else { length = try feedForwardLength(params, width: width) }
+        let family = Architectures.family(parameters: params)
+        var numbers: [String: Int] = [:]
+        for number in family.numbers {
+            if let key = number.meta { numbers[number.gguf] = try params.intIfPresent(key, in: number.limits) }
+        }
         let model = try ModelConfiguration(
-            vocabularySize: vocabularySize(stated, "vocab_size", rows: rows(.tokenEmbedding, .meta, shape), &warnings),
+            family, vocabularySize: vocabularySize(stated, "vocab_size", rows: rows(.tokenEmbedding, .meta, shape), &warnings),
             // Nothing tells LLaMA 1 from 2 but this. (The 65B model of LLaMA 1 has 1e-5 too, and half the context.)
             contextLength: epsilon == 1e-5 ? 4_096 : 2_048,
             embeddingLength: width, layerCount: params.int("n_layers", in: Limits.layerCount), headCount: headCount,
             keyValueHeadCount: params.intIfPresent("n_kv_heads", in: 1...headCount) ?? headCount, headDimension: headDimension,
             feedForwardLength: length, normEpsilon: epsilon,
-            ropeTheta: params.doubleIfPresent("rope_theta", in: Limits.ropeTheta) ?? 10_000, ropeDimension: headDimension)
+            ropeTheta: params.doubleIfPresent("rope_theta", in: Limits.ropeTheta) ?? 10_000, ropeDimension: headDimension,
+            numbers: numbers)
         return (model, warnings)
     }
 

@@ -1,12 +1,14 @@
-/// The sizes and constants of a model of the Llama architecture: what its weights and its math are made after.
+/// The sizes and constants of a model: what its weights and its math are made after.
 ///
 /// A value of this type is sound: each number lies in its range of ``Limits``, heads divide as they have to, and no product of two sizes
 /// overflows. Whether the weights agree with it is checked when they are bound.
 public struct ModelConfiguration: Sendable, Equatable {
-    /// The architecture's name as GGUF files have it. Only "llama" is supported.
+    /// The architecture's name as GGUF files have it: "llama", "qwen2".
     public let architecture: String
+    /// The family's name as config.json has it: "llama", "mistral", "qwen2".
+    public let modelType: String
     /// Tokens in the vocabulary: rows of the embeddings and of the output matrix.
-    public let vocabularySize: Int
+    public private(set) var vocabularySize: Int
     /// Positions that the model was trained for.
     public let contextLength: Int
     /// Width of the residual stream.
@@ -30,7 +32,11 @@ public struct ModelConfiguration: Sendable, Equatable {
     /// Whether the file has a tensor that divides each rotary frequency by a factor of its own (Llama 3.1).
     public let hasRopeFactors: Bool
     /// Whether the output matrix is that of the embeddings.
-    public let isOutputTied: Bool
+    public private(set) var isOutputTied: Bool
+    /// Which components of a head are rotated together.
+    public let ropePairing: RopePairing
+    /// What only some families have, by the names of ``FamilyNumber/gguf``.
+    private let numbers: [String: Int]
 
     /// How positions beyond the original context are brought into it.
     public enum RopeScaling: Sendable, Equatable {
@@ -73,11 +79,16 @@ public struct ModelConfiguration: Sendable, Equatable {
         package static let ropeScalingFactor = 1e-3...1e4
     }
 
+    /// - Parameters:
+    ///   - family: which of ``Architectures/families`` the model is of.
+    ///   - numbers: what only that family has, by the names of ``FamilyNumber/gguf``.
     /// - Throws: ``AlpacaError/Code/badFormat`` naming the quantity that is out of its range or doesn't divide another.
     package init(
-        architecture: String = "llama", vocabularySize: Int, contextLength: Int, embeddingLength: Int, layerCount: Int, headCount: Int,
+        _ family: any Architecture.Type = Llama.self, vocabularySize: Int, contextLength: Int, embeddingLength: Int, layerCount: Int,
+        headCount: Int,
         keyValueHeadCount: Int, headDimension: Int, feedForwardLength: Int, normEpsilon: Double, ropeTheta: Double, ropeDimension: Int,
-        ropeScaling: RopeScaling = .none, hasRopeFactors: Bool = false, isOutputTied: Bool = false
+        ropeScaling: RopeScaling = .none, hasRopeFactors: Bool = false, isOutputTied: Bool = false,
+        numbers: [String: Int] = [:]
     ) throws(AlpacaError) {
         try Self.check(vocabularySize, Limits.vocabularySize, "vocabulary size")
         try Self.check(contextLength, Limits.contextLength, "context length")
@@ -103,7 +114,13 @@ public struct ModelConfiguration: Sendable, Equatable {
         guard ropeDimension % 2 == 0 else {
             throw AlpacaError(.badFormat, "rope dimension: found \(ropeDimension), expected an even number")
         }
-        self.architecture = architecture
+        for number in family.numbers {
+            if let value = numbers[number.gguf] { try Self.check(value, number.limits, number.huggingFace) }
+        }
+        architecture = family.names.gguf
+        modelType = family.names.modelType
+        ropePairing = family.ropePairing
+        self.numbers = numbers
         self.vocabularySize = vocabularySize
         self.contextLength = contextLength
         self.embeddingLength = embeddingLength
@@ -131,12 +148,15 @@ public struct ModelConfiguration: Sendable, Equatable {
 
     /// The same model with another vocabulary, or with an output matrix of its own.
     package func resized(vocabularySize: Int, isOutputTied: Bool? = nil) throws(AlpacaError) -> ModelConfiguration {
-        try ModelConfiguration(
-            architecture: architecture, vocabularySize: vocabularySize, contextLength: contextLength, embeddingLength: embeddingLength,
-            layerCount: layerCount, headCount: headCount, keyValueHeadCount: keyValueHeadCount, headDimension: headDimension,
-            feedForwardLength: feedForwardLength, normEpsilon: Double(normEpsilon), ropeTheta: ropeTheta, ropeDimension: ropeDimension,
-            ropeScaling: ropeScaling, hasRopeFactors: hasRopeFactors, isOutputTied: isOutputTied ?? self.isOutputTied)
+        try Self.check(vocabularySize, Limits.vocabularySize, "vocabulary size")
+        var result = self
+        result.vocabularySize = vocabularySize
+        result.isOutputTied = isOutputTied ?? self.isOutputTied
+        return result
     }
+
+    /// What only some families have; nil where this model doesn't.
+    package subscript(number: FamilyNumber) -> Int? { numbers[number.gguf] }
 
     static func check<T: Comparable>(_ value: T, _ range: ClosedRange<T>, _ what: String) throws(AlpacaError) {
         guard range.contains(value) else {

@@ -9,7 +9,7 @@ package struct TensorPattern: Sendable {
     package let names: TensorNames
     /// Outermost first: a matrix is [outputs, inputs].
     package let shape: [Size]
-    /// Whether the rows are heads whose components are rotated in pairs.
+    /// Whether the rows are heads whose components are rotated in pairs (``RopePairing``).
     package let hasHeads: Bool
     /// Which models have the tensor; nil: all.
     package let condition: Condition?
@@ -31,13 +31,14 @@ package struct TensorPattern: Sendable {
     /// How many numbers the names have: 1 for a tensor of each layer, 2 for one of each expert.
     var numberCount: Int { names.gguf.split(separator: ".").count { $0 == "*" } }
 
-    func shape(in model: ModelConfiguration) -> [Int] { shape.map { model[keyPath: $0] } }
+    func isPresent(in model: ModelConfiguration) -> Bool { condition.map { model[keyPath: $0] } ?? true }
 
     /// Which side of a tensor of this kind is as long as the model is wide; nil where none is.
     var widthAxis: Int? { shape.firstIndex(of: \.embeddingLength) }
 
     func spec(_ role: TensorRole, in model: ModelConfiguration) -> TensorSpec {
         TensorSpec(
-            role: role, shape: shape(in: model), names: names.numbered(role), hasHeadOrder: hasHeads, isRequired: isRequired)
+            role: role, shape: shape.map { model[keyPath: $0] }, names: names.numbered(role),
+            hasHeadOrder: hasHeads && model.ropePairing == .interleaved, isRequired: isRequired)
     }
 }

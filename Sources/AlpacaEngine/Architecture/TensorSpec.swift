@@ -4,7 +4,7 @@ package struct TensorSpec: Hashable, Sendable {
     /// Outermost first: a matrix is [outputs, inputs].
     package let shape: [Int]
     package let names: TensorNames
-    /// Whether its rows are in one order in GGUF and Meta's files and in another in Hugging Face's (``HeadOrder``).
+    /// Whether its rows are in another order in Hugging Face's files than in GGUF and Meta's (``RopePairing``).
     package let hasHeadOrder: Bool
     /// Whether a file without it is incomplete.
     package let isRequired: Bool

@@ -36,14 +36,19 @@ package struct TensorTable: Sendable {
 
     /// The tensors that a model of this configuration has.
     package func specs(of model: ModelConfiguration) -> [TensorSpec] {
-        func isPresent(_ pattern: TensorPattern) -> Bool { pattern.condition.map { model[keyPath: $0] } ?? true }
         func specs(_ patterns: some Sequence<TensorPattern>, _ layer: Int? = nil) -> [TensorSpec] {
-            patterns.filter(isPresent).map { $0.spec(TensorRole($0.kind, layer: layer), in: model) }
+            patterns.filter { $0.isPresent(in: model) }.map { $0.spec(TensorRole($0.kind, layer: layer), in: model) }
         }
         let rest = patterns[firstInLayers...]
         let inLayers = rest.filter { $0.numberCount > 0 }
         return specs(patterns[..<firstInLayers]) + (0..<model.layerCount).flatMap { specs(inLayers, $0) }
             + specs(rest.filter { $0.numberCount == 0 })
+    }
+
+    /// The tensor of that role in a model of this configuration; nil where it has none.
+    package func spec(of role: TensorRole, in model: ModelConfiguration) -> TensorSpec? {
+        guard let pattern = self[role.kind], pattern.isPresent(in: model), role.layer ?? 0 < model.layerCount else { return nil }
+        return pattern.spec(role, in: model)
     }
 
     /// Where a tensor stands in the order of a model's tensors; those that the family doesn't have come last.

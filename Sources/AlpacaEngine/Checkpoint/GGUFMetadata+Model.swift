@@ -26,6 +26,9 @@ extension GGUFMetadata {
             setNumber(GGUFKey.keyLength(architecture), model.headDimension)
             setNumber(GGUFKey.valueLength(architecture), model.headDimension)
         }
+        for number in Architectures.family(model).numbers {
+            if let value = model[number] { setNumber("\(architecture).\(number.gguf)", value) }
+        }
         self[GGUFKey.normEpsilon(architecture)] = .float32(model.normEpsilon)
         self[GGUFKey.fileType] = .uint32(fileType.rawValue)
         if let tokenizer { try setTokenizer(tokenizer, vocabularySize: model.vocabularySize, padsVocabulary: padsVocabulary) }

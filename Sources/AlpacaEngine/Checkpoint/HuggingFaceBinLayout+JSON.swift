@@ -36,7 +36,13 @@ extension HuggingFaceBinLayout {
 
     /// The bytes of config.json as transformers 4.28.1 made it of a Meta folder, names sorted. What LLaMA 1 lacks (fewer key heads, another
     /// theta, scaled positions) is added under the names of later versions.
-    package static func configuration(of model: ModelConfiguration, type: TensorType) -> [UInt8] {
+    package static func configuration(of model: ModelConfiguration, type: TensorType) throws(AlpacaError) -> [UInt8] {
+        guard model.modelType == Llama.names.modelType else {
+            throw AlpacaError(
+                .unsupported,
+                "transformers of the time of these files (hf-bin) knew no \(Architectures.family(model).names.title) models: convert to a "
+                    + "folder with safetensors (hf)")
+        }
         var json = JSONWriter()
         json.beginObject()
         json.beginArray("architectures")

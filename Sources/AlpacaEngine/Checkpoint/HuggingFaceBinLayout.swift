@@ -52,10 +52,12 @@ package struct HuggingFaceBinLayout: Sendable {
     /// A model's tensors with the rotary buffers of that time, in the order of the modules.
     package static func tensors(of model: ModelConfiguration, type: TensorType) throws(AlpacaError) -> [TensorInfo] {
         var tensors: [TensorInfo] = []
-        for role in TensorRole.moduleOrder(model) {
-            guard let name = role.name(in: .huggingFace) else { continue }
-            tensors.append(try TensorInfo(name: name, type: type, shape: role.shape(model)))
-            if role.kind == .attentionOutput, let layer = role.layer { tensors.append(try RotaryBuffer.info(model, type: type, layer: layer)) }
+        for spec in try ModuleOrder.specs(model) {
+            guard let name = spec.names.huggingFace else { continue }
+            tensors.append(try TensorInfo(name: name, type: type, shape: spec.shape))
+            if spec.role.kind == .attentionOutput, let layer = spec.role.layer {
+                tensors.append(try RotaryBuffer.info(model, type: type, layer: layer))
+            }
         }
         return tensors
     }

@@ -61,9 +61,9 @@ package struct MetaFolderLayout: Sendable {
     /// A model's tensors, in the order that files of the official script have.
     package static func tensors(of model: ModelConfiguration, type: TensorType) throws(AlpacaError) -> [TensorInfo] {
         var tensors: [TensorInfo] = []
-        for role in TensorRole.moduleOrder(model) {
-            guard let name = role.name(in: .meta) else { continue }
-            tensors.append(try TensorInfo(name: name, type: type, shape: role.shape(model)))
+        for spec in try ModuleOrder.specs(model) {
+            guard let name = spec.names.meta else { continue }
+            tensors.append(try TensorInfo(name: name, type: type, shape: spec.shape))
         }
         return tensors
     }
@@ -113,6 +113,9 @@ package struct MetaFolderLayout: Sendable {
         if let factor = feedForward.factor { json.member("ffn_dim_multiplier", factor) }
         if model.keyValueHeadCount != model.headCount { json.member("n_kv_heads", model.keyValueHeadCount) }
         if model.ropeTheta != 10000 { json.member("rope_theta", model.ropeTheta) }
+        for number in Architectures.family(model).numbers {
+            if let key = number.meta, let value = model[number] { json.member(key, value) }
+        }
         json.end()
         return Array(json.text.utf8)
     }

@@ -30,6 +30,7 @@ extension ModelDescription: CustomStringConvertible {
         case .yarn(let factor, let original): rope += ", YaRN by \(FactTable.number(factor)) from \(original) tokens on"
         }
         if model.hasRopeFactors { rope += ", with factors" }
+        let numbers = numbers(model).map { ($0.replacing("_", with: " "), "\($1)") }
         return [
             ("vocabulary", "\(model.vocabularySize) tokens"),
             ("context", "\(model.contextLength) tokens"),
@@ -37,8 +38,12 @@ extension ModelDescription: CustomStringConvertible {
             ("layers", "\(model.layerCount)"),
             ("heads", heads),
             ("rope", rope),
-            ("output", model.isOutputTied ? "tied to the embeddings" : "a matrix of its own"),
-        ]
+        ] + numbers + [("output", model.isOutputTied ? "tied to the embeddings" : "a matrix of its own")]
+    }
+
+    /// What only its family has.
+    private static func numbers(_ model: ModelConfiguration) -> [(name: String, value: Int)] {
+        Architectures.family(model).numbers.compactMap { number in model[number].map { (number.huggingFace, $0) } }
     }
 }
 
@@ -116,6 +121,7 @@ extension ModelDescription {
             json.member("rope_original_ctx", original)
         }
         json.member("rope_factors", model.hasRopeFactors)
+        for (name, value) in numbers(model) { json.member(name, value) }
         json.member("tied_output", model.isOutputTied)
         json.end()
     }

@@ -61,15 +61,16 @@ public struct ModelDescription: Sendable {
         var configuration: ModelConfiguration?
         var problem: String?
         do throws(AlpacaError) {
+            // What can't be run can still be described.
             configuration = try source.configuration()
-            try configuration?.checkRunnable()
-            try source.checkTensors()
+            _ = try source.runnableConfiguration()
             problem = source.tokenizerProblem?.message
         } catch {
             problem = error.message
         }
         self.init(
-            path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata, tensors: source.tensors,
+            path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata,
+            tensors: source.weights.tensors,
             configuration: configuration, problem: problem, files: source.files, warnings: source.warnings, origin: source.folder?.origin)
     }
 

@@ -1,8 +1,8 @@
-// A model in files of any format, seen as if it were a GGUF file: the tensors under GGUF's names, rows of queries and keys interleaved, the
-// metadata that such a file would have. What runs models and what converts them reads them through this, and knows no format.
+// A model in files of any format, seen as if it were a GGUF file: what it is, and the tensors and metadata that such a file would have. What
+// runs models and what converts them reads them through this, and knows no format.
 
-/// A model's tensors and what its files say of it.
-package final class ModelSource: TensorSource {
+/// What a model's files say of it, and its tensors.
+package final class ModelSource: Sendable {
     package let path: String
     /// "GGUF version 3", "Meta folder (PyTorch, 2 files)", ...
     package let format: String
@@ -13,8 +13,7 @@ package final class ModelSource: TensorSource {
     package let metadata: GGUFMetadata
     /// The sizes; an error where the files don't tell them, or tell of a model that can't be used.
     package let configured: Result<ModelConfiguration, AlpacaError>
-    /// GGUF's names; those that are no tensor of the architecture keep their own.
-    package let tensors: [TensorInfo]
+    package let weights: ModelTensors
     /// The tokenizer, as a `tokenizer.model`; nil for GGUF and older files, whose metadata have it, and where there is none.
     package let tokenizerFile: FileRegion?
     package let tokenizer: SentencePieceModel?
@@ -24,17 +23,6 @@ package final class ModelSource: TensorSource {
     package let folder: ModelFolder?
     /// What is unusual, in sentences.
     package let warnings: [String]
-
-    private let weights: any TensorSource
-    private let naming: TensorNaming
-    private let entries: [Entry]
-    private let indexByName: [String: Int]
-
-    private struct Entry: Sendable {
-        let index: Int
-        /// Set where rows have to be brought into GGUF's order: the dimension of a head.
-        let headDimension: Int?
-    }
 
     /// Opens a model: a GGUF or older llama.cpp file, a Hugging Face or a Meta folder, or a file in one.
     package convenience init(path: String) throws(AlpacaError) {
@@ -123,107 +111,28 @@ package final class ModelSource: TensorSource {
     ) {
         self.path = path
         self.format = format
-        self.weights = weights
+        self.weights = ModelTensors(weights, naming, try? configured.get())
         self.metadata = metadata
         self.configured = configured
         self.files = files
-        self.naming = naming
         self.folder = folder
         self.warnings = warnings
         self.tokenizerProblem = tokenizerProblem
         tokenizer = folder?.tokenizer
         tokenizerFile = folder?.tokenizerFile
         byteCount = weights.inputs.reduce(0) { $0 &+ $1.size }
-        let head = (try? configured.get())?.headDimension
-        var tensors: [TensorInfo] = []
-        var entries: [Entry] = []
-        for (i, role) in ModelSource.order(weights.tensors, naming) {
-            let info = weights.tensors[i]
-            var headDimension: Int?
-            if naming == .huggingFace, let head, let role, Architectures.table[role.kind]?.hasHeads == true, info.shape.count == 2, info.rows % head == 0, head % 2 == 0 {
-                headDimension = head
-            }
-            let name = role?.name(in: .gguf) ?? info.name
-            // The shape is the same, so that nothing can be out of range.
-            tensors.append((try? TensorInfo(name: name, type: info.type, shape: info.shape)) ?? info)
-            entries.append(Entry(index: i, headDimension: headDimension))
-        }
-        self.tensors = tensors
-        self.entries = entries
-        indexByName = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-    }
-
-    /// The tensors' numbers in the order in which they are to be listed, with their roles: GGUF files keep theirs, others get the model's.
-    private static func order(_ tensors: [TensorInfo], _ naming: TensorNaming) -> [(Int, TensorRole?)] {
-        let all = tensors.indices.map { ($0, TensorRole(tensors[$0].name, in: naming)) }
-        guard naming != .gguf else { return all }
-        let known = all.filter { !Architectures.isIgnored(tensors[$0.0].name) }.map { ($0, Architectures.table.place(of: $0.1)) }
-        return known.sorted { $0.1 == $1.1 ? $0.0.0 < $1.0.0 : $0.1 < $1.1 }.map(\.0)
     }
 
     // MARK: What it is
 
     package func configuration() throws(AlpacaError) -> ModelConfiguration { try configured.get() }
 
-    /// Throws unless the tensors are those of the configuration, no more and no fewer, each of its shape.
-    package func checkTensors() throws(AlpacaError) {
+    /// The configuration of a model whose tensors are as they have to be, and which this version can run. Its tokenizer may be of a kind that
+    /// can't be used: ``tokenizerProblem``.
+    package func runnableConfiguration() throws(AlpacaError) -> ModelConfiguration {
         let configuration = try configuration()
-        for (i, info) in tensors.enumerated() where !Architectures.isIgnored(info.name) {
-            let name = fileName(of: i).quoted()
-            guard let role = TensorRole(info.name, in: .gguf) else {
-                throw AlpacaError(
-                    .unsupported, "tensor \(name) has no place in the Llama architecture as this version runs it")
-            }
-            guard (role.layer ?? 0) < configuration.layerCount else {
-                throw AlpacaError(
-                    .shapeMismatch,
-                    "tensor \(name): found a layer beyond those that the header tells, \(configuration.layerCount)")
-            }
-        }
-        for spec in Architectures.make(configuration).tensors {
-            let expected = spec.shape
-            guard let index = index(of: spec.role) else {
-                let name = spec.names[naming] ?? "\(spec.role)"
-                // There, but of no type that weights have.
-                if let other = others.first(where: { $0.name == name }) { throw other.refusal }
-                throw AlpacaError(
-                    .missing,
-                    "tensor \(name.quoted()) is missing: expected shape \(TensorInfo.text(expected)) "
-                        + "(is the file complete?)")
-            }
-            guard tensors[index].shape == expected else {
-                throw AlpacaError(
-                    .shapeMismatch,
-                    "tensor \(fileName(of: index).quoted()): found shape \(tensors[index].shapeText), expected "
-                        + "\(TensorInfo.text(expected))")
-            }
-        }
-    }
-
-    /// The name that messages give a tensor: that in the files.
-    package func fileName(of index: Int) -> String { weights.tensors[entries[index].index].name }
-
-    // MARK: Tensors
-
-    package var others: [ForeignTensor] { weights.others }
-    package var inputs: [InputFile] { weights.inputs }
-    package func index(of name: String) -> Int? { indexByName[name] }
-    package func index(of role: TensorRole) -> Int? { role.name(in: .gguf).flatMap { indexByName[$0] } }
-
-    package func place(of index: Int) -> FileRegion? {
-        guard entries.indices.contains(index), entries[index].headDimension == nil else { return nil }
-        return weights.place(of: entries[index].index)
-    }
-
-    @unsafe package func read(
-        _ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
-    ) throws(AlpacaError) {
-        try unsafe checkRead(index, rows, target)
-        let entry = entries[index]
-        guard let head = entry.headDimension else {
-            return try unsafe weights.read(entry.index, rows: rows, into: target, scratch: scratch)
-        }
-        try unsafe readReordered(
-            weights, entry.index, rows: rows, order: .interleaved, headDimension: head, into: target, scratch: scratch)
+        try configuration.checkRunnable()
+        try weights.check(configuration)
+        return configuration
     }
 }

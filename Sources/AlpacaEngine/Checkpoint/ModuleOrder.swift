@@ -1,22 +1,28 @@
 // The order in which transformers 4.28.1 lists the parameters of a model. Files made by way of it have their tensors in this order, also the
 // pth files of the official merge script, which walks through such files.
 
-extension TensorRole {
-    /// The tensors of the model in the order of its modules.
-    package static func moduleOrder(_ model: ModelConfiguration) -> [TensorRole] {
-        var roles: [TensorRole] = [.tokenEmbedding]
-        for layer in 0..<model.layerCount { roles += moduleOrder(layer: layer) }
-        roles.append(.outputNorm)
-        if !model.isOutputTied { roles.append(.output) }
-        return roles
-    }
-
+package enum ModuleOrder {
     /// Attention comes first, four tensors and the buffer ``RotaryBuffer``; norms are declared last.
-    static func moduleOrder(layer: Int) -> [TensorRole] {
-        [
-            .query(layer), .key(layer), .value(layer), .attentionOutput(layer), .gate(layer), .down(layer), .up(layer),
-            .attentionNorm(layer), .feedForwardNorm(layer),
-        ]
+    private static let layer: [TensorRole.Kind] = [
+        .query, .key, .value, .attentionOutput, .gate, .down, .up, .attentionNorm, .feedForwardNorm,
+    ]
+
+    /// The tensors of the model in the order of its modules.
+    ///
+    /// - Throws: for families that came later: nothing of that time has files of them.
+    package static func specs(_ model: ModelConfiguration) throws(AlpacaError) -> [TensorSpec] {
+        let architecture = Architectures.make(model)
+        var roles: [TensorRole] = [.tokenEmbedding]
+        for number in 0..<model.layerCount { roles += layer.map { TensorRole($0, layer: number) } }
+        roles += [.outputNorm, .output]
+        let specs = roles.compactMap { architecture.spec(of: $0) }
+        // Rotary factors are left out as well: the tensors that GGUF alone has.
+        let others = architecture.tensors.filter { $0.names.huggingFace != nil && !layer.contains($0.role.kind) && $0.role.layer != nil }
+        guard let other = others.first else { return specs }
+        throw AlpacaError(
+            .unsupported,
+            "tensor \(other.names.gguf.quoted()) has no place in files of 2023: convert to a Hugging Face folder with safetensors (hf) or to GGUF"
+        )
     }
 }
 

@@ -10,8 +10,7 @@ struct ConversionInputs {
         self.options = options
         base = try ModelSource(path: options.base)
         do throws(AlpacaError) {
-            _ = try base.configuration()
-            try base.checkTensors()
+            try base.weights.check(try base.configuration())
         } catch {
             throw error.inFile(base.path)
         }
@@ -32,7 +31,7 @@ struct ConversionInputs {
     /// All files that are read, each once.
     var files: [InputFile] {
         var files: [InputFile] = []
-        for file in base.inputs + adapters.flatMap({ $0.adapter.inputs }) where !files.contains(where: { $0 === file }) {
+        for file in base.weights.inputs + adapters.flatMap({ $0.adapter.inputs }) where !files.contains(where: { $0 === file }) {
             files.append(file)
         }
         return files
@@ -71,24 +70,25 @@ struct ConversionInputs {
     /// The result's tensors under GGUF's names, in the base's order.
     func mergedTensors(_ model: ModelConfiguration) throws(AlpacaError) -> [MergedTensor] {
         var result: [MergedTensor] = []
-        for (i, info) in base.tensors.enumerated() {
-            guard let role = TensorRole(info.name, in: .gguf) else { continue }
-            result.append(try mergedTensor(role, model, MergedTensor.Part(source: base, index: i)))
+        let architecture = Architectures.make(model), weights = base.weights
+        for i in weights.tensors.indices {
+            guard let spec = weights.role(of: i).flatMap({ architecture.spec(of: $0) }) else { continue }
+            result.append(try mergedTensor(spec, model, MergedTensor.Part(source: weights, index: i)))
         }
-        if !model.isOutputTied, base.index(of: .output) == nil, let tied = base.index(of: .tokenEmbedding) {
+        if weights.index(of: .output) == nil, let output = architecture.spec(of: .output), let tied = weights.index(of: .tokenEmbedding) {
             // The base uses its embeddings as the output too; an adapter parts them.
-            result.append(try mergedTensor(.output, model, MergedTensor.Part(source: base, index: tied)))
+            result.append(try mergedTensor(output, model, MergedTensor.Part(source: weights, index: tied)))
         }
         return result
     }
 
     private func mergedTensor(
-        _ role: TensorRole, _ model: ModelConfiguration, _ base: MergedTensor.Part
+        _ spec: TensorSpec, _ model: ModelConfiguration, _ base: MergedTensor.Part
     ) throws(AlpacaError) -> MergedTensor {
         var origin = base
         var updates: [LowRankUpdate] = []
         for (adapter, userScale) in adapters {
-            guard let change = adapter.changes[role] else { continue }
+            guard let change = adapter.changes[spec.role] else { continue }
             func part(_ index: Int) -> MergedTensor.Part { MergedTensor.Part(source: adapter.weights, index: index) }
             switch change {
             case .replacement(let index):
@@ -105,10 +105,10 @@ struct ConversionInputs {
                         left: .init(part: part(update.left), isTransposed: update.isTransposed),
                         right: .init(part: part(update.right), isTransposed: update.isTransposed), rank: update.rank,
                         scale: Float(update.scale * userScale), magnitude: update.magnitude.map(part),
-                        headDimension: Architectures.table[role.kind]?.hasHeads == true ? model.headDimension : nil))
+                        headDimension: spec.hasHeadOrder ? model.headDimension : nil))
             }
         }
-        let expected = role.shape(model)
+        let expected = spec.shape
         guard origin.info.shape == expected else {
             throw AlpacaError(
                 .shapeMismatch, path: origin.source.inputs.first?.path ?? "",
@@ -116,12 +116,12 @@ struct ConversionInputs {
                     + "expected \(TensorInfo.text(expected))")
         }
         return MergedTensor(
-            origin: origin,
-            info: try TensorInfo(name: role.name(in: .gguf) ?? base.info.name, type: base.info.type, shape: expected), updates: updates)
+            origin: origin, info: try TensorInfo(name: spec.names.gguf, type: base.info.type, shape: expected), updates: updates)
     }
 
     /// The tokenizer that was asked for, else that of the last adapter that has one, else the base's.
     func tokenizer(_ model: ModelConfiguration) throws(AlpacaError) -> ChosenTokenizer? {
+        guard !options.omitsTokenizer else { return nil }
         var chosen = givenTokenizer
         if chosen == nil {
             if let adapter = FamilyRules.tokenizer(of: adapters.map(\.adapter)), let tokenizer = adapter.tokenizer {
@@ -161,7 +161,7 @@ struct ConversionInputs {
             files.map { (Self.name($0.path), hashes[$0.path] ?? none) }
         }
         return Provenance(
-            base: .init(name: Self.modelName(base.path), hashes: options.verifiesBase ? hashed(base.inputs) : []),
+            base: .init(name: Self.modelName(base.path), hashes: options.verifiesBase ? hashed(base.weights.inputs) : []),
             adapters: adapters.map {
                 .init(name: Self.modelName($0.adapter.path), scale: $0.scale, hashes: hashed($0.adapter.inputs))
             },

@@ -41,7 +41,7 @@ struct ConversionJob {
             provenance: inputs.provenance(hashes))
         output = try Output.make(request)
         warnings += output.warnings
-        let changed = merged.count { !$0.updates.isEmpty || !($0.origin.source is ModelSource) }
+        let changed = merged.count { !$0.updates.isEmpty || !($0.origin.source is ModelTensors) }
         plan = ConversionPlan(
             base: .init(path: base.path, format: base.format, byteCount: base.byteCount),
             adapters: inputs.adapters.map { .init(path: $0.adapter.path, format: $0.adapter.summary, byteCount: $0.adapter.byteCount) },

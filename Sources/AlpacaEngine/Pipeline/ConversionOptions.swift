@@ -70,6 +70,9 @@ public struct ConversionOptions: Sendable {
     public var maximumShardByteCount: Int?
     /// Meta folders: number of files; nil: as Meta cut models of that width.
     public var shardCount: Int?
+    /// Leaves the tokenizer out, so that models can be converted whose tokenizers this version doesn't know. Such a file can't be used but to
+    /// look at its weights.
+    package var omitsTokenizer = false
 
     /// Files with published hashes were made by the script that rounds once.
     var effectiveRounding: MergeRounding { rounding ?? (format == .meta || format == .huggingFaceBin ? .once : .each) }

@@ -52,7 +52,7 @@ public enum Converter {
     ) throws(AlpacaError) -> [String: String] {
         let options = inputs.options
         var paths = inputs.adapters.flatMap { $0.adapter.inputs.map(\.path) }
-        if options.verifiesBase { paths += inputs.base.inputs.map(\.path) }
+        if options.verifiesBase { paths += inputs.base.weights.inputs.map(\.path) }
         guard !paths.isEmpty else { return [:] }
         let report = try Verifier.verify(paths: paths, threadCount: options.threadCount) { state in
             var state = state

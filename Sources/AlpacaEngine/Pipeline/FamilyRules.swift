@@ -75,14 +75,19 @@ package struct FamilyRules {
                 "the base has one matrix for embeddings and output, of which the adapter changes only the one; it would have to become two")
         }
         let newRows = try self.newRows(adapter)
+        let architecture = Architectures.make(base)
         for (role, shape, change) in changes {
-            var expected = role.shape(base)
+            let name = role.name(in: .huggingFace) ?? "\(role)"
+            // What a tied model lacks, an adapter may bring: the output.
+            guard var expected = architecture.spec(of: role)?.shape ?? (role == .output ? [rows, width] : nil) else {
+                let title = Architectures.family(base).names.title
+                throw AlpacaError(.unsupported, "tensor \(name.quoted()): the base, of the \(title) architecture, has none")
+            }
             if role == .tokenEmbedding || role == .output {
                 let isReplaced = adapter.shape(role) != nil
                 expected = [isReplaced ? newRows : rows, width]
             }
             guard shape != expected else { continue }
-            let name = role.name(in: .huggingFace) ?? "\(role)"
             let what = if case .replacement = change { "it has" } else { "its update is for" }
             throw AlpacaError(
                 .shapeMismatch,

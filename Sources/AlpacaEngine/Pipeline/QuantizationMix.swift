@@ -70,10 +70,11 @@ package struct QuantizationMix: Sendable {
         init(_ tensors: [TensorInfo]) {
             var queries: Int?, keys: Int?
             for info in tensors {
-                if let layer = TensorRole(info.name, in: .gguf)?.layer { layers = max(layers, layer + 1) }
-                if info.name == "output.weight" { hasOutput = true }
-                if info.name == "blk.0.attn_q.weight" { queries = info.rows }
-                if info.name == "blk.0.attn_k.weight" { keys = info.rows }
+                let role = TensorRole(info.name, in: .gguf)
+                if let layer = role?.layer { layers = max(layers, layer + 1) }
+                if role == .output { hasOutput = true }
+                if role == .query(0) { queries = info.rows }
+                if role == .key(0) { keys = info.rows }
             }
             if let queries, let keys, keys > 0 { group = max(1, queries / keys) }
         }
@@ -96,17 +97,18 @@ package struct QuantizationMix: Sendable {
         if let type = override(of: info) { return type }
         let base = fileType.baseType
         if isPure || !base.isQuantized { return base }
-        if info.name == "output.weight" || (info.name == "token_embd.weight" && !model.hasOutput) {
+        let role = TensorRole(info.name, in: .gguf)
+        if role == .output || (role == .tokenEmbedding && !model.hasOutput) {
             return base == .q8_0 ? .q8_0 : .q6_K
         }
-        guard let layer = TensorRole(info.name, in: .gguf)?.layer else { return base }
-        if info.name.hasSuffix(".attn_v.weight") {
+        guard let role, let layer = role.layer else { return base }
+        if role.kind == .value {
             let type = typeOfValues(layer, model)
             // 70B: so few values serve so many queries that larger ones cost next to nothing.
             return model.layers == 80 && model.group > 1 && (type == .q3_K || type == .q4_K) ? .q5_K : type
         }
-        if info.name.hasSuffix(".ffn_down.weight") { return typeOfDown(layer, model.layers) }
-        if info.name.hasSuffix(".attn_output.weight") {
+        if role.kind == .down { return typeOfDown(layer, model.layers) }
+        if role.kind == .attentionOutput {
             switch fileType {
             case .q2_K: return .q3_K
             case .q3_K_M: return .q4_K

@@ -26,7 +26,7 @@ enum RowLengths {
                 var squares = 0.0
                 for column in 0..<columns { unsafe squares += Double(floats[column]) * Double(floats[column]) }
                 let row = rows.lowerBound + i
-                let length = lengths[headDimension.map { HeadOrder.interleaved.place(of: row, headDimension: $0) } ?? row]
+                let length = lengths[headDimension.map { RopePairing.interleaved.place(of: row, headDimension: $0) } ?? row]
                 // PEFT has the norm and the factor as tensors of the sum's type.
                 var number = Float(squares.squareRoot())
                 try unsafe round(&number, rows: 1, columns: 1, to: source, scratch: scratch)

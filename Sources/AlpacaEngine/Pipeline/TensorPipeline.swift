@@ -11,7 +11,7 @@ struct OutputTensor: Sendable {
     /// As it is written: the output's name and type, the whole tensor's shape.
     let info: TensorInfo
     /// The order of rows that heads are to have; nil: as the source has them.
-    var order: (HeadOrder, headDimension: Int)?
+    var order: (RopePairing, headDimension: Int)?
     /// For each column how much its errors count.
     var importance: [Float]?
     /// Where it goes. Several places: a tensor that is cut or repeated.

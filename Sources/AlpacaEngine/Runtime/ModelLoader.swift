@@ -11,10 +11,8 @@ enum ModelLoader {
     static func load(_ path: String, _ options: ModelOptions) throws(AlpacaError) -> LoadedModel {
         let source = try ModelSource(path: path)
         do throws(AlpacaError) {
-            let configuration = try source.configuration()
             // Before anything is mapped or read.
-            try configuration.checkRunnable()
-            try source.checkTensors()
+            let configuration = try source.runnableConfiguration()
             let tokenizer = try tokenizer(source, configuration)
             let store = try SourceWeightStore(source, options)
             return LoadedModel(

@@ -1,6 +1,6 @@
 /// The tensors of a model's files: where they lie in a file if they lie as the kernels need them, else read into memory.
 final class SourceWeightStore: WeightStore {
-    private let source: ModelSource
+    private let source: ModelTensors
     /// The files that are mapped, by their places in `places`.
     private let maps: [MappedFile]
     /// For each tensor its map and place, or its copy.
@@ -16,7 +16,8 @@ final class SourceWeightStore: WeightStore {
         init(_ buffer: consuming AlignedBuffer) { self.buffer = buffer }
     }
 
-    init(_ source: ModelSource, _ options: ModelOptions) throws(AlpacaError) {
+    init(_ model: ModelSource, _ options: ModelOptions) throws(AlpacaError) {
+        let source = model.weights
         self.source = source
         var maps: [MappedFile] = []
         var places: [Place?] = []
@@ -34,7 +35,7 @@ final class SourceWeightStore: WeightStore {
             if known == nil { maps.append(try MappedFile(region.file)) }
             places.append(.mapped(known ?? maps.count - 1, offset: region.start))
         }
-        try MemoryBudget.require(total, for: "weights of \(source.format), which have to be read into memory")
+        try MemoryBudget.require(total, for: "weights of \(model.format), which have to be read into memory")
         func report(_ item: String, _ done: Int, _ total: Int) throws(AlpacaError) {
             guard let progress = options.progress else { return }
             guard progress(Progress(stage: "load", item: item, done: UInt64(done), total: UInt64(total))) else {

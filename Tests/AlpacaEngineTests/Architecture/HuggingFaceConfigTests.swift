@@ -99,7 +99,10 @@ import Testing
 
     /// (line, code, message)
     static let refused: [(String, AlpacaError.Code, String)] = [
-        ("\"model_type\": \"mistral\"", .unsupported, "\"model_type\": found \"mistral\", supported is \"llama\""),
+        (
+            "\"model_type\": \"gemma\"", .unsupported,
+            "\"model_type\": found \"gemma\", supported are \"llama\", \"mistral\" and \"qwen2\""
+        ),
         (
             "\"architectures\": [\"LlamaForSequenceClassification\"]", .unsupported,
             "\"architectures\": found \"LlamaForSequenceClassification\", supported is \"LlamaForCausalLM\""

@@ -162,7 +162,7 @@ import Testing
         ("general.architecture", .uint32(1), .badFormat, "metadata key \"general.architecture\": found 1, expected a string"),
         (
             "general.architecture", .string("gpt2"), .unsupported,
-            "metadata key \"general.architecture\": found \"gpt2\", supported is \"llama\""
+            "metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\" and \"qwen2\""
         ),
         (
             "general.architecture", .string([0xff]), .badFormat,

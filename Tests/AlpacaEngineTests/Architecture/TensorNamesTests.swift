@@ -32,10 +32,18 @@ import Testing
     @Test(arguments: [
         "", "blk.", "blk..attn_q.weight", "blk.-1.attn_q.weight", "blk.00.attn_q.weight", "blk.1attn_q.weight", "blk.1..attn_q.weight",
         "blk.1024.attn_q.weight", "blk.99999999999999999999.attn_q.weight", "blk.9223372036854775808.attn_q.weight", "blk.٣.attn_q.weight",
-        "blk.1.attn_q.bias", "blk.1.", "layers.1.attention.wq.weight", "output.weight.x", "token_embd",
+        "blk.1.attn_norm.bias", "blk.1.", "layers.1.attention.wq.weight", "output.weight.x", "token_embd",
     ])
     func namesOfNothing(_ name: String) {
         #expect(TensorRole(name, in: .gguf) == nil)
+    }
+
+    @Test func `a family knows its own names only`() {
+        let name = "blk.1.attn_q.bias"
+        #expect(TensorRole(name, in: .gguf) == TensorRole(.queryBias, layer: 1))
+        #expect(Qwen2.table.role(of: name, in: .gguf) == TensorRole(.queryBias, layer: 1))
+        #expect(Llama.table.role(of: name, in: .gguf) == nil)
+        #expect(Qwen2.table.role(of: "rope_freqs.weight", in: .gguf) == nil)
     }
 
     @Test func ignored() {

@@ -7,7 +7,8 @@ import Testing
     static let table = TensorTable([
         TensorPattern(.tokenEmbedding, TensorNames("token_embd.weight", "a", nil), [\.vocabularySize, \.embeddingLength]),
         TensorPattern(.query, TensorNames("blk.*.attn_q.weight", "b.*", nil), [\.queryLength, \.embeddingLength], hasHeads: true),
-        TensorPattern(.output, TensorNames("output.weight", "c", nil), [\.vocabularySize, \.embeddingLength], if: \ModelConfiguration.hasOutput),
+        TensorPattern(
+            .output, TensorNames("output.weight", "c", nil), [\.vocabularySize, \.embeddingLength], if: \ModelConfiguration.hasOutput),
         TensorPattern(kind, TensorNames("blk.*.ffn_gate.*.weight", "d.*.e.*.w1", nil), [\.embeddingLength]),
     ])
 

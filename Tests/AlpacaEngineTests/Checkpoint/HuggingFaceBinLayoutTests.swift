@@ -57,7 +57,7 @@ struct HuggingFaceBinLayoutTests {
         let folder = try HuggingFaceBinLayoutTests.folder(model)
         for shard in folder.shards { #expect(shard.file.byteCount == digests[shard.fileName]?.bytes) }
 
-        let configuration = HuggingFaceBinLayout.configuration(of: model, type: .f16)
+        let configuration = try HuggingFaceBinLayout.configuration(of: model, type: .f16)
         #expect(OfficialFiles.digest(configuration) == digests["config.json"])
         #expect(OfficialFiles.digest(HuggingFaceBinLayout.generationConfiguration()) == digests["generation_config.json"])
         #expect(folder.index().map(OfficialFiles.digest) == digests["pytorch_model.bin.index.json"])

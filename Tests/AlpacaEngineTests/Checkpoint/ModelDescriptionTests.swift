@@ -123,7 +123,7 @@ import Testing
         #expect(description.architecture == "gpt2")
         #expect(description.quantization == "F32")
         let problem = try #require(description.problem)
-        #expect(problem.hasSuffix("/m.gguf: metadata key \"general.architecture\": found \"gpt2\", supported is \"llama\""))
+        #expect(problem.hasSuffix("/m.gguf: metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\" and \"qwen2\""))
         #expect(description.description.contains("\n  problem       \(problem)\n"))
     }
 

@@ -43,7 +43,7 @@ import Testing
         // A matrix of [768, 256] is cut by its rows.
         let gate = "layers.0.feed_forward.w1.weight"
         let parts = meta.files.map { file in file.tensors.first { $0.name == gate }?.shape ?? [] }
-        let whole = try ModelSource(path: MiniFamily.shared("mini-llama-meta")).tensors.first { $0.name == "blk.0.ffn_gate.weight" }
+        let whole = try ModelSource(path: MiniFamily.shared("mini-llama-meta")).weights.tensors.first { $0.name == "blk.0.ffn_gate.weight" }
         #expect(parts.map { $0.first ?? 0 }.reduce(0, +) == whole?.rows)
         let hub = try Inspection(path: MiniFamily.shared("official/base-hf-bin"))
         #expect(hub.files.map(\.name) == ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"])

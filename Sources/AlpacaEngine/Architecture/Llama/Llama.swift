@@ -10,7 +10,8 @@ package struct Llama: Architecture {
         TensorPattern(
             .tokenEmbedding, TensorNames("token_embd.weight", "model.embed_tokens.weight", "tok_embeddings.weight"),
             [\.vocabularySize, \.embeddingLength]),
-        TensorPattern(.ropeFactors, TensorNames("rope_freqs.weight", nil, nil), [\.rotatedPairCount], if: \ModelConfiguration.hasRopeFactors),
+        TensorPattern(
+            .ropeFactors, TensorNames("rope_freqs.weight", nil, nil), [\.rotatedPairCount], if: \ModelConfiguration.hasRopeFactors),
         TensorPattern(
             .attentionNorm,
             TensorNames("blk.*.attn_norm.weight", "model.layers.*.input_layernorm.weight", "layers.*.attention_norm.weight"),
@@ -46,6 +47,14 @@ package struct Llama: Architecture {
             .output, TensorNames("output.weight", "lm_head.weight", "output.weight"), [\.vocabularySize, \.embeddingLength],
             if: \ModelConfiguration.hasOutput),
     ])
+
+    package static let assumedContextLength = 2_048
+
+    package static func check(_ config: JSONValue) throws(AlpacaError) {
+        for key in ["attention_bias", "mlp_bias"] where try config.boolIfPresent(key) ?? false {
+            throw ModelConfiguration.refusal(config, key, "true", "false")
+        }
+    }
 
     package let configuration: ModelConfiguration
 

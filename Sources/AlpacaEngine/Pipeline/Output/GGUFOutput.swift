@@ -58,7 +58,7 @@ enum GGUFOutput {
         }
         // Nothing asked for: what the base has. A merged tensor of a quantized base goes back to the base's type.
         let before = try source.tensors.map { (info) throws(AlpacaError) in
-            let type = request.base.index(of: info.name).map { request.base.tensors[$0].type } ?? info.type
+            let type = request.base.weights.index(of: info.name).map { request.base.weights.tensors[$0].type } ?? info.type
             return try TensorInfo(name: info.name, type: type, shape: info.shape)
         }
         let declared = request.base.metadata[GGUFKey.fileType]?.integer.flatMap { UInt32(exactly: $0) }
@@ -92,7 +92,9 @@ enum GGUFOutput {
         let model = request.configuration
         if let name = request.options.modelName ?? request.provenance.resultName { metadata[GGUFKey.name] = .string(name) }
         metadata[GGUFKey.vocabularySize(model.architecture)] = .uint32(UInt32(clamping: model.vocabularySize))
-        if let tokenizer = request.tokenizer {
+        if request.options.omitsTokenizer {
+            for key in metadata.keys where key.hasPrefix("tokenizer.") { metadata[key] = nil }
+        } else if let tokenizer = request.tokenizer {
             // A tokenizer of our own making: what the base said of another one is no longer true.
             for key in [GGUFKey.merges, GGUFKey.eotToken, GGUFKey.chatTemplate, GGUFKey.addSpacePrefix] { metadata[key] = nil }
             try metadata.setTokenizer(tokenizer.model, vocabularySize: model.vocabularySize)

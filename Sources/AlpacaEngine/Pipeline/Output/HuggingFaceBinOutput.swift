@@ -11,19 +11,20 @@ enum HuggingFaceBinOutput {
     static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
         let type = try request.floatType()
         let model = request.configuration
+        let architecture = Architectures.make(model)
         var output = Output()
         let layout = try layout(request, type)
         for (file, shard) in layout.shards.enumerated() {
             output.files.append(Output.File(name: shard.fileName, layout: shard.file))
             for (part, info) in shard.tensors.enumerated() {
-                guard let role = TensorRole(info.name, in: .huggingFace) else {
+                guard let spec = architecture.spec(named: info.name, in: .huggingFace) else {
                     output.constants.append(.init(file: file, part: part, bytes: try buffer(info, request)))
                     continue
                 }
                 output.tensors.append(
                     OutputTensor(
-                        source: try request.index(of: role), info: info,
-                        order: Architectures.table[role.kind]?.hasHeads == true ? (.halves, model.headDimension) : nil,
+                        source: try request.index(of: spec.role), info: info,
+                        order: spec.hasHeadOrder ? (.halves, model.headDimension) : nil,
                         pieces: [.init(file: file, part: part, rows: 0..<info.rows, columns: 0..<info.columns)]))
             }
         }
@@ -35,7 +36,7 @@ enum HuggingFaceBinOutput {
             output.extras.append(
                 ("config.json", HuggingFaceBinLayout.configuration(base: base, vocabularySize: model.vocabularySize)))
         } else {
-            output.extras.append(("config.json", HuggingFaceBinLayout.configuration(of: model, type: type)))
+            output.extras.append(("config.json", try HuggingFaceBinLayout.configuration(of: model, type: type)))
         }
         output.extras.append(
             (
@@ -51,13 +52,14 @@ enum HuggingFaceBinOutput {
 
     private static func layout(_ request: OutputRequest, _ type: TensorType) throws(AlpacaError) -> HuggingFaceBinLayout {
         let model = request.configuration
+        let architecture = Architectures.make(model)
         if let files = files(of: request.base), let folder = request.base.folder {
             return try HuggingFaceBinLayout(
                 files: try files.map { (file) throws(AlpacaError) in
                     var infos: [TensorInfo] = []
                     for name in file.names {
-                        if let role = TensorRole(name, in: .huggingFace) {
-                            infos.append(try TensorInfo(name: name, type: type, shape: role.shape(model)))
+                        if let spec = architecture.spec(named: name, in: .huggingFace) {
+                            infos.append(try TensorInfo(name: name, type: type, shape: spec.shape))
                         } else if let index = folder.weights.index(of: name) {
                             infos.append(folder.weights.tensors[index])
                         }

@@ -27,8 +27,15 @@ enum HuggingFaceOutput {
             output.extras.append(("model.safetensors.index.json", ShardIndex.encode(places, totalSize: total)))
         }
         let tokens = request.tokenizer?.model
+        func id(_ found: TokenID?, _ key: String, _ usual: TokenID) -> TokenID? {
+            if let found { return found }
+            // Without a tokenizer GGUF files still tell; of others nothing is known but what Llama has.
+            guard request.options.omitsTokenizer else { return usual }
+            return request.base.metadata[key]?.integer.flatMap { TokenID(exactly: $0) }
+        }
         let config = HuggingFaceConfig(
-            model, type: type, bos: tokens?.bos ?? 1, eos: tokens?.eos ?? 2, pad: tokens.flatMap { GGUFMetadata.paddingPiece($0) })
+            model, type: type, bos: id(tokens?.bos, GGUFKey.bosToken, 1), eos: id(tokens?.eos, GGUFKey.eosToken, 2),
+            pad: tokens.flatMap { GGUFMetadata.paddingPiece($0) })
         output.extras.append(("config.json", try config.config()))
         output.extras.append(("generation_config.json", config.generationConfig()))
         output.extras += TokenizerFiles.make(request)

@@ -3,8 +3,16 @@ enum MetaOutput {
     static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
         let type = try request.floatType()
         let model = request.configuration
+        // Where output and embeddings are one matrix, Meta's readers want it twice.
+        let untied = try model.resized(vocabularySize: model.vocabularySize, isOutputTied: false)
+        let architecture = Architectures.make(untied)
+        if let other = architecture.tensors.first(where: { $0.names.meta == nil }) {
+            throw AlpacaError(
+                .unsupported,
+                "tensor \(other.names.gguf.quoted()) has no place in a Meta folder; convert to a Hugging Face folder or to GGUF")
+        }
         var output = Output()
-        let layout = try MetaFolderLayout(try tensors(request, type), of: model, shardCount: request.options.shardCount)
+        let layout = try MetaFolderLayout(try tensors(request, architecture, type), of: model, shardCount: request.options.shardCount)
         var places: [TensorRole: [OutputTensor.Piece]] = [:]
         var order: [TensorRole] = []
         for (file, shard) in layout.shards.enumerated() {
@@ -15,12 +23,11 @@ enum MetaOutput {
             }
         }
         for role in order {
-            guard let name = role.name(in: .meta) else { continue }
-            // Where output and embeddings are one matrix, Meta's readers want it twice.
+            guard let spec = architecture.spec(of: role), let name = spec.names.meta else { continue }
             let source = role == .output && model.isOutputTied ? TensorRole.tokenEmbedding : role
             output.tensors.append(
                 OutputTensor(
-                    source: try request.index(of: source), info: try TensorInfo(name: name, type: type, shape: role.shape(model)),
+                    source: try request.index(of: source), info: try TensorInfo(name: name, type: type, shape: spec.shape),
                     pieces: places[role] ?? []))
         }
         output.extras.append(("params.json", layout.parameters))
@@ -34,19 +41,20 @@ enum MetaOutput {
     }
 
     /// In the order of a base of `.bin` files, which the official script keeps; else in that of its usual base.
-    private static func tensors(_ request: OutputRequest, _ type: TensorType) throws(AlpacaError) -> [TensorInfo] {
-        let model = request.configuration
+    private static func tensors(
+        _ request: OutputRequest, _ architecture: any Architecture, _ type: TensorType
+    ) throws(AlpacaError) -> [TensorInfo] {
         var result: [TensorInfo] = []
         if let files = HuggingFaceBinOutput.files(of: request.base) {
             for name in files.flatMap(\.names) {
-                guard let role = TensorRole(name, in: .huggingFace), let meta = role.name(in: .meta) else { continue }
-                result.append(try TensorInfo(name: meta, type: type, shape: role.shape(model)))
+                guard let spec = architecture.spec(named: name, in: .huggingFace), let meta = spec.names.meta else { continue }
+                result.append(try TensorInfo(name: meta, type: type, shape: spec.shape))
             }
         } else {
-            result = try MetaFolderLayout.tensors(of: model, type: type)
+            result = try MetaFolderLayout.tensors(of: architecture.configuration, type: type)
         }
-        if let name = TensorRole.output.name(in: .meta), !result.contains(where: { $0.name == name }) {
-            result.append(try TensorInfo(name: name, type: type, shape: TensorRole.output.shape(model)))
+        if let spec = architecture.spec(of: .output), let name = spec.names.meta, !result.contains(where: { $0.name == name }) {
+            result.append(try TensorInfo(name: name, type: type, shape: spec.shape))
         }
         return result
     }

@@ -48,7 +48,7 @@ struct OutputRequest: Sendable {
 
     /// The number of a role's tensor in the source.
     func index(of role: TensorRole) throws(AlpacaError) -> Int {
-        guard let index = role.name(in: .gguf).flatMap({ source.index(of: $0) }) else {
+        guard let index = Architectures.table.name(of: role, in: .gguf).flatMap({ source.index(of: $0) }) else {
             throw AlpacaError(.missing, "tensor \"\(role.name(in: .gguf) ?? "")\" is missing")
         }
         return index
@@ -62,7 +62,7 @@ struct OutputRequest: Sendable {
         }
         guard let name = options.quantization else {
             let found = try source.tensors[index(of: .tokenEmbedding)].type
-            return FloatType(found) == nil || base.tensors.contains { $0.type.isQuantized } ? .f16 : found
+            return FloatType(found) == nil || base.weights.tensors.contains { $0.type.isQuantized } ? .f16 : found
         }
         switch name.uppercased() {
         case "F16": return .f16

@@ -2,13 +2,15 @@
 // rows, Hugging Face's have the first components of all pairs of a head, then the second ones. Row (i, half) of a head of d rows is thus row
 // 2i + half in the one and half * d / 2 + i in the other.
 
-/// How the rows of each head are ordered.
-package enum HeadOrder: Sendable, Equatable {
-    /// Pairs side by side: Meta, GGUF.
+/// Which components of a head make a pair, and so how the rows of each head are ordered.
+public enum RopePairing: Sendable, Equatable {
+    /// Component 2i with 2i + 1, pairs side by side: Meta's files, and GGUF files of Llama models.
     case interleaved
-    /// First halves of the pairs, then second halves: Hugging Face.
+    /// Component i with i + half of those that are rotated, first halves, then second halves: Hugging Face's files, and GGUF files of Qwen's.
     case halves
+}
 
+extension RopePairing {
     /// Where row `row` of this order lies in the other one.
     ///
     /// - Parameter headDimension: even.
@@ -43,7 +45,7 @@ package enum HeadOrder: Sendable, Equatable {
 ///   - order: the order that is wanted.
 ///   - headDimension: even, a divisor of the matrix' rows.
 @unsafe package func readReordered(
-    _ source: any TensorSource, _ index: Int, rows: Range<Int>, order: HeadOrder, headDimension: Int,
+    _ source: any TensorSource, _ index: Int, rows: Range<Int>, order: RopePairing, headDimension: Int,
     into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
 ) throws(AlpacaError) {
     guard !rows.isEmpty, let to = target.baseAddress else { return }
