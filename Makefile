@@ -10,7 +10,9 @@ PYTHON  := .venv/bin/python
 
 export SWIFT_BACKTRACE := enable=no
 
-# Self-contained: the Swift runtime is linked in, and what nobody calls is left out.
+# Self-contained: the Swift runtime is linked in, and what nobody calls is left out. --wrap=NAME: calls of NAME from inside the library come to
+# __wrap_NAME in Sources/CAlpacaHost/host.c, which keeps the runtime from the host's signals and from locks that do not survive a fork.
+# Tests/abi/wrapped.sh sees whether a new toolchain still does these things that way, and says what to do when it does not.
 SWIFT_BUILD := swift build -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld
 LIBRARY_FLAGS := \
 	-Xlinker -s -Xlinker --gc-sections \

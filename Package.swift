@@ -48,8 +48,10 @@ let package = Package(
             dependencies: ["AlpacaEngine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: modern
         ),
+        // Reads the compiler's index for the test of the layers.
+        .target(name: "IndexStoreReader", path: "Tests/IndexStoreReader"),
         .testTarget(
-            name: "AlpacaEngineTests", dependencies: ["AlpacaEngine", "CAlpacaKernels"], swiftSettings: modern),
+            name: "AlpacaEngineTests", dependencies: ["AlpacaEngine", "CAlpacaKernels", "IndexStoreReader"], swiftSettings: modern),
         .testTarget(name: "CAlpacaABITests", dependencies: ["CAlpacaABI", "CAlpaca"], swiftSettings: modern),
         .testTarget(name: "AlpacaCLITests", dependencies: ["AlpacaCLI"], swiftSettings: modern),
     ],

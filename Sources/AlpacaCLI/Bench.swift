@@ -25,9 +25,10 @@ struct Bench: ParsableCommand {
     @Option(
         name: [.customLong("np", withSingleDash: true), .customLong("n-parallel")], help: "Numbers of sequences that write together.")
     var parallel = "1"
-    @Option(name: .shortAndLong, help: "Tokens of a prompt that are computed together.") var batch = 512
-    @Option(name: .shortAndLong, help: "Repetitions of each test.") var repetitions = 5
-    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.") var cacheType = CacheType.f16
+    @Option(name: .shortAndLong, help: "Tokens of a prompt that are computed together.") var batch = BenchmarkPlan().batchSize
+    @Option(name: .shortAndLong, help: "Repetitions of each test.") var repetitions = BenchmarkPlan().repetitions
+    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.") var cacheType = Session.Options()
+        .keyType
     @Flag(name: .customLong("no-roofs"), help: "Do not measure the machine's limits.") var skipsRoofs = false
     @Flag(help: "Print JSON.") var json = false
 

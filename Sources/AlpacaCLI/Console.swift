@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// Standard output and error: whole writes, no buffer, colours only where a person looks.
 enum Console {

@@ -1,11 +1,7 @@
 // Ctrl-C. All threads block SIGINT; one thread waits for it with sigwait and is an ordinary thread, so that what it does is not restricted
 // to what a signal handler may do.
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 import AlpacaEngine
 import Synchronization
 

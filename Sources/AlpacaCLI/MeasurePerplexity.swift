@@ -22,7 +22,8 @@ struct MeasurePerplexity: ParsableCommand {
     @Option(name: [.customShort("c"), .customLong("ctx")], help: "Tokens of a window; 0: the model's context.") var window = 0
     @Option(help: "Windows begin this many tokens apart; 0: side by side.") var stride = 0
     @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Threads; 0: one on each core.") var threads = 0
-    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.") var cacheType = CacheType.f16
+    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.") var cacheType = Session.Options()
+        .keyType
     @Flag(help: "Print JSON.") var json = false
 
     struct Row: Encodable {

@@ -7,16 +7,16 @@ struct ModelOptions: ParsableArguments {
     var model: String
 
     @Option(name: [.customShort("c"), .customLong("n-ctx")], help: "Positions that the session can hold; 0: the model's own.")
-    var contextLength = 0
+    var contextLength = Session.Options().contextLength
 
     @Option(name: [.customShort("b"), .customLong("n-batch")], help: "Tokens of the prompt that are computed together.")
-    var batchSize = 512
+    var batchSize = Session.Options().batchSize
 
     @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Threads; 0: one on each core.")
     var threads = 0
 
     @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.")
-    var cacheType = CacheType.f16
+    var cacheType = Session.Options().keyType
 
     @Flag(
         name: .customLong("mmap"), inversion: .prefixedNo,
@@ -51,34 +51,34 @@ extension CacheType: ExpressibleByArgument {
     }
 }
 
-/// How text is continued. The defaults are those of the Chinese-Alpaca project's scripts.
+/// How text is continued. The defaults are the engine's.
 struct GenerationOptions: ParsableArguments {
     @Option(name: [.customShort("n"), .customLong("max-new-tokens")], help: "Tokens to write at most; 0: until the context is full.")
-    var maxNewTokens = 512
+    var maxNewTokens = GenerationParameters().maxNewTokens
 
     @Option(name: [.customLong("temperature"), .customLong("temp")], help: "0: always the likeliest token.")
-    var temperature: Float = 0.2
+    var temperature = SamplingParameters().temperature
 
     @Option(name: .customLong("top-k"), help: "Choose among the k likeliest tokens; 0: off.")
-    var topK = 40
+    var topK = SamplingParameters().topK
 
     @Option(name: .customLong("top-p"), help: "Choose among the likeliest tokens that share this probability; 1: off.")
-    var topP: Float = 0.9
+    var topP = SamplingParameters().topP
 
     @Option(name: .customLong("min-p"), help: "Leave out tokens less likely than this share of the likeliest one's; 0: off.")
-    var minP: Float = 0
+    var minP = SamplingParameters().minP
 
     @Option(name: [.customLong("repetition-penalty"), .customLong("repeat-penalty")], help: "1: off.")
-    var repetitionPenalty: Float = 1.1
+    var repetitionPenalty = SamplingParameters().repetitionPenalty
 
     @Option(name: .customLong("repeat-last-n"), help: "Tokens that the penalties look back on; -1: all, 0: off.")
-    var repeatLastN = 64
+    var repeatLastN = SamplingParameters().repeatLastN
 
     @Option(name: .customLong("presence-penalty"))
-    var presencePenalty: Float = 0
+    var presencePenalty = SamplingParameters().presencePenalty
 
     @Option(name: .customLong("frequency-penalty"))
-    var frequencyPenalty: Float = 0
+    var frequencyPenalty = SamplingParameters().frequencyPenalty
 
     @Option(name: [.customShort("s"), .long], help: "The same seed writes the same text; by default it is random.")
     var seed: UInt64?

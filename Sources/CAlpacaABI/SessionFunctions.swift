@@ -8,11 +8,12 @@ public func alpaca_session_params_init(_ params: UnsafeMutablePointer<alpaca_ses
 
 extension alpaca_session_params {
     static var defaults: alpaca_session_params {
+        let swift = Session.Options()
         var params = alpaca_session_params()
         params.struct_size = MemoryLayout<alpaca_session_params>.size
-        params.n_batch = 512
-        params.type_k = Int32(ALPACA_CACHE_F16.rawValue)
-        params.type_v = Int32(ALPACA_CACHE_F16.rawValue)
+        params.n_batch = Int32(clamping: swift.batchSize)
+        params.type_k = swift.keyType.rawValue
+        params.type_v = swift.valueType.rawValue
         return params
     }
 

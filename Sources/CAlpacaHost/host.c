@@ -7,10 +7,24 @@
  *
  * Locks. Those of the runtime leave it to the kernel who has them (FUTEX_LOCK_PI), by thread ids that the runtime remembers. After a fork the
  * child's thread still goes by the id that it had in the parent: the kernel then refuses to let go of its locks, and two threads of the child
- * that meet at one stay there for ever. With --wrap=syscall the same operations are done here, by the lock's word alone. */
+ * that meet at one stay there for ever. With --wrap=syscall the same operations are done here, by the lock's word alone.
+ *
+ * --wrap=NAME (LIBRARY_FLAGS in the Makefile) is the linker's: every reference to NAME, in our objects and in the runtime's, becomes one to
+ * __wrap_NAME, and __real_NAME is what NAME was. All of this goes by how today's runtime is written. With a new toolchain,
+ * Tests/abi/wrapped.sh tells whether it still is, and what to do; Tests/abi/harness and children.c show that it works. */
 #define _GNU_SOURCE
 #include "alpaca_host.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 int host_has_headroom(void) {
     volatile char *block = malloc(1 << 20);
@@ -20,17 +34,6 @@ int host_has_headroom(void) {
     free((void *)block);
     return 1;
 }
-
-#if defined(__linux__)
-#include <errno.h>
-#include <linux/futex.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* What the linker makes of it: glibc's. Weak, for products that are not linked that way. */
 __attribute__((weak)) extern long __real_syscall(long number, ...);
@@ -97,4 +100,3 @@ int __wrap_sigaltstack(const stack_t *stack, stack_t *old) {
     }
     return (int)syscall(SYS_sigaltstack, NULL, old);
 }
-#endif

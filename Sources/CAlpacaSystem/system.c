@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "alpaca_system.h"
 
-#if defined(__linux__)
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,32 +47,3 @@ int system_is_remote(int descriptor) {
         default: return 0;
     }
 }
-#else
-#include <stdio.h>
-#include <sys/mount.h>
-#include <sys/param.h>
-
-int system_allocate(int descriptor, int64_t size) {
-    (void)descriptor, (void)size;
-    return 0;
-}
-
-int system_begin_writing(int descriptor, int64_t offset, int64_t count) {
-    (void)descriptor, (void)offset, (void)count;
-    return 0;
-}
-
-int system_await_writing(int descriptor, int64_t offset, int64_t count) {
-    (void)descriptor, (void)offset, (void)count;
-    return 0;
-}
-
-int system_exchange(const char *a, const char *b) {
-    return renamex_np(a, b, RENAME_SWAP);
-}
-
-int system_is_remote(int descriptor) {
-    struct statfs status;
-    return fstatfs(descriptor, &status) == 0 && !(status.f_flags & MNT_LOCAL);
-}
-#endif

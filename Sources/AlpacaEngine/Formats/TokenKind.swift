@@ -3,6 +3,11 @@
 /// A token's number in its vocabulary, from 0.
 public typealias TokenID = Int32
 
+/// Tokens of a vocabulary, at most: those of real ones stay far below.
+package enum VocabularyLimit {
+    package static let count = 1 << 22
+}
+
 /// What kind of token a piece is. The numbers are those of sentencepiece and of GGUF.
 public enum TokenKind: UInt8, Sendable {
     case normal = 1

@@ -1,16 +1,17 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// A conversion whose inputs are open and checked, and whose output is laid out to the last byte.
 struct ConversionJob {
     let options: ConversionOptions
-    let plan: ConversionPlan
     let source: MergedSource
-    let output: Output
+    private(set) var plan: ConversionPlan
+    private(set) var output: Output
     let inputs: [InputFile]
+    private let given: ConversionInputs
+    private let configuration: ModelConfiguration
+    private let tokenizer: ChosenTokenizer?
+    private let mergedTensorCount: Int
+    private let memoryByteCount: Int
     /// What else the output must not replace: files, and folders of files.
     private let sidePaths: [String]
     private let sideFolders: [String]
@@ -21,36 +22,59 @@ struct ConversionJob {
         options.threadCount > 0 ? min(options.threadCount, WorkerPool.mostThreads) : ProcessorCount.usable()
     }
 
-    /// - Parameter hashes: SHA-256 by path, of the inputs that were hashed; before that, none.
-    init(_ inputs: ConversionInputs, hashes: [String: String] = [:]) throws(AlpacaError) {
+    init(_ inputs: ConversionInputs) throws(AlpacaError) {
         let options = inputs.options
         self.options = options
         guard !options.output.isEmpty else { throw AlpacaError(.invalidArgument, "the output has no name") }
-        let base = inputs.base
-        var warnings = base.warnings
-        warnings += try inputs.check(hashes)
-        let configuration = try inputs.resultConfiguration()
-        let merged = try inputs.mergedTensors(configuration)
-        source = try MergedSource(
-            merged, inputs: inputs.files, rounding: options.effectiveRounding, precision: options.precision)
+        given = inputs
         self.inputs = inputs.files
-        sidePaths = [options.tokenizer, options.importanceMatrix, base.tokenizerFile?.file.path].compactMap { $0 }
-        sideFolders = ([base.folder?.path] + inputs.adapters.map(\.adapter.path)).compactMap { $0 }
-        let request = OutputRequest(
-            options: options, base: base, source: source, configuration: configuration, tokenizer: try inputs.tokenizer(configuration),
-            provenance: inputs.provenance(hashes))
-        output = try Output.make(request)
-        warnings += output.warnings
-        let changed = merged.count { !$0.updates.isEmpty || !($0.origin.source is ModelTensors) }
-        plan = ConversionPlan(
+        let warnings = try inputs.check([:])
+        configuration = try inputs.resultConfiguration()
+        let merged = try inputs.mergedTensors(configuration)
+        source = try MergedSource(merged, inputs: inputs.files, rounding: options.effectiveRounding, precision: options.precision)
+        tokenizer = try inputs.tokenizer(configuration)
+        mergedTensorCount = merged.count { !$0.updates.isEmpty || !($0.origin.source is ModelTensors) }
+        memoryByteCount = ConversionJob.memory(source, merged, ConversionJob.threadCount(options))
+        sidePaths = [options.tokenizer, options.importanceMatrix, inputs.base.tokenizerFile?.file.path].compactMap { $0 }
+        sideFolders = ([inputs.base.folder?.path] + inputs.adapters.map(\.adapter.path)).compactMap { $0 }
+        output = try ConversionJob.output(inputs, source, configuration, tokenizer, [:])
+        plan = ConversionJob.plan(inputs, output, source, configuration, tokenizer, mergedTensorCount, memoryByteCount, warnings)
+    }
+
+    /// Takes note of what the inputs were found to be, once they are hashed: rules that go by hashes are checked, and the output tells the
+    /// hashes. Nothing else changes.
+    ///
+    /// - Parameter hashes: SHA-256 by path.
+    mutating func note(_ hashes: [String: String]) throws(AlpacaError) {
+        guard !hashes.isEmpty else { return }
+        let warnings = try given.check(hashes)
+        output = try ConversionJob.output(given, source, configuration, tokenizer, hashes)
+        plan = ConversionJob.plan(given, output, source, configuration, tokenizer, mergedTensorCount, memoryByteCount, warnings)
+    }
+
+    private static func output(
+        _ inputs: ConversionInputs, _ source: MergedSource, _ configuration: ModelConfiguration, _ tokenizer: ChosenTokenizer?,
+        _ hashes: [String: String]
+    ) throws(AlpacaError) -> Output {
+        try Output.make(
+            OutputRequest(
+                options: inputs.options, base: inputs.base, source: source, configuration: configuration, tokenizer: tokenizer,
+                provenance: inputs.provenance(hashes)))
+    }
+
+    private static func plan(
+        _ inputs: ConversionInputs, _ output: Output, _ source: MergedSource, _ configuration: ModelConfiguration,
+        _ tokenizer: ChosenTokenizer?, _ mergedTensorCount: Int, _ memoryByteCount: Int, _ warnings: [String]
+    ) -> ConversionPlan {
+        let base = inputs.base, options = inputs.options
+        return ConversionPlan(
             base: .init(path: base.path, format: base.format, byteCount: base.byteCount),
             adapters: inputs.adapters.map { .init(path: $0.adapter.path, format: $0.adapter.summary, byteCount: $0.adapter.byteCount) },
-            tokenizer: request.tokenizer.map { ($0.path, $0.model.pieces.count) }, configuration: configuration, output: options.output,
-            format: options.format, quantization: output.quantization, files: ConversionJob.files(output, options.output),
-            types: ModelDescription.summarize(output.tensors.map(\.info)), mergedTensorCount: changed,
-            parameterCount: source.tensors.reduce(0) { $0 &+ $1.elementCount },
-            memoryByteCount: ConversionJob.memory(source, merged, ConversionJob.threadCount(options)),
-            freeByteCount: ConversionJob.freeBytes(options.output), warnings: warnings)
+            tokenizer: tokenizer.map { ($0.path, $0.model.pieces.count) }, configuration: configuration, output: options.output,
+            format: options.format, quantization: output.quantization, files: files(output, options.output),
+            types: ModelDescription.summarize(output.tensors.map(\.info)), mergedTensorCount: mergedTensorCount,
+            parameterCount: source.tensors.reduce(0) { $0 &+ $1.elementCount }, memoryByteCount: memoryByteCount,
+            freeByteCount: freeBytes(options.output), warnings: base.warnings + warnings + output.warnings)
     }
 
     private static func files(_ output: Output, _ path: String) -> [(name: String, byteCount: Int)] {

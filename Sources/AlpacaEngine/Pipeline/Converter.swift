@@ -27,8 +27,7 @@ public enum Converter {
         var job = try ConversionJob(inputs)
         try job.checkPlace(cleans: true)
         var warnings: [String] = []
-        let hashed = try verify(inputs, &warnings, report)
-        if !hashed.isEmpty { job = try ConversionJob(inputs, hashes: hashed) }
+        try job.note(verify(inputs, &warnings, report))
         try job.run(progress: report)
         var files: [(path: String, sha256: String, published: String?)] = []
         if options.hashesOutput, options.output != "/dev/null" {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 import Synchronization
 
 /// Hashes files, several side by side, and says which published file each of them is.

@@ -1,12 +1,8 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// Zeroed memory that is aligned to 64 bytes, owned by one value, given back when that goes.
 ///
-/// Safety: `base` is valid for `count` bytes while the buffer lives; elements are reached through ``withBytes(_:)`` or by kernels whose
+/// Safety: `base` is valid for `count` bytes while the buffer lives. Elements are reached through ``pointer(as:)``, by kernels and loops whose
 /// bounds were checked when the buffer's size was chosen.
 @safe struct AlignedBuffer: ~Copyable, @unchecked Sendable {
     let base: UnsafeMutableRawPointer

@@ -4,11 +4,7 @@
 //
 // The host is never hurt: the signal for files beyond RLIMIT_FSIZE, which would end the process, is held back and becomes an error.
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// A file being written. ``finish()`` makes it appear under its name; a writer that goes away without it leaves nothing behind.
 package final class AtomicFileWriter {

@@ -3,11 +3,7 @@
 
 internal import CAlpacaSystem
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// A folder being written. ``finish()`` makes it appear under its name; a writer that goes away without it leaves nothing behind.
 package final class AtomicFolderWriter {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// Files that belong together under plain names: a folder, or the members of an archive. Models and adapters are read from either.
 package protocol FileCollection: Sendable {

@@ -1,11 +1,7 @@
 // The files below a folder, in the order of their names. Links to folders are not followed, so a walk ends; links to files are, because
 // download caches keep files behind links.
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 package enum FolderListing {
     /// Folders inside folders that a walk enters.

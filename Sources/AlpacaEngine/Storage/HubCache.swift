@@ -4,11 +4,7 @@
 //     models--OWNER--NAME/refs/main             the revision that the branch stands at
 //     models--OWNER--NAME/snapshots/REVISION/   its files, links to ../../blobs/
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 package enum HubCache {
     /// What `pathOrName` stands for: itself when something is there, else the folder of the downloaded model of that name.

@@ -3,11 +3,7 @@
 
 internal import CAlpacaSystem
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// A regular file, open for reading.
 package final class InputFile: Sendable {
@@ -108,9 +104,7 @@ package final class InputFile: Sendable {
 
     /// Tells the system that the file will be read from front to back: it reads further ahead.
     package func willBeReadInOrder() {
-        #if canImport(Glibc)
-            _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_SEQUENTIAL))
-        #endif
+        _ = posix_fadvise(descriptor, 0, 0, Int32(POSIX_FADV_SEQUENTIAL))
     }
 
     /// Throws `truncated` when the file has become shorter since it was opened, `io` when it was written to. One that another was renamed
@@ -128,11 +122,7 @@ package final class InputFile: Sendable {
     }
 
     private static func modified(_ status: stat) -> Int {
-        #if canImport(Glibc)
-            let time = status.st_mtim
-        #else
-            let time = status.st_mtimespec
-        #endif
+        let time = status.st_mtim
         return time.tv_sec &* 1_000_000_000 &+ time.tv_nsec
     }
 

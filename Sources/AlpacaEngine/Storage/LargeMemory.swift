@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 import Synchronization
 
 /// The one place that grants memory in large pieces. Swift's own allocator ends the process when memory runs out; this one says no.

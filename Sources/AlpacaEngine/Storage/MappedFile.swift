@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// All bytes of a file in memory: mapped read-only, shared with other processes, loaded when touched.
 @safe package final class MappedFile: @unchecked Sendable {

@@ -1,11 +1,7 @@
 internal import CAlpacaSystem
 internal import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// A file that is being written, by any number of threads, each at its own places.
 package final class OutputFile: Sendable {

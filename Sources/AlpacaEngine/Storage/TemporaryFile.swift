@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// A file without a name, for data that are too large for memory: it is gone when the last reader lets it go, also after `kill -9`.
 /// It lies in the folder that TMPDIR names, or /tmp.

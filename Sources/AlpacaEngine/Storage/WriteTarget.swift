@@ -1,10 +1,6 @@
 // What AtomicFileWriter needs to know and do about a name: what stands there, the folder, temporary names and those left over.
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 struct WriteTarget {
     /// The path without its last part; "." or "/" where that is all there is.
@@ -61,11 +57,7 @@ struct WriteTarget {
     func checkRoom(_ size: Int, largest: Int, as path: String) throws(AlpacaError) {
         guard unsafe access(folder, W_OK | X_OK) == 0 else { throw cannotWrite(path, errno) }
         var limit = rlimit()
-        #if canImport(Glibc)
-            let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
-        #else
-            let resource = RLIMIT_FSIZE
-        #endif
+        let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
         if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(clamping: largest) {
             throw InputFile.error(
                 "cannot write \(largest) bytes (this process may write files of up to \(limit.rlim_cur))", path: path, EFBIG)
@@ -207,12 +199,10 @@ enum HeldSignals {
         unsafe pthread_sigmask(SIG_BLOCK, &held, &before)
         let written = unsafe pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(offset))
         let reason = errno
-        #if canImport(Glibc)
-            if written < 0, reason == EFBIG, !wasPending {
-                var none = timespec()
-                unsafe sigtimedwait(&held, nil, &none)
-            }
-        #endif
+        if written < 0, reason == EFBIG, !wasPending {
+            var none = timespec()
+            unsafe sigtimedwait(&held, nil, &none)
+        }
         unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
         return (written, reason)
     }

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// A thread for one piece of work that takes long: Swift's own cooperative threads must not be kept busy.
 enum BackgroundThread {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 enum Clock {
     /// Nanoseconds of a clock that only goes forward.

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 enum CurrentThread {
     /// A number that no other running thread has; never 0.

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// Says no before memory is taken that the machine does not have: the system grants any amount and ends the process later.
 enum MemoryBudget {
@@ -24,9 +20,7 @@ enum MemoryBudget {
             let (bytes, overflow) = kilobytes.multipliedReportingOverflow(by: 1024)
             result = overflow ? nil : bytes
         }
-        #if os(Linux)
-            if let left = ControlGroup.availableMemory() { result = min(result ?? left, left) }
-        #endif
+        if let left = ControlGroup.availableMemory() { result = min(result ?? left, left) }
         return result
     }
 }

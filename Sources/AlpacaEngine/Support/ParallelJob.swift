@@ -1,11 +1,7 @@
 // Long work in items: reading, computing and writing files. Any thread takes the next item; the caller works too, and it alone tells of
 // progress, because callbacks run on the thread that made the call. The first error ends the job; so does a caller who says stop.
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 import Synchronization
 
 /// A number of independent items, spread over threads. An item that takes long asks ``Worker/goesOn()`` now and then.

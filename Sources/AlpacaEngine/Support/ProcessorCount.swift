@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// How many threads are worth having.
 enum ProcessorCount {
@@ -11,17 +7,13 @@ enum ProcessorCount {
     ///
     /// - Parameter root: the folder that stands for "/".
     static func usable(root: String = "") -> Int {
-        #if os(Linux)
-            guard let allowed = SystemFile.line(of: root + "/proc/self/status", startingWith: "Cpus_allowed_list:") else { return 1 }
-            var cores: Set<String> = []
-            for cpu in numbers(in: allowed) {
-                let siblings = root + "/sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list"
-                cores.insert(SystemFile.line(of: siblings) ?? "cpu \(cpu)")
-            }
-            return max(1, min(cores.count, ControlGroup.processorQuota(root: root) ?? cores.count))
-        #else
-            return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        #endif
+        guard let allowed = SystemFile.line(of: root + "/proc/self/status", startingWith: "Cpus_allowed_list:") else { return 1 }
+        var cores: Set<String> = []
+        for cpu in numbers(in: allowed) {
+            let siblings = root + "/sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list"
+            cores.insert(SystemFile.line(of: siblings) ?? "cpu \(cpu)")
+        }
+        return max(1, min(cores.count, ControlGroup.processorQuota(root: root) ?? cores.count))
     }
 
     /// The processors that this process may run on: its affinity mask. At least 1.

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// Small files in which the system tells about itself, such as /proc/meminfo.
 enum SystemFile {

@@ -2,11 +2,7 @@
 // is done when its items are, not when every worker has looked at it: a worker that the system does not schedule costs nothing but its help.
 // No item's result depends on who computed it.
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 internal import CAlpacaKernels
 import Synchronization
 

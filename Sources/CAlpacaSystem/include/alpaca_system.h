@@ -1,7 +1,13 @@
-/* Linux calls that Swift's Glibc module does not show. Each returns 0, or -1 with errno; elsewhere the first three do nothing. */
+/* Linux calls that Swift's Glibc module does not show. Each returns 0, or -1 with errno. */
 #ifndef ALPACA_SYSTEM_H
 #define ALPACA_SYSTEM_H
 #include <stdint.h>
+
+/* The one place that says so: the engine stands on this header, and nothing above it asks which system it is on. What would have to be
+ * written for another one is here, in CAlpacaHost, and where Glibc is imported (files, memory, threads, /proc). */
+#ifndef __linux__
+#error "Alpaca is for Linux: 64-bit, with glibc 2.32 or later"
+#endif
 
 /* Takes the room for a file's first `size` bytes from the disk; the file grows to that. EOPNOTSUPP where the file system can't. */
 int system_allocate(int descriptor, int64_t size);

@@ -4,11 +4,7 @@
 import CAlpacaKernels
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Glibc
 
 /// xorshift64: the same numbers in every run.
 struct Numbers {

@@ -40,7 +40,7 @@ struct TokenizerJSON {
         // A string, in a table that grows by doubling.
         try LargeMemory.ask(vocabulary.count, of: 128, for: "vocabulary")
         for member in try vocabulary.object() {
-            _ = try member.int(in: 0...Vocabulary.most - 1)
+            _ = try member.int(in: 0...VocabularyLimit.count - 1)
             pieces.insert(member.key)
         }
         guard !pieces.isEmpty else { throw AlpacaError(.missing, "\"model.vocab\" is empty, expected pieces and their ids") }
@@ -49,7 +49,7 @@ struct TokenizerJSON {
         var added: Set<String> = []
         var controls = 0
         for token in try root.memberIfPresent("added_tokens")?.array() ?? JSONValue.Children(value: nil) {
-            _ = try token.member("id").int(in: 0...Vocabulary.most - 1)
+            _ = try token.member("id").int(in: 0...VocabularyLimit.count - 1)
             let content = try token.string("content")
             pieces.insert(content)
             if added.insert(content).inserted, try token.boolIfPresent("special") ?? false { controls += 1 }

@@ -78,7 +78,6 @@ struct LegacyGGMLHeader: Sendable {
     let tensors: [LegacyGGMLTensor]
 
     private enum Limits {
-        static let pieces = 1 << 22
         static let pieceBytes = 1 << 16
         static let nameBytes = 255
         static let tensors = 65_536
@@ -132,7 +131,7 @@ struct LegacyGGMLHeader: Sendable {
         result.layerCount = try positive("n_layer", &reader)
         result.ropeDimension = try positive("n_rot", &reader)
         result.fileType = try reader.read("ftype")
-        let most = min(Limits.pieces, reader.remaining / (container.hasScores ? 8 : 4))
+        let most = min(VocabularyLimit.count, reader.remaining / (container.hasScores ? 8 : 4))
         guard result.vocabularySize <= most else {
             throw AlpacaError(.badFormat, "n_vocab: found \(result.vocabularySize), at most \(most) tokens fit in the rest of the file")
         }

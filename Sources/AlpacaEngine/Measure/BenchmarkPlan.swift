@@ -48,10 +48,10 @@ public struct BenchmarkPlan: Sendable {
     /// Measured runs of each test, 1 ... 1000.
     public var repetitions = 5
     /// Tokens of a prompt that are computed together, 1 ... 4096.
-    public var batchSize = 512
+    public var batchSize = Session.Options().batchSize
     /// Types of the key and value caches.
-    public var keyType = CacheType.f16
-    public var valueType = CacheType.f16
+    public var keyType = Session.Options().keyType
+    public var valueType = Session.Options().valueType
     /// Whether the machine's limits are measured too, which takes a quarter of a gigabyte or more for the moment.
     public var measuresRoofs = true
 
