@@ -95,6 +95,7 @@ private struct CPUPlanner {
                 attention.layer = layer
                 attention.window = window ?? 0
                 unsafe attention.output = workspace.pointer(out)
+                fill(out)
                 try append(attention)
                 rest = next
             case .gated(let gate, let up):
@@ -142,6 +143,7 @@ private struct CPUPlanner {
             rest = rest.dropFirst()
         }
         try pack(x, for: list.map(\.matrix))
+        for out in outputs { fill(out) }
         if case .gated(let gate, let up)? = rest.first, outputs == [gate, up], list[0].matrix.rows == list[1].matrix.rows {
             unsafe try append(step(.firstProduct, gatedItem, x), list)
             return rest.dropFirst()
@@ -164,6 +166,11 @@ private struct CPUPlanner {
         store.layer = layer
         try append(store)
         return operations.dropFirst(3)
+    }
+
+    /// A slot holds another value from here on.
+    private mutating func fill(_ slot: Slot) {
+        if packed == slot { packed = nil }
     }
 
     /// Quantizes `x` unless it was done with what made it.
