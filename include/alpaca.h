@@ -387,8 +387,14 @@ typedef struct alpaca_generation_params {
     int32_t repeat_last_n;    /**< Tokens that the penalties look back on; 0: none, -1: all of the session's. Default 64. */
     float presence_penalty;   /**< Taken from the logit of each token that occurred. Default 0. */
     float frequency_penalty;  /**< Taken from it once for each time. Default 0. */
-    int32_t use_seed;         /**< 1: draw from `seed`; 0 (default): go on with the session's own random numbers. */
-    uint64_t seed;            /**< The same seed draws the same tokens. */
+    int32_t use_seed;         /**< 1: draw from `seed`; 0 (default): go on with the session's own random numbers, which no seed touches. */
+    uint64_t seed;            /**< The same seed draws the same tokens: what is drawn at a position depends on the seed, the position, the
+                                   logits, these parameters and the tokens that the penalties look back on, and on nothing else. So equal
+                                   arguments give equal answers in a fresh session and in a used one, whatever it read or wrote before, with
+                                   any n_threads and n_batch, alone or in alpaca_sessions_step; and a loop of alpaca_session_append and
+                                   alpaca_session_sample draws what alpaca_session_generate and alpaca_session_chat draw. After a context
+                                   shift positions count on as if nothing had been forgotten, so no draw is repeated. It holds for one
+                                   version of the library. */
     const char *const *stop;  /**< Texts (zero-terminated) at which the answer ends, not part of it; NULL for none (default). */
     size_t n_stop;            /**< Their number, at most 64; each has at most 1024 bytes. */
     const alpaca_logit_bias *logit_bias; /**< Changes of logits; NULL for none (default). */
@@ -482,7 +488,8 @@ typedef struct alpaca_message {
 } alpaca_message;
 
 /** Writes the assistant's answer to the last message of a conversation. Give the whole conversation each time: what the session has read of
- *  it is not read again. Parameters and results as alpaca_session_generate; params->system is not used.
+ *  it is not read again. The prompt depends on the messages alone; where an answer's text is other tokens than those it was written with, it
+ *  is read again from there on (n_cached tells). Parameters and results as alpaca_session_generate; params->system is not used.
  *
  *  @param messages  `n` messages; the last one is the user's.
  *  @return as alpaca_session_generate. */
@@ -523,7 +530,8 @@ alpaca_status alpaca_sessions_step(const alpaca_step_input *inputs, size_t n);
 alpaca_status alpaca_session_logits(const alpaca_session *session, const float **logits, size_t *n);
 
 /** Draws the next token from the logits; it is not appended. `params` NULL for the defaults; of them only what concerns sampling is used.
- *  With use_seed, what is drawn depends on the seed, the position and the logits alone.
+ *  With use_seed it is the token that alpaca_session_generate draws at this position with this seed: see `seed` in alpaca_generation_params.
+ *  Called again it draws the same.
  *  @return as alpaca_session_logits, ALPACA_UNSUPPORTED. */
 alpaca_status alpaca_session_sample(alpaca_session *session, const alpaca_generation_params *params, int32_t *id);
 

@@ -3,7 +3,7 @@
 /// 32 bytes of parameters, then logits, which repeat until there are enough.
 enum SamplerTarget {
     /// The larger one has more tokens than a heap is taken for.
-    private static let sizes = [16, Sampler.heapMost + 50]
+    private static let sizes = [16, Candidates.heapMost + 50]
     nonisolated(unsafe) private static let samplers = sizes.map { try! Sampler(vocabularySize: $0) }
 
     static func run(_ bytes: [UInt8]) throws {

@@ -11,10 +11,11 @@ enum TextTarget {
     /// Without byte pieces, and with pieces that a user defined: what trained ones of the family don't have.
     private static let plain: Tokenizer = {
         let pieces = ["<unk>", "<s>", "</s>", "\u{2581}", "a", "b", "ab", "aba", "bab", "山", "依山", "a b", "\u{2581}a", "<<", "山山山"]
-        return try! Tokenizer(
+        let model = try! SentencePieceTokenizer(
             pieces: GGUFStrings(pieces), scores: pieces.indices.map { -Float($0 % 5) },
             kinds: [.unknown, .control, .control] + pieces.dropFirst(3).map { $0 == "a b" || $0 == "<<" ? .userDefined : .normal },
-            bos: 1, eos: 2, unknown: 0, pad: nil, eot: nil, addsBOS: true, addsEOS: false, addsSpacePrefix: true)
+            specials: SpecialTokens(bos: 1, eos: 2, unknown: 0, addsBOS: true), addsSpacePrefix: true)
+        return Tokenizer(model)
     }()
 
     static func run(_ bytes: [UInt8]) throws {
@@ -39,10 +40,10 @@ enum TextTarget {
             precondition(decoded.utf8.elementsEqual(valid.utf8), "a text changes on its way to tokens and back")
         }
         // Long parts are solved in another way than short ones.
-        guard choice & 8 != 0, !text.isEmpty else { return }
+        guard choice & 8 != 0, !text.isEmpty, let model = tokenizer.model as? SentencePieceTokenizer else { return }
         var short: [TokenID] = [], long: [TokenID] = []
-        tokenizer.encoder.encode(text.span, startsWithBlank: true, to: &short)
-        tokenizer.encoder.encode(text.span, startsWithBlank: true, shortPart: 2, to: &long)
+        model.encoder.encode(text.span, startsWithBlank: true, to: &short)
+        model.encoder.encode(text.span, startsWithBlank: true, shortPart: 2, to: &long)
         precondition(short == long, "short and long parts give other tokens")
     }
 }

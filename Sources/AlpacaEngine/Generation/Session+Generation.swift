@@ -66,8 +66,8 @@ extension Session {
         }
     }
 
-    /// The ids of a rendered conversation. Texts that follow each other are one text; an answer that this session wrote keeps the ids that
-    /// it was written with, so that they are found in the cache.
+    /// The ids of a rendered conversation. Texts that follow each other are one text; an answer is a text of its own. They depend on the messages
+    /// alone, not on what the session has read or written.
     func render(_ messages: [ChatMessage], _ template: ChatTemplate) throws(AlpacaError) -> [TokenID] {
         let tokenizer = model.tokenizer
         var ids: [TokenID] = []
@@ -75,7 +75,7 @@ extension Session {
         var isFirst = true
         func flush() throws(AlpacaError) {
             guard !text.isEmpty else { return }
-            ids += try tokenizer.ids(of: text, addsSpacePrefix: isFirst, stop: forward.cancelFlag)
+            ids += try tokenizer.ids(of: text, isBeginning: isFirst, stop: forward.cancelFlag)
             text = ""
             isFirst = false
         }
@@ -86,7 +86,7 @@ extension Session {
             case .text(let more): text += more
             case .answer(let words):
                 try flush()
-                if let known = answers[words] { ids += known } else { ids += try tokenizer.ids(of: words, stop: forward.cancelFlag) }
+                ids += try tokenizer.ids(of: words, stop: forward.cancelFlag)
             case .bos:
                 try flush()
                 if let bos = tokenizer.bos { ids.append(bos) }
@@ -111,9 +111,9 @@ extension Session {
         after prompt: [TokenID], _ parameters: GenerationParameters, template: ChatTemplate?, _ onToken: (borrowing TokenEvent) -> Bool
     ) throws(AlpacaError) -> GenerationResult {
         try parameters.validate(vocabularySize: model.configuration.vocabularySize)
+        var result = GenerationResult()
         guard !forward.cancelFlag.isSet else {
             // While the prompt was cut into tokens, of which there are not all then.
-            var result = GenerationResult()
             result.finishReason = .cancelled
             return result
         }
@@ -121,9 +121,6 @@ extension Session {
         let reused = min(prompt.count - 1, commonPrefix(prompt))
         forget(from: reused)
         try check(prompt[reused...])
-        if let seed = parameters.sampling.seed { random = RandomSource(seed: seed) }
-
-        var result = GenerationResult()
         result.promptTokens = prompt.count
         result.cachedTokens = reused
         let start = Clock.now()
@@ -135,55 +132,44 @@ extension Session {
         let begin = Clock.now()
         result.promptNanoseconds = begin &- start
 
-        var answer = Answer(parameters.stop + (template?.stops ?? []), endings: endings(template), stripsSpace: template != nil)
-        let most = parameters.maxNewTokens == 0 ? Int.max : parameters.maxNewTokens
-        writing: while true {
-            guard result.generatedTokens < most else {
-                result.finishReason = .length
-                break
-            }
-            // The context may be full with the prompt alone; a token can still be drawn, but not be read.
-            let (id, logprob, candidates) = try draw(parameters)
-            if answer.endings.contains(id), !parameters.ignoresEndOfSequence {
-                result.finishReason = .endOfSequence
-                break
-            }
-            result.generatedTokens += 1
-            let stop = answer.add(id, model.tokenizer)
-            let goesOn = answer.report(id, logprob, candidates, onToken)
-            if let stop {
-                result.finishReason = .stopString
-                result.stopString = answer.stops[stop]
-                break
-            }
-            guard goesOn else {
-                result.finishReason = .callback
-                break
-            }
-            guard result.generatedTokens < most else {
-                result.finishReason = .length
-                break
-            }
-            if position == contextLength {
-                guard parameters.contextShift else {
-                    result.finishReason = .contextFull
-                    break
-                }
-                guard try finishes({ () throws(AlpacaError) in try shift(promptLength: prompt.count, parameters.keepTokens) }) else {
-                    result.finishReason = .cancelled
-                    break writing
-                }
-            }
+        var state = GenerationState(
+            parameters, model.tokenizer, template: template, random: RandomSource(seed: random.next()))
+        while case .token(let id) = try next(&state) {
+            // The context may be full with the prompt alone; a token can still be drawn and shown, but not be read.
+            guard state.goesOn(onToken(state.event)), try makeRoom(&state, parameters, prompt.count) else { break }
             guard try finishes({ () throws(AlpacaError) in try evaluate(id) }) else {
-                result.finishReason = .cancelled
+                state.end(.cancelled)
                 break
             }
         }
-        // What was held back is text after all, unless a stop string ended it; a caller that wants no more is not asked again.
-        if result.finishReason != .callback { answer.finish(onToken) }
-        remember(answer)
+        if state.flush() { _ = onToken(state.event) }
+        result.finishReason = state.finishReason ?? result.finishReason
+        result.stopString = state.stopString
+        result.generatedTokens = state.count
         result.generationNanoseconds = Clock.now() &- begin
         return result
+    }
+
+    private func next(_ state: inout GenerationState) throws(AlpacaError) -> GenerationState.Step {
+        let recent = history
+        return try lastLogits { logits in state.next(logits, recent: recent.span, position: position, sampler: sampler) }
+    }
+
+    /// Sees to it that a token can be read; false when the text ends here.
+    private func makeRoom(
+        _ state: inout GenerationState, _ parameters: GenerationParameters, _ promptLength: Int
+    ) throws(AlpacaError) -> Bool {
+        guard position == contextLength else { return true }
+        guard parameters.contextShift else {
+            state.end(.contextFull)
+            return false
+        }
+        guard try finishes({ () throws(AlpacaError) in try shift(promptLength: promptLength, parameters.keepTokens) }) else {
+            state.end(.cancelled)
+            return false
+        }
+        state.shifted(by: contextLength - position)
+        return true
     }
 
     /// Runs `body`; false when it was cancelled.
@@ -197,36 +183,11 @@ extension Session {
         }
     }
 
+    /// What the session holds of `ids`: what differs is read again.
     private func commonPrefix(_ ids: [TokenID]) -> Int {
         var count = 0
         while count < ids.count, count < history.count, ids[count] == history[count] { count += 1 }
         return count
-    }
-
-    private func endings(_ template: ChatTemplate?) -> [TokenID] {
-        var ids = [model.tokenizer.eos, model.tokenizer.eot].compactMap { $0 }
-        for piece in template?.stopPieces ?? [] {
-            if let id = model.tokenizer.id(ofPiece: piece) { ids.append(id) }
-        }
-        return ids
-    }
-
-    /// The next token from the logits of the last position.
-    func draw(_ parameters: GenerationParameters) throws(AlpacaError) -> (id: TokenID, logprob: Float, candidates: [Candidate]) {
-        let id = try draw(parameters.sampling)
-        guard parameters.candidateCount > 0 else { return (id, .nan, []) }
-        let (logprob, top) = try lastLogits { logits in
-            sampler.candidates(logits, chosen: id, count: parameters.candidateCount)
-        }
-        return (id, logprob, top)
-    }
-
-    func draw(_ parameters: SamplingParameters) throws(AlpacaError) -> TokenID {
-        var source = random
-        let recent = history
-        let id = try lastLogits { logits in sampler.sample(logits, recent: recent.span, parameters, &source) }
-        random = source
-        return id
     }
 
     /// Makes room: keeps the first tokens, forgets the older half of the rest, and reads the newer half again.
@@ -240,75 +201,15 @@ extension Session {
         try evaluate(rest[...])
     }
 
-    private func remember(_ answer: Answer) {
-        guard !answer.ids.isEmpty else { return }
-        if answers.count >= 256 { answers.removeAll() }
-        answers[String(decoding: answer.text, as: UTF8.self)] = answer.ids
-    }
-}
+    // MARK: - For other calls
 
-/// The text of an answer as it comes about.
-struct Answer {
-    let stops: [String]
-    let endings: [TokenID]
-    /// The tokens of ``text``, which is what the caller was shown.
-    private(set) var ids: [TokenID] = []
-    private(set) var text: [UInt8] = []
-
-    private var matcher: StopMatcher
-    private var assembler = UTF8Assembler()
-    private var bytes: [UInt8] = []
-    private var characters: [UInt8] = []
-    private var ready: [UInt8] = []
-    private var isStopped = false
-    private var stripsSpace: Bool
-
-    /// - Parameter stripsSpace: the blank that the first piece of a text begins with is not shown, as sentencepiece's decoding has it.
-    init(_ stops: [String], endings: [TokenID], stripsSpace: Bool) {
-        self.stops = stops.filter { !$0.isEmpty }
-        self.endings = endings
-        self.stripsSpace = stripsSpace
-        matcher = StopMatcher(self.stops)
-        bytes.reserveCapacity(256)
-        characters.reserveCapacity(256)
-        ready.reserveCapacity(1024)
-    }
-
-    /// Adds a token; the index of the stop string that it completed, if it did.
-    mutating func add(_ id: TokenID, _ tokenizer: Tokenizer) -> Int? {
-        ids.append(id)
-        bytes.removeAll(keepingCapacity: true)
-        characters.removeAll(keepingCapacity: true)
-        ready.removeAll(keepingCapacity: true)
-        tokenizer.appendBytes(of: id, to: &bytes)
-        var first = 0
-        if stripsSpace, !bytes.isEmpty {
-            stripsSpace = false
-            if bytes[0] == 0x20 { first = 1 }
-        }
-        for byte in bytes[first...] { assembler.append(byte, to: &characters) }
-        let stop = matcher.append(characters, to: &ready)
-        isStopped = stop != nil
-        text += ready
-        return stop
-    }
-
-    /// Tells the caller of the token that was added last.
-    func report(_ id: TokenID, _ logprob: Float, _ candidates: [Candidate], _ onToken: (borrowing TokenEvent) -> Bool) -> Bool {
-        let shown = ready.span
-        return onToken(TokenEvent(id: id, index: ids.count - 1, text: shown, logprob: logprob, candidates: candidates))
-    }
-
-    /// The answer ends: shows what was held back.
-    mutating func finish(_ onToken: (borrowing TokenEvent) -> Bool) {
-        guard !isStopped, let id = ids.last else { return }
-        characters.removeAll(keepingCapacity: true)
-        ready.removeAll(keepingCapacity: true)
-        assembler.flush(to: &characters)
-        if matcher.append(characters, to: &ready) == nil { matcher.flush(to: &ready) }
-        guard !ready.isEmpty else { return }
-        text += ready
-        let shown = ready.span
-        _ = onToken(TokenEvent(id: id, index: ids.count - 1, text: shown, logprob: .nan, candidates: []))
+    /// The next token from the logits of the last position. With a seed, what is drawn depends on it, the position, the logits and the
+    /// parameters alone; else it is drawn with the session's own random numbers.
+    func draw(_ parameters: SamplingParameters) throws(AlpacaError) -> TokenID {
+        var source = parameters.seed.map { RandomSource(seed: $0, position: position) } ?? random
+        let recent = history
+        let id = try lastLogits { logits in sampler.sample(logits, recent: recent.span, parameters, &source) }
+        if parameters.seed == nil { random = source }
+        return id
     }
 }

@@ -41,10 +41,8 @@ public final class Session: @unchecked Sendable {
     /// Whether `forward.workspace.lastLogits` are those of the last position.
     var hasLogits = false
     let sampler: Sampler
-    /// Draws; seeded by the system until a call gives a seed.
+    /// Draws of calls without a seed; the system seeds it.
     var random = RandomSource()
-    /// Texts that this session wrote and their ids, so that a chat's next turn finds its own words in the cache.
-    var answers: [String: [TokenID]] = [:]
     private let filled = Atomic<Int>(0)
     private let isBusy = Atomic<Bool>(false)
     /// The thread that holds the session, 0 when none does.

@@ -190,11 +190,11 @@ import Testing
         for size in [1, 7, 64, 5003] {
             let sampler = try Sampler(vocabularySize: size)
             for (spread, scale) in [(0.0, 1.0), (1, 1), (8, 1.25), (20, 5), (1, 1e-30), (1, 1e30)] {
-                for i in 0..<size { sampler.work[i] = Float((random.uniform() + random.uniform() - 2) * spread) }
-                sampler.work[size / 2] = 0
-                if size > 1 { sampler.work[0] = -.infinity }
-                let exact = (0..<size).reduce(0) { $0 + exp(Double(sampler.work[$1]) * scale) }
-                #expect(abs(sampler.quickTotal(top: 0, scale: scale) / exact - 1) < Sampler.quickError / 4)
+                for i in 0..<size { sampler.pool.logits[i] = Float((random.uniform() + random.uniform() - 2) * spread) }
+                sampler.pool.logits[size / 2] = 0
+                if size > 1 { sampler.pool.logits[0] = -.infinity }
+                let exact = (0..<size).reduce(0) { $0 + exp(Double(sampler.pool.logits[$1]) * scale) }
+                #expect(abs(sampler.pool.quickTotal(top: 0, scale: scale) / exact - 1) < Candidates.quickError / 4)
             }
         }
     }

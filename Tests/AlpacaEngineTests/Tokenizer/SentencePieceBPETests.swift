@@ -36,7 +36,11 @@ import Testing
         return bytes
     }
 
-    private func check(_ tokenizer: Tokenizer, texts: Int) {
+    private static func open(_ path: String) throws -> SentencePieceTokenizer {
+        try SentencePieceTokenizer(SentencePieceModel(InputFile(path: path)))
+    }
+
+    private func check(_ tokenizer: SentencePieceTokenizer, texts: Int) {
         var random = RandomSource(seed: 7)
         var wrong = 0
         for _ in 0..<texts {
@@ -63,13 +67,13 @@ import Testing
     }
 
     @Test(arguments: ["mini_llama", "mini_chinese_llama", "mini_chinese_alpaca"]) func shortPartsAreLongOnes(name: String) throws {
-        try check(Tokenizer(path: TokenizerTests.mini(name)), texts: 300)
+        try check(Self.open(TokenizerTests.mini(name)), texts: 300)
     }
 
     @Test func shortPartsOfThePublished() throws {
         for name in ["llama", "chinese_alpaca2"] {
             guard let path = Shared.path("tokenizers/\(name).model") else { return }
-            try check(Tokenizer(path: path), texts: 300)
+            try check(Self.open(path), texts: 300)
         }
     }
 
@@ -79,16 +83,17 @@ import Testing
         var kinds = [TokenKind](repeating: .normal, count: texts.count)
         kinds[0] = .unknown
         kinds[6] = .userDefined
-        let tokenizer = try Tokenizer(
-            pieces: GGUFStrings(texts), scores: [0, -1, -2, -3, 2, 1, 0, -4, 3, 3], kinds: kinds, bos: nil, eos: nil, unknown: 0, pad: nil,
-            eot: nil, addsBOS: false, addsEOS: false, addsSpacePrefix: true)
+        let model = try SentencePieceTokenizer(
+            pieces: GGUFStrings(texts), scores: [0, -1, -2, -3, 2, 1, 0, -4, 3, 3], kinds: kinds, specials: SpecialTokens(unknown: 0),
+            addsSpacePrefix: true)
+        let tokenizer = Tokenizer(model)
         #expect(tokenizer.encode("ab") == [5])
         #expect(tokenizer.encode("ab ab") == [1, 2, 6, 3])
         #expect(tokenizer.encode("水火a水") == [1, 0, 2, 0])
         #expect(tokenizer.encode("山水山") == [1, 7, 0, 7])
         #expect(tokenizer.id(ofPiece: "abababababab") == 9)
         #expect(tokenizer.id(ofPiece: "ababababababab") == nil)
-        check(tokenizer, texts: 300)
+        check(model, texts: 300)
     }
 
     @Test func namesOfBytes() {
@@ -117,7 +122,7 @@ import Testing
     }
 
     @Test func everyPieceIsFound() throws {
-        let vocabulary = try Tokenizer(path: TokenizerTests.mini("mini_chinese_alpaca")).vocabulary
+        let vocabulary = try Self.open(TokenizerTests.mini("mini_chinese_alpaca")).vocabulary
         for id in 0..<vocabulary.count where vocabulary.kinds[id] == .normal {
             let piece = Array(vocabulary.pieces[id])
             let padded = piece + [UInt8](repeating: 0x7F, count: 8)

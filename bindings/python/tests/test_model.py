@@ -141,6 +141,45 @@ def test_same_seed_same_text(model: alpaca.Model) -> None:
     assert model.generate("写一首诗", seed=6, **options).read() not in texts
 
 
+@pytest.mark.parametrize("seed", [0, 42, 2**64 - 1])
+@pytest.mark.parametrize("changes", [{}, {"top_k": 0, "top_p": 1.0}, {"top_k": 0, "min_p": 0.02, "temperature": 1.5}])
+def test_a_loop_draws_what_generate_draws(model: alpaca.Model, seed: int, changes: dict[str, Any]) -> None:
+    sampling: dict[str, Any] = {"temperature": 1.0, "seed": seed, **changes}
+    prompt = "白日依山尽"
+    stream = model.generate(prompt, template="none", max_new_tokens=32, ignore_eos=True, **sampling)
+    written = {token.index: token.id for token in stream.tokens()}
+    with model.session() as session:
+        session.append(model.tokenizer.encode(prompt, add_bos=True))
+        drawn = []
+        for _ in range(32):
+            session.sample(temperature=1.0)  # draws without the seed change nothing
+            drawn.append(session.sample(**sampling))
+            session.append(drawn[-1:])
+    assert drawn == [written[i] for i in range(32)]
+
+
+def test_a_used_session_answers_as_a_fresh_one(model: alpaca.Model) -> None:
+    """Three turns, each again in a session of its own; some answer's text is other tokens than those it was written with."""
+    rewritten = 0
+    for seed in range(4):
+        with model.session() as used:
+            messages = [{"role": "user", "content": "写一首五言绝句，题目是《山中》"}]
+            for turn in range(3):
+                options: dict[str, Any] = {"temperature": 1.3, "top_k": 0, "top_p": 1.0, "max_new_tokens": 40, "seed": seed + turn}
+                found = []
+                for session in (used, model.session()):
+                    stream = session.chat(messages, **options)
+                    tokens = list(stream.tokens())
+                    assert stream.result is not None
+                    text = "".join(token.text for token in tokens)
+                    found.append((list({token.index: token.id for token in tokens}.values()), text, stream.result.n_prompt))
+                assert found[0] == found[1]
+                ids, text, _ = found[0]
+                rewritten += model.tokenizer.encode(text) != ids
+                messages += [{"role": "assistant", "content": text}, {"role": "user", "content": "再写一首"}]
+    assert rewritten > 0
+
+
 def test_stop_and_bias(model: alpaca.Model, prompts: dict[str, Any]) -> None:
     whole = prompts["template-1"]["greedy"]["text"]
     stop = whole[6:9]

@@ -91,7 +91,8 @@ class Model:
 
         :param options: max_new_tokens, temperature (0: greedy), top_k, top_p, min_p, repetition_penalty, repeat_last_n, presence_penalty,
             frequency_penalty, logit_bias ({id: bias}), seed, stop (a text or several), template (None: the model's own; "none"; a name),
-            system, n_probs, context_shift, n_keep, ignore_eos. Defaults are those of the Chinese-Alpaca project's scripts.
+            system, n_probs, context_shift, n_keep, ignore_eos. Defaults are those of the Chinese-Alpaca project's scripts. The same
+            ``seed`` draws the same tokens in every session, also in a loop of :meth:`Session.append` and :meth:`Session.sample`.
         """
         return Session(self, n_ctx=n_ctx, n_threads=n_threads).generate(prompt, **options)
 

@@ -286,7 +286,10 @@ class Session:
         )
 
     def chat(self, messages: Sequence[Mapping[str, str]], **options: Any) -> Stream:
-        """Writes the assistant's answer to a conversation: dicts with ``role`` ("system", "user", "assistant") and ``content``."""
+        """Writes the assistant's answer to a conversation: dicts with ``role`` ("system", "user", "assistant") and ``content``.
+
+        The prompt depends on the messages alone: with ``seed`` a fresh session gives the same answer.
+        """
         contents = [message["content"].encode() for message in messages]
         roles = [message["role"] for message in messages]
         for role in roles:
@@ -323,7 +326,10 @@ class Session:
         return numpy.ctypeslib.as_array(array)
 
     def sample(self, **options: Any) -> int:
-        """Draws the next token from the logits; it is not appended."""
+        """Draws the next token from the logits; it is not appended.
+
+        With ``seed`` it is the token that :meth:`generate` draws at this position, each time it is called.
+        """
         id = c_int32()
         check(lib.alpaca_session_sample(self._handle, byref(generation_params(**options)), byref(id)))
         return id.value

@@ -21,7 +21,8 @@ public struct SamplingParameters: Sendable, Equatable {
     public var frequencyPenalty: Float = 0
     /// Added to the logits of these tokens. Minus infinity forbids one.
     public var logitBias: [TokenID: Float] = [:]
-    /// The same seed draws the same tokens; nil for one of the system's choice.
+    /// The same seed draws the same tokens: what is drawn at a position depends on the seed, the position, the logits, these parameters and
+    /// the tokens that the penalties look back on, and on nothing else. Nil draws with the session's own random numbers.
     public var seed: UInt64?
 
     public init() {}

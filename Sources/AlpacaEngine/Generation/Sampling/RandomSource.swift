@@ -15,6 +15,10 @@ struct RandomSource {
         state = (splitMix(), splitMix(), splitMix(), splitMix())
     }
 
+    /// The source of the draw at a position: with the same seed and position it gives the same numbers, whatever was drawn before. This is what
+    /// a seed promises, in whatever way tokens are drawn.
+    init(seed: UInt64, position: Int) { self.init(seed: seed ^ UInt64(position) &* 0xD1B5_4A32_D192_ED03) }
+
     /// A source that the system seeds.
     init() { self.init(seed: UInt64.random(in: .min ... .max)) }
 

@@ -2,7 +2,7 @@
 ///
 /// A few are kept in a heap. For more, tokens are counted in buckets by how far they are below the likeliest, 1/128 of a natural logarithm
 /// of probability each; then only the buckets that are needed are filled and put in order. Both give the same list.
-extension Sampler {
+extension Candidates {
     static let bucketCount = 4096
     private static let bucketsPerUnit: Float = 128
     /// Up to so many tokens a heap is quicker.
@@ -22,9 +22,9 @@ extension Sampler {
             let end = min(i + 64, size)
             while i + 8 <= end {
                 // Bound: i + 8 <= size.
-                let logits = unsafe UnsafeRawPointer(work + i).loadUnaligned(as: Lanes.self)
+                let eight = unsafe UnsafeRawPointer(logits + i).loadUnaligned(as: Lanes.self)
                 // Below -87 the result would be denormal: 1e-38 of the likeliest.
-                let x = ((logits - top) * scale).clamped(lowerBound: Lanes(repeating: -87), upperBound: .zero)
+                let x = ((eight - top) * scale).clamped(lowerBound: Lanes(repeating: -87), upperBound: .zero)
                 // exp(x) = 2^n exp(r), |r| <= ln(2) / 2: n by the trick of adding 1.5 * 2^23, exp(r) by its series.
                 let shifted = x * 1.442_695_04 + 12_582_912
                 let n = shifted - 12_582_912
@@ -43,7 +43,7 @@ extension Sampler {
             total += Double(block.sum())
         }
         while i < size {
-            unsafe total += Numerics.exponential(Double(work[i] - top) * Double(scale))
+            unsafe total += Numerics.exponential(Double(logits[i] - top) * Double(scale))
             i += 1
         }
         return total
@@ -56,35 +56,35 @@ extension Sampler {
         let perLogit = count(top: top, scale: scale)
         var last = 0
         var kept = unsafe Int(buckets[0])
-        while kept < k, last + 1 < Sampler.bucketCount {
+        while kept < k, last + 1 < Candidates.bucketCount {
             last += 1
             kept += unsafe Int(buckets[last])
         }
         return min(k, fill(through: last, top: top, perLogit))
     }
 
-    /// The same for the likeliest tokens whose weights add up to `enough`, and some more; not those that are surely less likely than `minP`.
-    func selectNucleus(_ enough: Double, minP: Float, top: Float, scale: Double) -> Int {
+    /// The same for the likeliest tokens whose weights add up to `enough`, and some more; not those whose weight is surely below `least`.
+    func selectNucleus(_ enough: Double, least: Double, top: Float, scale: Double) -> Int {
         let perLogit = count(top: top, scale: scale)
-        let step = Numerics.exponential(-1 / Double(Sampler.bucketsPerUnit))
+        let step = Numerics.exponential(-1 / Double(Candidates.bucketsPerUnit))
         // A little less than the weight of the last in a bucket. The first of the next bucket has no more.
         var weight = step * (1 - 1e-3)
         var last = 0
         var sum = unsafe Double(buckets[0]) * weight
-        while sum < enough, last + 1 < Sampler.bucketCount, weight * (1 + 3e-3) >= Double(minP) {
+        while sum < enough, last + 1 < Candidates.bucketCount, weight * (1 + 3e-3) >= least {
             last += 1
             weight *= step
             // The last bucket has all that are far below, so it adds nothing for sure.
-            if last + 1 < Sampler.bucketCount { unsafe sum += Double(buckets[last]) * weight }
+            if last + 1 < Candidates.bucketCount { unsafe sum += Double(buckets[last]) * weight }
         }
         return fill(through: last, top: top, perLogit)
     }
 
     /// Counts the tokens of each bucket. Returns the buckets in a difference of 1 between logits.
     private func count(top: Float, scale: Double) -> Float {
-        let perLogit = Float(min(scale * Double(Sampler.bucketsPerUnit), 1e30))
-        unsafe buckets.update(repeating: 0, count: Sampler.bucketCount)
-        for i in 0..<size { unsafe buckets[Sampler.bucket(work[i], top, perLogit)] &+= 1 }
+        let perLogit = Float(min(scale * Double(Candidates.bucketsPerUnit), 1e30))
+        unsafe buckets.update(repeating: 0, count: Candidates.bucketCount)
+        for i in 0..<size { unsafe buckets[Candidates.bucket(logits[i], top, perLogit)] &+= 1 }
         return perLogit
     }
 
@@ -105,10 +105,10 @@ extension Sampler {
             total += count
         }
         for i in 0..<size {
-            let b = unsafe Sampler.bucket(work[i], top, perLogit)
+            let b = unsafe Candidates.bucket(logits[i], top, perLogit)
             guard b <= last else { continue }
             // Bound: each bucket gets as many as were counted, together `total` <= size.
-            unsafe entries[Int(buckets[b])] = unsafe Entry(logit: work[i], id: TokenID(truncatingIfNeeded: i))
+            unsafe entries[Int(buckets[b])] = unsafe Entry(logit: logits[i], id: TokenID(truncatingIfNeeded: i))
             unsafe buckets[b] += 1
         }
         // Places are now the ends.
@@ -142,28 +142,28 @@ extension Sampler {
 
     // MARK: - The heap
 
-    /// Puts the `k` highest of `work` into `entries`, highest first, lowest id first among equals, and returns their number. A heap whose
+    /// Puts the `k` highest of `logits` into `entries`, highest first, lowest id first among equals, and returns their number. A heap whose
     /// root is the least of those kept: most tokens cost one comparison.
     func selectTop(_ k: Int, of n: Int) -> Int {
         let k = min(k, n)
         guard k > 0 else { return 0 }
-        for i in 0..<k { unsafe entries[i] = Entry(logit: work[i], id: TokenID(truncatingIfNeeded: i)) }
+        for i in 0..<k { unsafe entries[i] = Entry(logit: logits[i], id: TokenID(truncatingIfNeeded: i)) }
         heapify(0, k)
         // Eight at a time against the least kept: hardly any is higher.
         var i = k
         while i < n {
             // Bound: i + 8 <= n in the test of eight; n <= size.
             if i + 8 <= n {
-                let logits = unsafe UnsafeRawPointer(work + i).loadUnaligned(as: SIMD8<Float>.self)
-                if unsafe !any(logits .> entries[0].logit) {
+                let eight = unsafe UnsafeRawPointer(logits + i).loadUnaligned(as: SIMD8<Float>.self)
+                if unsafe !any(eight .> entries[0].logit) {
                     i += 8
                     continue
                 }
             }
             let end = min(i + 8, n)
             while i < end {
-                if unsafe work[i] > entries[0].logit {
-                    unsafe entries[0] = Entry(logit: work[i], id: TokenID(truncatingIfNeeded: i))
+                if unsafe logits[i] > entries[0].logit {
+                    unsafe entries[0] = Entry(logit: logits[i], id: TokenID(truncatingIfNeeded: i))
                     sift(0, 0, k)
                 }
                 i += 1

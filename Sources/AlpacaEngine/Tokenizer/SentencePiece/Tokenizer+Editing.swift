@@ -37,12 +37,12 @@ extension Tokenizer {
     }
 
     private func file(_ done: String) throws(AlpacaError) -> SentencePieceModel {
-        guard let sentencePiece else {
+        guard let file = (model as? SentencePieceTokenizer)?.file else {
             throw AlpacaError(
                 .unsupported,
                 "this tokenizer is a model's, which does not hold its tokenizer.model; "
                     + "only one that was opened from such a file can be \(done)")
         }
-        return sentencePiece
+        return file
     }
 }

@@ -99,14 +99,6 @@ struct SentencePieceBPE: Sendable {
     }
 }
 
-/// What an encoding heeds besides the text.
-struct EncodingTerms {
-    /// Looked at often; when it is set, what is appended is of no use.
-    var stop: CancelFlag?
-    /// Whether large memory is asked for.
-    var mayAsk = false
-}
-
 extension SentencePieceBPE {
     /// A character of a text, normalized.
     struct Character {

@@ -1,0 +1,46 @@
+/// A token that may come next.
+public struct Candidate: Sendable, Equatable, BitwiseCopyable {
+    public let id: TokenID
+    /// Natural logarithm of the model's own probability, before temperature, penalties and cuts.
+    public let logprob: Float
+}
+
+/// Chooses tokens from logits: takes the steps of a chain and draws. It knows logits and tokens only. All memory is taken when it is made.
+///
+/// Logits that are not numbers count as minus infinity; when nothing is left to choose from, the lowest id is taken.
+final class Sampler {
+    let pool: Candidates
+    let chain: SamplingChain
+
+    init(vocabularySize: Int, chain: SamplingChain = .standard) throws(AlpacaError) {
+        pool = try Candidates(size: vocabularySize)
+        self.chain = chain
+    }
+
+    /// The next token.
+    ///
+    /// - Parameters:
+    ///   - logits: one a token of the vocabulary.
+    ///   - recent: the tokens so far, ids of the vocabulary; the penalties look at the last `repeatLastN`.
+    func sample(_ logits: Span<Float>, recent: Span<TokenID>, _ p: SamplingParameters, _ random: inout RandomSource) -> TokenID {
+        guard logits.count == pool.size, pool.size > 0 else { return 0 }
+        pool.fill(logits)
+        for i in chain.logits.indices { chain.logits[i].apply(to: pool, p, recent: recent) }
+        pool.begin()
+        let last = chain.candidates.count - 1
+        for i in 0..<chain.candidates.count {
+            if let decided = pool.decided { return decided }
+            pool.leastShare = i < last ? chain.candidates[i + 1].leastShare(p) : 0
+            chain.candidates[i].apply(to: pool, p)
+        }
+        return pool.draw(&random)
+    }
+
+    /// The model's own probabilities: the logarithm of `chosen`'s, and the `count` likeliest tokens, likeliest first.
+    func candidates(_ logits: Span<Float>, chosen: TokenID, count: Int) -> (logprob: Float, top: [Candidate]) {
+        guard logits.count == pool.size, pool.size > 0 else { return (-.infinity, []) }
+        pool.fill(logits)
+        pool.begin()
+        return pool.logarithms(chosen: chosen, count: count)
+    }
+}

@@ -1,0 +1,129 @@
+/// Tokenizers of sentencepiece with byte-pair encoding: LLaMA's, LLaMA-2's, and the Chinese ones that extend them.
+final class SentencePieceTokenizer: TokenizerModel {
+    static let ggufNames = ["llama"]
+
+    let kindName = "sentencepiece-bpe"
+    let specials: SpecialTokens
+    let addsSpacePrefix: Bool
+    let controlPieces: [(bytes: [UInt8], id: TokenID)]
+    let vocabulary: Vocabulary
+    let encoder: SentencePieceBPE
+    /// The `tokenizer.model` that this was made of, nil for one out of a model's file.
+    let file: SentencePieceModel?
+
+    var count: Int { vocabulary.count }
+
+    /// - Parameter specials: ids outside the vocabulary count as none.
+    init(
+        pieces: GGUFStrings, scores: [Float], kinds: [TokenKind], specials: SpecialTokens, addsSpacePrefix: Bool,
+        file: SentencePieceModel? = nil
+    ) throws(AlpacaError) {
+        self.file = file
+        self.addsSpacePrefix = addsSpacePrefix
+        vocabulary = try Vocabulary(pieces: pieces, scores: scores, kinds: kinds)
+        func valid(_ id: TokenID?) -> TokenID? { id.flatMap { $0 >= 0 && Int($0) < pieces.count ? $0 : nil } }
+        let unknown = valid(specials.unknown)
+        self.specials = SpecialTokens(
+            bos: valid(specials.bos), eos: valid(specials.eos), unknown: unknown, pad: valid(specials.pad), eot: valid(specials.eot),
+            addsBOS: specials.addsBOS, addsEOS: specials.addsEOS)
+        guard vocabulary.hasByteFallback || unknown != nil else {
+            throw AlpacaError(.missing, "vocabulary: neither byte pieces nor an unknown piece; some text could not be written in tokens")
+        }
+        encoder = SentencePieceBPE(vocabulary, unknown: unknown ?? 0)
+        var control: [(bytes: [UInt8], id: TokenID)] = []
+        for id in 0..<pieces.count where kinds[id] == .control && !pieces[id].isEmpty {
+            control.append((Array(pieces[id]), TokenID(id)))
+        }
+        controlPieces = control.sorted { $0.bytes.count > $1.bytes.count }
+    }
+
+    // MARK: - Text to tokens
+
+    func encode(_ text: Span<UInt8>, isBeginning: Bool, terms: EncodingTerms, to ids: inout [TokenID]) -> AlpacaError? {
+        encoder.encode(text, startsWithBlank: isBeginning && addsSpacePrefix, terms: terms, to: &ids)
+    }
+
+    // MARK: - Tokens to text
+
+    /// Without control tokens and without the blank in front.
+    func decode(_ ids: [TokenID]) -> [UInt8] {
+        var text: [UInt8] = []
+        var run: [UInt8] = []
+        // Whether a blank may still be the one in front, and whether it has been taken away.
+        var isStart = true
+        var hadBlank = false
+        func endRun() {
+            var at = 0
+            while at < run.count {
+                let (scalar, length) = UTF8Text.decode(run.span, at, run.count)
+                if scalar == 0xFFFD, length == 1 { text += [0xEF, 0xBF, 0xBD] } else { text += run[at..<at + length] }
+                at += length
+            }
+            run.removeAll()
+        }
+        for id in ids where id >= 0 && Int(id) < count {
+            if vocabulary.kinds[Int(id)] == .byte {
+                appendBytes(of: id, to: &run)
+                continue
+            }
+            endRun()
+            if hadBlank || !text.isEmpty { isStart = false }
+            hadBlank = false
+            switch vocabulary.kinds[Int(id)] {
+            case .control: break
+            case .unknown: text += Array(" \u{2047} ".utf8)
+            default:
+                let before = text.count
+                appendBytes(of: id, to: &text)
+                if isStart, addsSpacePrefix, text.count > before, text[before] == 0x20, vocabulary.pieces[Int(id)].first == 0xE2 {
+                    text.remove(at: before)
+                    hadBlank = true
+                }
+            }
+        }
+        endRun()
+        return text
+    }
+
+    func mostBytes(of ids: [TokenID]) -> Int {
+        var size = 0
+        for id in ids where id >= 0 && Int(id) < count { size += max(6, vocabulary.pieces.range(of: Int(id)).count) }
+        return size
+    }
+
+    func appendBytes(of id: TokenID, to bytes: inout [UInt8]) {
+        switch vocabulary.kinds[Int(id)] {
+        case .control: return
+        case .unknown: bytes += Array(" \u{2047} ".utf8)
+        case .byte:
+            if let byte = Vocabulary.byte(vocabulary.pieces[Int(id)]) { bytes.append(byte) }
+        case .normal, .userDefined, .unused:
+            let all = vocabulary.pieces.bytes
+            let range = vocabulary.pieces.range(of: Int(id))
+            var at = range.lowerBound
+            while at < range.upperBound {
+                if all[at] == 0xE2, at + 2 < range.upperBound, all[at + 1] == 0x96, all[at + 2] == 0x81 {
+                    bytes.append(0x20)
+                    at += 3
+                } else {
+                    bytes.append(all[at])
+                    at += 1
+                }
+            }
+        }
+    }
+
+    // MARK: - The vocabulary
+
+    func piece(_ id: TokenID) -> String { vocabulary.pieces.text(Int(id)) }
+    func kind(_ id: TokenID) -> TokenKind { vocabulary.kinds[Int(id)] }
+    func score(_ id: TokenID) -> Float { vocabulary.scores[Int(id)] }
+
+    func id(ofPiece piece: [UInt8]) -> TokenID? {
+        let id = vocabulary.token(piece, 0..<piece.count)
+        if id >= 0 { return id }
+        // Control, unknown and byte pieces are in no table: they are few and asked for rarely.
+        let found = (0..<count).first { vocabulary.pieces[$0].elementsEqual(piece) }
+        return found.map { TokenID($0) }
+    }
+}
