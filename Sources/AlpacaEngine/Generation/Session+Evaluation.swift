@@ -36,7 +36,6 @@ extension Session {
             guard hasLogits else {
                 throw AlpacaError(.invalidArgument, "the session has no logits: append at least one token first")
             }
-            if let seed = parameters.seed { random = RandomSource(seed: seed ^ UInt64(position) &* 0xD1B5_4A32_D192_ED03) }
             return try draw(parameters)
         }
     }

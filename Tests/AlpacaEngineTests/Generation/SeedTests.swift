@@ -162,6 +162,21 @@ import Testing
         #expect(Array(ids[promptLength...]) == Array(first.ids[..<(32 - promptLength)]))
     }
 
+    /// A seed is its call's alone: it does not become what later draws without one begin with.
+    @Test func aSeedLeavesNothingBehind() throws {
+        let sessions = try (0..<2).map { _ in try session() }
+        var parameters = parameters(9) { ($0.topK, $0.topP, $0.temperature) = (0, 1, 5) }
+        var drawn: [[TokenID]] = []
+        for session in sessions {
+            _ = try session.generate(Self.prompt, parameters) { event in event.index < 3 }
+            #expect(try session.sample(parameters.sampling) >= 0)
+            parameters.sampling.seed = nil
+            drawn.append(try (0..<30).map { _ in try session.sample(parameters.sampling) })
+            parameters.sampling.seed = 9
+        }
+        #expect(drawn[0] != drawn[1])
+    }
+
     /// Without a seed a session's draws are its own: two sessions write different texts.
     @Test func withoutASeed() throws {
         var parameters = parameters(0) { $0.seed = nil }
