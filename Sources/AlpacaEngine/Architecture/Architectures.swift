@@ -21,7 +21,7 @@ package enum Architectures {
         guard let family = families.first(where: { $0.names.gguf == name && $0.isMeant(by: metadata) }) else {
             throw AlpacaError(
                 .unsupported,
-                "metadata key \"\(GGUFKey.architecture)\": found \(name.quoted()), supported \(list(families.map { $0.names.gguf }))")
+                "metadata key \"\(GGUFKey.architecture)\": found \(name.quoted()), supported are \(list(families.map { $0.names.gguf }))")
         }
         return family
     }
@@ -39,21 +39,18 @@ package enum Architectures {
         let family: (any Architecture.Type)?
         if let type {
             family = families.first { $0.names.modelType == type.lowercased() }
-            guard family != nil else { throw refusal(config, "model_type", type, families.map { $0.names.modelType }) }
+            guard family != nil else {
+                throw ModelConfiguration.refusal(config, "model_type", type.quoted(), list(families.map { $0.names.modelType }))
+            }
         } else {
             family = names.first.flatMap { name in families.first { $0.names.classes.contains(name) } }
         }
         let known = family.map { [$0] } ?? families
         for name in names where !known.contains(where: { $0.names.classes.contains(name) }) {
-            throw refusal(config, "architectures", name, known.compactMap { $0.names.classes.first })
+            throw ModelConfiguration.refusal(config, "architectures", name.quoted(), list(known.compactMap { $0.names.classes.first }))
         }
         guard let family else { throw config.wrong("a model's configuration, with \"model_type\"") }
         return family
-    }
-
-    private static func refusal(_ config: JSONValue, _ key: String, _ found: String, _ supported: [String]) -> AlpacaError {
-        AlpacaError(
-            .unsupported, "\(config.documentName): \"\(key)\": found \(found.quoted()), supported \(list(supported))")
     }
 
     /// The family of a `params.json`, which has no name for it: one whose own numbers are there, else Llama.
@@ -61,13 +58,11 @@ package enum Architectures {
         families.first { family in family.numbers.contains { $0.meta.flatMap { parameters[$0] } != nil } } ?? Llama.self
     }
 
-    /// `is "a"`, `are "a", "b" and "c"`: what follows "supported".
+    /// "a", "b" and "c"
     private static func list(_ names: [String]) -> String {
-        var unique: [String] = []
-        for name in names.sorted() where unique.last != name { unique.append(name) }
-        let quoted = unique.map { $0.quoted() }
-        guard let last = quoted.last, quoted.count > 1 else { return "is \(quoted.first ?? "none")" }
-        return "are \(quoted.dropLast().joined(separator: ", ")) and \(last)"
+        let quoted = Set(names).sorted().map { $0.quoted() }
+        guard let last = quoted.last, quoted.count > 1 else { return quoted.first ?? "none" }
+        return "\(quoted.dropLast().joined(separator: ", ")) and \(last)"
     }
 
     /// Tensors that some files carry and no reader needs: rotary frequencies, which follow from the configuration.

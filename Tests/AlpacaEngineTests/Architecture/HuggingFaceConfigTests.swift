@@ -101,7 +101,7 @@ import Testing
     static let refused: [(String, AlpacaError.Code, String)] = [
         (
             "\"model_type\": \"gemma\"", .unsupported,
-            "\"model_type\": found \"gemma\", supported are \"llama\", \"mistral\" and \"qwen2\""
+            "\"model_type\": found \"gemma\", supported is \"llama\", \"mistral\" and \"qwen2\""
         ),
         (
             "\"architectures\": [\"LlamaForSequenceClassification\"]", .unsupported,
