@@ -34,7 +34,7 @@ timeout 1500 swift build --build-tests --scratch-path ".build-$1" "${flags[@]}" 
 echo "built in $SECONDS s"
 status=0
 timeout 5400 swift test --skip-build --scratch-path ".build-$1" "${flags[@]}" "${filter[@]}" > "$log" 2>&1 || status=$?
-grep -E '^SKIPPED' "$log" | sort -u || true
+scripts/skipped.sh "$log"
 grep -E '✘' "$log" | cut -c1-300 | head -20 || true
 find "$reports" -type f -exec head -40 {} \; | head -200
 grep -E 'Test run with' "$log" | tail -1 || { tail -3 "$log"; status=1; }

@@ -66,11 +66,9 @@ import Testing
         try check(Tokenizer(path: TokenizerTests.mini(name)), texts: 300)
     }
 
-    @Test func shortPartsOfThePublished() throws {
-        for name in ["llama", "chinese_alpaca2"] {
-            guard let path = Shared.path("tokenizers/\(name).model") else { return }
-            try check(Tokenizer(path: path), texts: 300)
-        }
+    @Test(.enabled(if: Shared.hasPublishedTokenizers, Shared.noPublishedTokenizers), arguments: ["llama", "chinese_alpaca2"])
+    func shortPartsOfThePublished(name: String) throws {
+        try check(Tokenizer(path: Shared.path("tokenizers/\(name).model")), texts: 300)
     }
 
     /// User-defined pieces, one with a blank, and no byte pieces: unknown characters are one token.
