@@ -34,7 +34,7 @@ timeout 1500 swift build --build-tests --scratch-path ".build-$1" "${flags[@]}" 
 echo "built in $SECONDS s"
 status=0
 timeout 5400 swift test --skip-build --scratch-path ".build-$1" "${flags[@]}" "${filter[@]}" > "$log" 2>&1 || status=$?
-grep -E '^SKIPPED' "$log" | sort -u || true
+scripts/skipped.sh "$log"
 # sed reads to the end, where head would leave before what writes to it is done, and fail the pipe.
 grep -E '✘' "$log" | cut -c1-300 | sed -n 1,20p || true
 find "$reports" -type f -exec head -40 {} \; | sed -n 1,200p

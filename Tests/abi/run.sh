@@ -22,6 +22,10 @@ timeout 60 "$work/client" "$model"
 said=$(timeout 60 "$work/chat" -t 0 -p "写一首五言绝句，题目是《秋夜》" "$model")
 [ "${said%%。*}" = "故国无尘土，山林下水流" ] || { echo "error: a program of 1.0 wrote: $said"; exit 1; }
 
+# ---- The Swift runtime in it, kept from the host's signals and from locks that do not survive a fork
+
+Tests/abi/wrapped.sh "$library"
+
 # ---- From outside
 
 cc -std=gnu11 -O1 -Wall -Wextra -Werror -Iinclude -o "$work/children" Tests/abi/children.c -ldl -pthread
@@ -36,13 +40,8 @@ cc -std=gnu2x -O1 -g -Wall -Wextra -Werror -I"$work" -o "$work/harness" Tests/ab
 cp "$library" "$work/libalpaca-copy.so"
 corpus=()
 if [ "${FULL:-}" = 1 ]; then
-    hostile=${ALPACA_SHARED:-$(cd .. && pwd)/shared}/fixtures/hostile
-    if [ -f "$hostile/make_hostile.py" ]; then
-        python3 "$hostile/make_hostile.py" "$work/corpus" > /dev/null
-        corpus=("$work/corpus")
-    else
-        echo "SKIPPED the hostile corpus on a small stack: its generator is not in $hostile (set ALPACA_SHARED)"
-    fi
+    python3 Tests/hostile/make_hostile.py "$work/corpus" > /dev/null
+    corpus=("$work/corpus")
 fi
 timeout 500 "$work/harness" "$library" "$model" "$work/libalpaca-copy.so" "${corpus[@]}"
 if [ "${VALGRIND:-}" = 1 ]; then Tests/abi/valgrind.sh "$library" "$work"; fi

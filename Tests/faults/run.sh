@@ -5,11 +5,7 @@
 #   oom    a C host under a limit of address space that is raised step by step
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-mini=${ALPACA_SHARED:-$(cd .. && pwd)/shared}/fixtures/mini
-if [ "$(uname)" != Linux ] || [ ! -d "$mini/mini-llama" ]; then
-    echo "SKIPPED Tests/faults: they need Linux, and the mini family in ALPACA_SHARED"
-    exit 0
-fi
+mini=$(Tests/mini/family.sh)
 kind=${1:-}
 full=${kind:+--full}
 work=$(mktemp -d)
@@ -22,9 +18,8 @@ if [ "${kind:-write}" = write ]; then
 fi
 if [ "${kind:-read}" = read ]; then
     corpus=
-    generator=$mini/../hostile/make_hostile.py
-    if [ -n "$kind" ] && [ -f "$generator" ]; then
-        python3 "$generator" "$work/corpus" > /dev/null
+    if [ -n "$kind" ]; then
+        python3 Tests/hostile/make_hostile.py "$work/corpus" > /dev/null
         corpus="--corpus $work/corpus"
     fi
     timeout 3600 python3 Tests/faults/read.py build/bin/alpaca "$work/faults.so" "$mini" models/mini $corpus $full

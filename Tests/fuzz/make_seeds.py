@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """make_seeds.py OUTDIR TARGET:BYTES...: a folder of inputs for each fuzz target, none longer than that: small valid ones (small_models.py), the
-goldens, and, where it is there, what fits of the corpus of hostile files in the folder that ALPACA_SHARED names."""
+goldens, and what fits of the corpus of hostile files (Tests/hostile)."""
 import json
 import os
 import pathlib
@@ -64,9 +64,9 @@ def parameters(seeds):
             seeds.put("sampler", f"{i}-{size}", head + struct.pack(">17f", [0.5, -float("inf")][size], *logits))
 
 
-def hostile(seeds, maker):
+def hostile(seeds):
     with tempfile.TemporaryDirectory() as work:
-        subprocess.run([sys.executable, maker, work], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, REPOSITORY / "Tests/hostile/make_hostile.py", work], check=True, stdout=subprocess.DEVNULL)
         work = pathlib.Path(work)
         files = [work / case["path"] for case in json.loads((work / "manifest.json").read_text())]
         for path in list((work / "base").rglob("*")) + files:
@@ -101,11 +101,7 @@ def main():
         seeds.put("torch", path.name, path.read_bytes())
     texts(seeds, goldens)
     parameters(seeds)
-    shared = pathlib.Path(os.environ.get("ALPACA_SHARED", REPOSITORY.parent / "shared")) / "fixtures/hostile/make_hostile.py"
-    if shared.exists():
-        hostile(seeds, shared)
-    else:
-        print(f"SKIPPED: {shared} is not there; fuzzing begins with fewer seeds")
+    hostile(seeds)
 
 
 if __name__ == "__main__":

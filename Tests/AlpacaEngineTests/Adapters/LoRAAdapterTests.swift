@@ -12,8 +12,7 @@ import Testing
 
     @Test(arguments: ["mini-chinese-llama-lora", "mini-chinese-alpaca-lora"])
     func miniAdaptersAreRead(_ name: String) throws {
-        guard let path = Shared.path("mini/\(name)") else { return }
-        let adapter = try LoRAAdapter(FolderFiles(path: path))
+        let adapter = try LoRAAdapter(FolderFiles(path: MiniFamily.shared(name)))
         #expect(adapter.configuration.rank == 32)
         #expect(adapter.configuration.modulesToSave == ["embed_tokens", "lm_head"])
         #expect(adapter.warnings == [])
@@ -183,11 +182,7 @@ import Testing
 
     // MARK: Hostile files
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared(HostileCorpusTests.generator),
-            "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
-    func adaptersAreJudgedAsTheManifestSays() throws {
+    @Test func adaptersAreJudgedAsTheManifestSays() throws {
         try HostileCorpusTests.withCorpus { folder, cases in
             var count = 0
             for hostile in cases where hostile.kind == "adapter" {

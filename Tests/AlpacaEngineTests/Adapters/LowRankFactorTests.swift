@@ -42,8 +42,7 @@ import Testing
         let tensors: [String: Tensor]
     }
 
-    @Test(
-        .enabled(if: Fixtures.isShared("fixtures/mini"), "the mini models are not there: set ALPACA_SHARED to the folder that has them"))
+    @Test(.enabled(if: MiniFamily.isShared, MiniFamily.missing))
     func `merged matrices have PEFT's hashes`() throws {
         let folder = Fixtures.sharedPath("fixtures/mini")
         let base = try Tensors(folder + "/mini-llama/model.safetensors")

@@ -184,10 +184,9 @@ import Testing
     }
 
     @Test(
-        .enabled(if: SafetensorsReaderTests.isShared, "the mini family is not there: set ALPACA_SHARED to the folder that has it"),
         arguments: ["mini-llama", "merged-chinese-alpaca-hf"])
     func theMiniFamily(_ name: String) throws {
-        let folder = Fixtures.sharedPath("fixtures/mini/\(name)")
+        let folder = MiniFamily.shared(name)
         let weights = try CheckpointReader.open(folder + "/model.safetensors")
         let document = try JSONDocument(InputFile(path: folder + "/config.json"))
         let (model, warnings) = try ModelConfiguration.huggingFace(document) { tensor in

@@ -60,10 +60,8 @@ import Testing
         #expect(alpacaError { _ = try Self.read(text) }?.message == "params.json: \(message)")
     }
 
-    @Test(
-        .enabled(if: SafetensorsReaderTests.isShared, "the mini family is not there: set ALPACA_SHARED to the folder that has it"))
-    func theMiniFamily() throws {
-        let document = try JSONDocument(InputFile(path: Fixtures.sharedPath("fixtures/mini/mini-llama-meta/params.json")))
+    @Test func theMiniFamily() throws {
+        let document = try JSONDocument(InputFile(path: MiniFamily.shared("mini-llama-meta/params.json")))
         let model = try ModelConfiguration.meta(document) { $0 == "tok_embeddings.weight" ? [1_000, 256] : nil }.configuration
         // The rule gives 768, as the tensors have it.
         #expect(model.feedForwardLength == 768)

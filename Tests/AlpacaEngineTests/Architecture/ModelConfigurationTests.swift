@@ -276,13 +276,10 @@ import Testing
                 "/m.gguf: metadata keys \"tokenizer.ggml.tokens\" and \"llama.vocab_size\" are missing: how large is the vocabulary?"))
     }
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared("fixtures/mini/gguf"), "the mini models are not there: set ALPACA_SHARED to the folder that has them"))
-    func theMiniModelEqualsItsHuggingFaceConfiguration() throws {
-        let text = try Data(contentsOf: URL(fileURLWithPath: Fixtures.sharedPath("fixtures/mini/merged-chinese-alpaca-hf/config.json")))
+    @Test func theMiniModelEqualsItsHuggingFaceConfiguration() throws {
+        let text = try Data(contentsOf: URL(fileURLWithPath: MiniFamily.shared("merged-chinese-alpaca-hf/config.json")))
         let config = try #require(JSONSerialization.jsonObject(with: text) as? [String: Any])
-        let file = try InputFile(path: Fixtures.sharedPath("fixtures/mini/gguf/mini-chinese-alpaca-q8_0.gguf"))
+        let file = try InputFile(path: MiniFamily.q8_0)
         let model = try ModelConfiguration(GGUFReader(file))
         #expect(model.vocabularySize == config["vocab_size"] as? Int)
         #expect(model.contextLength == config["max_position_embeddings"] as? Int)

@@ -55,10 +55,9 @@ import Testing
 
     /// Names and shapes of the merged mini model as the reference scripts wrote them.
     @Test(
-        .enabled(if: Fixtures.isShared("fixtures/mini"), "the mini models are not there: set ALPACA_SHARED to the folder that has them"),
         arguments: [("merged_chinese_alpaca.tensors.json", TensorNaming.huggingFace), ("merged_chinese_alpaca.meta1.tensors.json", .meta)])
     func theMiniModelHasTheseNamesAndShapes(file: String, naming: TensorNaming) throws {
-        let text = try Data(contentsOf: URL(fileURLWithPath: Fixtures.sharedPath("fixtures/mini/\(file)")))
+        let text = try Data(contentsOf: Fixtures.golden("mini/\(file)"))
         let all = try #require(JSONSerialization.jsonObject(with: text) as? [String: Any])
         // Hugging Face's: one list; Meta's: a list a shard, of which there is one.
         let listed = try #require((all["tensors"] ?? (all["shards"] as? [Any])?.first) as? [String: [String: Any]])

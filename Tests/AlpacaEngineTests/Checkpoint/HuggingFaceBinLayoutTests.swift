@@ -4,7 +4,7 @@ import Testing
 @testable import AlpacaEngine
 
 /// Against the SHA-256 of the files that the official merge script wrote under torch 1.13.1 and transformers 4.28.1, and against its base.
-@Suite(.enabled(if: OfficialFiles.isThere, "fixtures/mini/official is not there (ALPACA_SHARED)"))
+@Suite(.enabled(if: OfficialFiles.isThere, OfficialFiles.missing))
 struct HuggingFaceBinLayoutTests {
     /// The base's sizes: its vocabulary has 1000 tokens; its files hold up to 5 MB.
     static func folder(_ model: ModelConfiguration) throws -> HuggingFaceBinLayout {

@@ -5,7 +5,7 @@ import Testing
 
 /// Against the SHA-256 of the files that the official merge script wrote under torch 1.13.1. Its one file is there as data: the others follow
 /// from it.
-@Suite(.enabled(if: OfficialFiles.isThere, "fixtures/mini/official is not there (ALPACA_SHARED)"))
+@Suite(.enabled(if: OfficialFiles.isThere, OfficialFiles.missing))
 struct OfficialMetaFolderTests {
     /// The merged model's tensors, in the order of the official file.
     static func merged() throws -> (tensors: [TensorInfo], data: [[UInt8]]) {

@@ -128,7 +128,7 @@ import Testing
     }
 
     @Test func theMiniModel() throws {
-        let description = try ModelDescription(path: #require(Fixtures.miniVariants.first { $0.name.contains("q8_0") }).path)
+        let description = try ModelDescription(path: MiniFamily.q8_0)
         #expect(description.problem == nil)
         #expect(description.name == "mini-chinese-alpaca")
         #expect(description.quantization == "Q8_0")

@@ -1,12 +1,11 @@
+import Foundation
 import Testing
 
 @testable import AlpacaEngine
 
 @Suite struct ModelMetadataTests {
-    static let isShared = Fixtures.isShared("fixtures/mini/gguf")
-
     static func tokenizer(_ name: String = "mini_chinese_alpaca") throws -> SentencePieceModel {
-        try SentencePieceModel(InputFile(path: Fixtures.sharedPath("fixtures/mini/tokenizers/\(name).model")))
+        try SentencePieceModel(InputFile(path: Fixtures.golden("tokenizers/\(name).model").path))
     }
 
     static func model(vocabulary: Int = 3_941, scaling: ModelConfiguration.RopeScaling = .none) throws -> ModelConfiguration {
@@ -16,17 +15,14 @@ import Testing
     }
 
     /// The package gguf wrote that file from the same tokenizer.
-    @Test(.enabled(if: isShared, "the mini models are not there: set ALPACA_SHARED to the folder that has them"))
-    func theMetadataAreThoseOfTheReference() throws {
-        let path = Fixtures.sharedPath("fixtures/mini/gguf/mini-chinese-alpaca-f16.gguf")
-        let reference = try GGUFReader(InputFile(path: path)).metadata
+    @Test func theMetadataAreThoseOfTheReference() throws {
+        let reference = try GGUFReader(InputFile(path: MiniFamily.f16)).metadata
         let metadata = try GGUFMetadata(Self.model(), tokenizer: Self.tokenizer(), name: "mini-chinese-alpaca", fileType: .f16)
         #expect(metadata.keys == reference.keys)
         for key in reference.keys { #expect(metadata[key] == reference[key], "\(key)") }
     }
 
-    @Test(.enabled(if: isShared, "the mini models are not there: set ALPACA_SHARED to the folder that has them"))
-    func whatIsReadAgain() throws {
+    @Test func whatIsReadAgain() throws {
         let scalings: [ModelConfiguration.RopeScaling] = [.none, .linear(factor: 4), .yarn(factor: 16, originalContextLength: 4_096)]
         for scaling in scalings {
             let model = try Self.model(scaling: scaling)
@@ -40,8 +36,7 @@ import Testing
         #expect(try ModelConfiguration(metadata) { _ in false } == narrow)
     }
 
-    @Test(.enabled(if: isShared, "the mini models are not there: set ALPACA_SHARED to the folder that has them"))
-    func aVocabularyOfAnotherSize() throws {
+    @Test func aVocabularyOfAnotherSize() throws {
         let message = "the tokenizer has 3941 pieces, the model's embeddings have 3944 rows: they do not belong together"
         let wide = try Self.model(vocabulary: 3_944)
         #expect(

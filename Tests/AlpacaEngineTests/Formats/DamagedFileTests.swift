@@ -24,7 +24,7 @@ import Testing
         await #expect(processExitsWith: .success) { [kind] in try Fixtures.withFolder { try DamagedFile(kind, $0).run() } }
     }
 
-    @Test(.enabled(if: MiniFamily.isShared, MiniFamily.missing), arguments: Kind.allCases.filter(\.needsFamily))
+    @Test(arguments: Kind.allCases.filter(\.needsFamily))
     func `cut and turned, of the mini family`(kind: Kind) async {
         await #expect(processExitsWith: .success) { [kind] in try Fixtures.withFolder { try DamagedFile(kind, $0).run() } }
     }

@@ -1,4 +1,4 @@
-// The corpus of broken and malicious files (fixtures/hostile of the shared folder) makes itself anew for each run; its manifest says what
+// The corpus of broken and malicious files (Tests/hostile) is made anew for each run; its manifest says what
 // each case may be answered with. Models are opened to be run, adapters are merged into their base, tokenizers and containers are read whole.
 
 import AlpacaEngine
@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 @Suite(.serialized) struct HostileCorpusTests {
-    static let generator = "fixtures/hostile/make_hostile.py"
+    static let generator = Fixtures.repository.appendingPathComponent("Tests/hostile/make_hostile.py").path
 
     struct Case {
         let path: String
@@ -46,7 +46,7 @@ import Testing
         try Fixtures.withFolder { folder in
             let python = Process()
             python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            python.arguments = ["python3", Fixtures.sharedPath(generator), folder]
+            python.arguments = ["python3", generator, folder]
             python.standardOutput = FileHandle.nullDevice
             try python.run()
             python.waitUntilExit()
@@ -56,10 +56,7 @@ import Testing
         }
     }
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
-    func filesAreJudgedAsTheManifestSays() throws {
+    @Test func filesAreJudgedAsTheManifestSays() throws {
         try Self.withCorpus { folder, cases in
             var count = 0
             for hostile in cases where ["gguf", "ggml", "other", "hf_folder", "meta_folder"].contains(hostile.kind) {
@@ -71,10 +68,7 @@ import Testing
         }
     }
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
-    func safetensorsFilesAreJudgedAsTheManifestSays() throws {
+    @Test func safetensorsFilesAreJudgedAsTheManifestSays() throws {
         try Self.withCorpus { folder, cases in
             var count = 0
             for hostile in cases where hostile.kind == "safetensors" {
@@ -88,10 +82,7 @@ import Testing
         }
     }
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
-    func torchFilesAreJudgedAsTheManifestSays() throws {
+    @Test func torchFilesAreJudgedAsTheManifestSays() throws {
         try Self.withCorpus { folder, cases in
             var count = 0
             for hostile in cases where hostile.kind == "torch" {
@@ -108,10 +99,7 @@ import Testing
         }
     }
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
-    func adaptersOnTheirBaseAreJudgedAsTheManifestSays() throws {
+    @Test func adaptersOnTheirBaseAreJudgedAsTheManifestSays() throws {
         try Self.withCorpus { folder, cases in
             var count = 0
             for hostile in cases {
@@ -125,10 +113,7 @@ import Testing
         }
     }
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
-    func tokenizersAreJudgedAsTheManifestSays() throws {
+    @Test func tokenizersAreJudgedAsTheManifestSays() throws {
         try Self.withCorpus { folder, cases in
             var count = 0
             for hostile in cases where hostile.kind == "tokenizer" {
@@ -144,10 +129,7 @@ import Testing
         }
     }
 
-    @Test(
-        .enabled(
-            if: Fixtures.isShared(generator), "the generator of hostile files is not there: set ALPACA_SHARED to the folder that has it"))
-    func tokenizersInJSONAreJudgedAsTheManifestSays() throws {
+    @Test func tokenizersInJSONAreJudgedAsTheManifestSays() throws {
         try Self.withCorpus { folder, cases in
             var count = 0
             for hostile in cases where hostile.kind == "tokenizer_json" {

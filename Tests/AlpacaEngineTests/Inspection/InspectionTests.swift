@@ -78,8 +78,7 @@ import Testing
 
     // MARK: Weights, importance
 
-    @Test(.enabled(if: MiniFamily.isShared, MiniFamily.missing))
-    func `weights without a configuration`() throws {
+    @Test func `weights without a configuration`() throws {
         try Fixtures.withFolder { folder in
             let copy = folder + "/model.safetensors"
             try FileManager.default.copyItem(atPath: MiniFamily.shared("merged-chinese-alpaca-hf/model.safetensors"), toPath: copy)

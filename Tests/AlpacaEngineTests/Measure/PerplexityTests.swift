@@ -26,11 +26,10 @@ import Testing
         #expect(abs(found.standardError / 7.00928 - 1) < 1e-3)
     }
 
-    /// Within 0.2 % of llama-perplexity, as far as the files are there.
+    /// Within 0.2 % of llama-perplexity.
     @Test(arguments: [("q8_0", 107.2099), ("q4_0", 108.3957), ("q4_k_m", 107.4559)])
     func quantizedIsLlamaPerplexity(type: String, golden: Double) throws {
-        guard let path = Shared.path("mini/gguf/mini-chinese-alpaca-\(type).gguf") else { return }
-        let found = try measure(path)
+        let found = try MiniFamily.withQuantized(type) { try measure($0) }
         print("perplexity \(type): \(found.value), llama-perplexity \(golden)")
         #expect(abs(found.value / golden - 1) < 0.002)
     }

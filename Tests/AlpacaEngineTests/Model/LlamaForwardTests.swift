@@ -77,11 +77,12 @@ import Testing
 
     /// The other quantized files of the family, which are read in place, against what llama.cpp's types decode to: perplexity is near.
     @Test(arguments: ["q4_0", "q4_k_m"]) func otherTypes(type: String) throws {
-        guard let path = Shared.path("mini/gguf/mini-chinese-alpaca-\(type).gguf") else { return }
-        let model = try Model(path: path)
-        let expected = try bits(model, threads: 1, batch: 512, cache: .f16)
-        for (threads, batch) in [(2, 1), (3, 7), (2, 32)] {
-            #expect(try bits(model, threads: threads, batch: batch, cache: .f16) == expected, "\(threads) threads, batch \(batch)")
+        try MiniFamily.withQuantized(type) { path in
+            let model = try Model(path: path)
+            let expected = try bits(model, threads: 1, batch: 512, cache: .f16)
+            for (threads, batch) in [(2, 1), (3, 7), (2, 32)] {
+                #expect(try bits(model, threads: threads, batch: batch, cache: .f16) == expected, "\(threads) threads, batch \(batch)")
+            }
         }
     }
 }

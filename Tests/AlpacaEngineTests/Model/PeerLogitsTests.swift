@@ -6,11 +6,11 @@ import Testing
 /// A real model that none of us made (SmolLM2-135M, Q4_1, grouped queries, tied output) against transformers. The files are written by
 /// Tests/reference/smollm2_logits.py into the folder that ALPACA_SMOLLM2 names; `make test-reference` does both.
 @Suite struct PeerLogitsTests {
-    @Test func smolLM2() throws {
-        guard let folder = ProcessInfo.processInfo.environment["ALPACA_SMOLLM2"] else {
-            print("SKIPPED: logits of SmolLM2: ALPACA_SMOLLM2 does not name their folder (make test-reference)")
-            return
-        }
+    static let folder = ProcessInfo.processInfo.environment["ALPACA_SMOLLM2"]
+
+    @Test(.enabled(if: folder != nil, "ALPACA_SMOLLM2 does not name the folder of SmolLM2's logits (make test-reference)"))
+    func smolLM2() throws {
+        let folder = try #require(Self.folder)
         func read<T>(_ name: String, as type: T.Type) throws -> [T] {
             try Data(contentsOf: URL(fileURLWithPath: folder).appendingPathComponent(name)).withUnsafeBytes {
                 Array($0.bindMemory(to: T.self))

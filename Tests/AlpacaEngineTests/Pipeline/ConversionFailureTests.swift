@@ -4,7 +4,7 @@ import Testing
 @testable import AlpacaEngine
 
 /// What can't be done is said before the work, and what was there stays as it was. (Kills, interrupts and failing disks: Tests/faults.)
-@Suite(.enabled(if: MiniFamily.isShared, MiniFamily.missing)) struct ConversionFailureTests {
+@Suite struct ConversionFailureTests {
     static func names(_ folder: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
 
     /// All files below a folder, with their hashes.
@@ -161,11 +161,20 @@ import Testing
 
     // MARK: Inputs
 
+    /// A folder of two `.bin` files, or of one `.pth`.
+    private static func make(_ format: OutputFormat, of base: String, at path: String) throws {
+        var options = ConversionOptions(base: MiniFamily.shared(base), output: path)
+        options.format = format
+        if format == .meta { options.shardCount = 1 } else { options.maximumShardByteCount = 5_000_000 }
+        _ = try Converter.convert(options)
+    }
+
     @Test func `shards that are missing, cut, or of another model`() throws {
         try Fixtures.withFolder { work in
             let manager = FileManager.default
             try Self.copy("mini-llama-meta", to: work + "/meta")
-            try Self.copy("official/base-hf-bin", to: work + "/bin")
+            try Self.make(.huggingFaceBin, of: "mini-llama", at: work + "/bin")
+            try Self.make(.meta, of: "merged-chinese-alpaca-hf", at: work + "/other")
             func meta() -> ConversionOptions { ConversionOptions(base: work + "/meta", output: work + "/out.gguf") }
             func bin() -> ConversionOptions { ConversionOptions(base: work + "/bin", output: work + "/out.gguf") }
             func changed(_ path: String, _ change: (inout Data) -> Void, _ body: () throws -> Void) throws {
@@ -209,11 +218,7 @@ import Testing
             // Another model's shard, of another width.
             try changed(
                 work + "/meta/consolidated.01.pth",
-                { data in
-                    data =
-                        (try? Data(contentsOf: URL(fileURLWithPath: MiniFamily.shared("official/merged-meta-1/consolidated.00.pth"))))
-                        ?? data
-                }
+                { $0 = (try? Data(contentsOf: URL(fileURLWithPath: work + "/other/consolidated.00.pth"))) ?? $0 }
             ) { try Self.refuses(meta(), in: work, .shapeMismatch, "consolidated.01.pth") }
         }
     }

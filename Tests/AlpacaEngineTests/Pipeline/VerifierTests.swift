@@ -26,8 +26,9 @@ import Testing
         for threads in [1, 3] { #expect(try Verifier.verify(paths: [folder], threadCount: threads).files == report.files) }
     }
 
-    @Test func `published tokenizers are recognized`() throws {
-        guard let llama = Shared.path("tokenizers/llama.model"), let pieces = Shared.path("tokenizers/chinese_sp.model") else { return }
+    @Test(.enabled(if: Shared.hasPublishedTokenizers, Shared.noPublishedTokenizers))
+    func `published tokenizers are recognized`() throws {
+        let llama = Shared.path("tokenizers/llama.model"), pieces = Shared.path("tokenizers/chinese_sp.model")
         let report = try Verifier.verify(paths: [llama, pieces])
         #expect(report.files.map(\.status) == [.known, .known])
         #expect(report.files.map(\.identity) == ["LLaMA, tokenizer.model", "Chinese pieces before merging, chinese_sp.model"])

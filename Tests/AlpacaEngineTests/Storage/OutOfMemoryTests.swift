@@ -28,7 +28,7 @@ import Testing
         await #expect(processExitsWith: .success) { [work] in try Fixtures.withFolder { try Refusals(work: work, folder: $0).run() } }
     }
 
-    @Test(.enabled(if: MiniFamily.isShared, MiniFamily.missing), arguments: Work.allCases.filter(\.needsFamily))
+    @Test(arguments: Work.allCases.filter(\.needsFamily))
     func `every request refused, with the mini family`(_ work: Work) async {
         await #expect(processExitsWith: .success) { [work] in try Fixtures.withFolder { try Refusals(work: work, folder: $0).run() } }
     }

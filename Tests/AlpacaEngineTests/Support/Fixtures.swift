@@ -19,15 +19,6 @@ enum Fixtures {
         FileManager.default.fileExists(atPath: shared.appendingPathComponent(path).path)
     }
 
-    /// The variants of the mini model that are there: two in the repository, others beside it.
-    static let miniVariants: [(name: String, path: String)] = ["f16", "q8_0", "q4_0", "q4_k_m"].compactMap { variant in
-        let inside = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-\(variant).gguf").path
-        let path =
-            FileManager.default.fileExists(atPath: inside)
-            ? inside : sharedPath("fixtures/mini/gguf/mini-chinese-alpaca-\(variant).gguf")
-        return FileManager.default.fileExists(atPath: path) ? ("mini-chinese-alpaca-\(variant).gguf", path) : nil
-    }
-
     static func sharedPath(_ path: String) -> String { shared.appendingPathComponent(path).path }
 
     /// Calls `body` with the path of a file that holds `bytes` and goes away afterwards.

@@ -23,7 +23,7 @@ struct KernelPath: CustomTestStringConvertible, Sendable {
     static let fast: [KernelPath] = {
         let names = ["avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"]
         let missing = names.filter { KernelPath($0) == nil }
-        if !missing.isEmpty { print("kernel paths that this CPU cannot run, not tested: \(missing.joined(separator: ", "))") }
+        if !missing.isEmpty { print("SKIPPED kernel paths that this CPU cannot run: \(missing.joined(separator: ", "))") }
         return names.compactMap { KernelPath($0) }
     }()
     static let all = [generic] + fast

@@ -10,10 +10,41 @@ enum MiniFamily {
     static let q8_0 = repository.appendingPathComponent("models/mini/chinese-alpaca-mini-q8_0.gguf").path
     static let goldens = repository.appendingPathComponent("Tests/Goldens/mini")
 
-    /// The family's other members: base, shards, adapters.
-    static func shared(_ name: String) -> String { Fixtures.sharedPath("fixtures/mini/\(name)") }
+    /// The family's other members: base, shards, adapters, the merged model. Where the real ones are not there, the base and the adapters are
+    /// others of the same form, and the merged model is made of the repository's (Tests/mini/make_family.py).
+    static func shared(_ name: String) -> String { folder + "/" + name }
+
+    private static let folder: String = {
+        let script = repository.appendingPathComponent("Tests/mini/family.sh").path
+        let output = try! Toolchain.run(["bash", script])
+        return output.trimmingCharacters(in: .newlines)
+    }()
+
+    /// Whether the real ones are there: what references say of merges is about those.
     static let isShared = Fixtures.isShared("fixtures/mini/mini-llama/config.json")
-    static let missing: Comment = "the mini family is not in ALPACA_SHARED"
+    static let missing: Comment = "the real mini family is not in ALPACA_SHARED"
+
+    /// The types in which tests take the merged model.
+    static let variants = ["f16", "q8_0", "q4_0", "q4_k_m"]
+
+    /// Calls `body` with the path of the merged model in that type: a file of llama.cpp's where the repository has it, else one of ours.
+    static func withVariant<R>(_ type: String, _ body: (String) throws -> R) throws -> R {
+        switch type {
+        case "f16": try body(f16)
+        case "q8_0": try body(q8_0)
+        default: try withQuantized(type, body)
+        }
+    }
+
+    /// Calls `body` with the path of the merged model, quantized by the engine.
+    static func withQuantized<R>(_ type: String, _ body: (String) throws -> R) throws -> R {
+        try Fixtures.withFolder { folder in
+            var options = ConversionOptions(base: f16, output: folder + "/\(type).gguf")
+            options.quantization = type
+            _ = try Converter.convert(options)
+            return try body(options.output)
+        }
+    }
 
     /// What transformers computed, in F32 on the F16 weights.
     struct Generation: Decodable {

@@ -1,13 +1,15 @@
 import Foundation
+import Testing
 
-/// Files that may be read but not be part of the repository, such as published tokenizers.
+/// Files that may be read but not be part of the repository, such as published tokenizers. Tests that need them are enabled where they are.
 enum Shared {
-    /// The path of a file under the folder's `fixtures`; nil, and a line that says so, when it is not there.
-    static func path(_ relative: String) -> String? {
-        if Fixtures.isShared("fixtures/\(relative)") { return Fixtures.sharedPath("fixtures/\(relative)") }
-        print("SKIPPED: \(relative) is not in the folder that ALPACA_SHARED names (or ../shared)")
-        return nil
+    static func path(_ relative: String) -> String { Fixtures.sharedPath("fixtures/\(relative)") }
+
+    /// The tokenizers of LLaMA and Chinese-LLaMA-2, and the Chinese pieces of the first Chinese-LLaMA.
+    static let hasPublishedTokenizers = ["llama", "chinese_sp", "chinese_alpaca2"].allSatisfy {
+        Fixtures.isShared("fixtures/tokenizers/\($0).model")
     }
+    static let noPublishedTokenizers: Comment = "the published tokenizers are not in ALPACA_SHARED"
 
     static func sha256(_ path: String) throws -> String {
         let process = Process()

@@ -70,11 +70,9 @@ import Testing
         try check(Self.open(TokenizerTests.mini(name)), texts: 300)
     }
 
-    @Test func shortPartsOfThePublished() throws {
-        for name in ["llama", "chinese_alpaca2"] {
-            guard let path = Shared.path("tokenizers/\(name).model") else { return }
-            try check(Self.open(path), texts: 300)
-        }
+    @Test(.enabled(if: Shared.hasPublishedTokenizers, Shared.noPublishedTokenizers), arguments: ["llama", "chinese_alpaca2"])
+    func shortPartsOfThePublished(name: String) throws {
+        try check(Self.open(Shared.path("tokenizers/\(name).model")), texts: 300)
     }
 
     /// User-defined pieces, one with a blank, and no byte pieces: unknown characters are one token.

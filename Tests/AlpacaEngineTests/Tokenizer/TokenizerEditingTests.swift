@@ -6,8 +6,9 @@ import Testing
 @Suite struct TokenizerEditingTests {
     private func mini(_ name: String) -> String { Fixtures.golden("tokenizers/mini_\(name).model").path }
 
-    @Test func `the published tokenizers`() throws {
-        guard let llama = Shared.path("tokenizers/llama.model"), let pieces = Shared.path("tokenizers/chinese_sp.model") else { return }
+    @Test(.enabled(if: Shared.hasPublishedTokenizers, Shared.noPublishedTokenizers))
+    func `the published tokenizers`() throws {
+        let llama = Shared.path("tokenizers/llama.model"), pieces = Shared.path("tokenizers/chinese_sp.model")
         try Fixtures.withFolder { folder in
             let merged = try Tokenizer(path: llama).merging(piecesOf: pieces)
             let padded = try merged.adding(piece: "[PAD]")

@@ -88,7 +88,7 @@ def test_mini_tokenizers(tmp_path: pathlib.Path) -> None:
 
 def test_published_tokenizers(tmp_path: pathlib.Path) -> None:
     if not (SHARED / "tokenizers" / "chinese_sp.model").exists():
-        pytest.skip("the published tokenizers are not there")
+        pytest.skip("the published tokenizers are not in ALPACA_SHARED")
     merged = alpaca.Tokenizer(SHARED / "tokenizers" / "llama.model").merge(SHARED / "tokenizers" / "chinese_sp.model")
     merged.save(tmp_path / "a")
     merged.add_piece("[PAD]").save(tmp_path / "b")
@@ -145,7 +145,7 @@ def test_convert(tmp_path: pathlib.Path) -> None:
 def test_adapters(tmp_path: pathlib.Path, prompts: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
     mini = SHARED / "mini"
     if not (mini / "mini-llama").exists():
-        pytest.skip("the mini family is not there")
+        pytest.skip("the real mini family is not in ALPACA_SHARED")
     adapters = [mini / "mini-chinese-llama-lora", (mini / "mini-chinese-alpaca-lora", 1.0)]
     report = alpaca.convert(mini / "mini-llama", tmp_path / "out.gguf", adapters=adapters, quantization="f16", progress=True)
     assert report["n_merged"] > 28 and report["tokenizer"]["n_vocab"] == 3941

@@ -56,8 +56,7 @@ import Testing
     }
 
     /// Files that other programs wrote, read and written again: the same bytes.
-    @Test(arguments: Fixtures.miniVariants)
-    func aRewrittenFileIsTheSame(name: String, path: String) throws {
+    @Test(arguments: [MiniFamily.f16, MiniFamily.q8_0]) func aRewrittenFileIsTheSame(path: String) throws {
         let reader = try GGUFReader(InputFile(path: path))
         let layout = try GGUFLayout.make(reader.metadata, reader.tensors)
         let data = try reader.tensors.indices.map { index in

@@ -104,8 +104,7 @@ import Testing
     }
 
     @Test(
-        .enabled(
-            if: Fixtures.isShared("fixtures/mini/official"), "the mini family is not there: set ALPACA_SHARED to the folder that has it"))
+        .enabled(if: OfficialFiles.isThere, OfficialFiles.missing))
     func theIndexThatTransformersWrote() throws {
         let path = Fixtures.sharedPath("fixtures/mini/official/base-hf-bin/pytorch_model.bin.index.json")
         let index = try ShardIndex(FileRegion(InputFile(path: path)))

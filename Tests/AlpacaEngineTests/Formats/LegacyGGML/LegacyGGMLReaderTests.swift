@@ -6,18 +6,20 @@ import Testing
 /// Files of every legacy format, written from GGUF files that ggml's tools made: what is read must be the bytes that ggml wrote.
 @Suite struct LegacyGGMLReaderTests {
     @Test(arguments: LegacyBytes.Kind.allCases) func everyTensorOfTheMiniModels(kind: LegacyBytes.Kind) throws {
-        for (name, path) in Fixtures.miniVariants where kind == .ggjt3 || !name.contains("q4_k") {
-            let gguf = try GGUFReader(InputFile(path: path))
-            try Fixtures.withFile(LegacyBytes(gguf, kind).build()) {
-                try Self.compare(try LegacyGGMLReader(InputFile(path: $0)), gguf, kind)
+        for variant in MiniFamily.variants where kind == .ggjt3 || variant != "q4_k_m" {
+            try MiniFamily.withVariant(variant) { path in
+                let gguf = try GGUFReader(InputFile(path: path))
+                try Fixtures.withFile(LegacyBytes(gguf, kind).build()) {
+                    try Self.compare(try LegacyGGMLReader(InputFile(path: $0)), gguf, kind)
+                }
             }
         }
     }
 
     /// The output's 3941 rows don't divide: the last part has one more.
     @Test(arguments: [2, 4], [LegacyBytes.Kind.ggml, .ggmf]) func modelsInParts(count: Int, kind: LegacyBytes.Kind) throws {
-        for (name, path) in Fixtures.miniVariants where !name.contains("q4_k") {
-            let gguf = try GGUFReader(InputFile(path: path))
+        for variant in MiniFamily.variants where variant != "q4_k_m" {
+            let gguf = try MiniFamily.withVariant(variant) { try GGUFReader(InputFile(path: $0)) }
             try Fixtures.withFolder { folder in
                 let first = folder + "/model.bin"
                 for (i, part) in try LegacyBytes(gguf, kind).parts(count).enumerated() {
@@ -26,7 +28,7 @@ import Testing
                 let reader = try LegacyGGMLReader(InputFile(path: first))
                 #expect(reader.files.count == count)
                 try Self.compare(reader, gguf, kind)
-                if name.contains("q8_0"), kind == .ggmf {
+                if variant == "q8_0", kind == .ggmf {
                     let vocabulary = try Model(path: first).tokenizer
                     #expect(vocabulary.count == 3941)
                 }

@@ -55,13 +55,12 @@ import Testing
 
     /// Files that the library wrote come out the same, byte for byte.
     @Test(
-        .enabled(if: SafetensorsReaderTests.isShared, "the mini family is not there: set ALPACA_SHARED to the folder that has it"),
         arguments: [
             "merged-chinese-alpaca-hf/model.safetensors", "mini-llama/model.safetensors",
             "mini-chinese-llama-lora/adapter_model.safetensors",
         ])
     func filesAreRebuiltByteForByte(_ name: String) throws {
-        let path = Fixtures.sharedPath("fixtures/mini/\(name)")
+        let path = MiniFamily.shared(name)
         let reader = try SafetensorsReader(FileRegion(InputFile(path: path)))
         let layout = try SafetensorsLayout.make(reader.tensors, metadata: reader.metadata)
         let original = try Data(contentsOf: URL(fileURLWithPath: path))

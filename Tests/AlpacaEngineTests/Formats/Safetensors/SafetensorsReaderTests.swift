@@ -120,14 +120,11 @@ import Testing
 
     // MARK: Against the reference
 
-    static let isShared = Fixtures.isShared("fixtures/mini/mini-llama")
-
     /// (file, what the goldens say of its tensors)
-    @Test(.enabled(if: isShared, "the mini family is not there: set ALPACA_SHARED to the folder that has it"))
-    func tensorsOfTheMergedModelHaveTheGoldenHashes() throws {
-        let path = Fixtures.sharedPath("fixtures/mini/merged-chinese-alpaca-hf/model.safetensors")
+    @Test func tensorsOfTheMergedModelHaveTheGoldenHashes() throws {
+        let path = MiniFamily.shared("merged-chinese-alpaca-hf/model.safetensors")
         let reader = try #require(try CheckpointReader.open(path) as? SafetensorsReader)
-        let goldens = try JSONDocument(InputFile(path: Fixtures.sharedPath("fixtures/mini/merged_chinese_alpaca.tensors.json"))).root
+        let goldens = try JSONDocument(InputFile(path: Fixtures.golden("mini/merged_chinese_alpaca.tensors.json").path)).root
         let tensors = try goldens.member("tensors")
         #expect(reader.tensors.count == tensors.count)
         for (i, tensor) in reader.tensors.enumerated() {
