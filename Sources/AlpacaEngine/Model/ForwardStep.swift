@@ -116,18 +116,11 @@ struct ForwardRow: BitwiseCopyable {
         attentionItemCount = items
     }
 
-    /// Rows of a matrix that are one item: whole row blocks; more of them when one token leaves little to do with each.
-    func rowsPerItem(_ matrix: QuantizedMatrix) -> Int {
-        let block = Int(KERN_ROW_BLOCK)
-        guard tokenCount < 16 else { return block }
-        let share = matrix.rows / (threadCount * 16)
-        return max(1, min(16, share / block)) * block
+    func partition(_ matrix: QuantizedMatrix) -> RowPartition {
+        RowPartition(rows: matrix.rows, columns: matrix.columns, threadCount: threadCount, tokenCount: tokenCount)
     }
 
-    func items(_ matrix: QuantizedMatrix) -> Int {
-        let rows = rowsPerItem(matrix)
-        return (matrix.rows + rows - 1) / rows
-    }
+    func items(_ matrix: QuantizedMatrix) -> Int { partition(matrix).itemCount }
 
     func inputs(_ x: UnsafeMutablePointer<Float>, columns: Int) -> kern_inputs {
         unsafe kern_inputs(x: x, stride: columns, columns: columns, n_tokens: tokenCount, packed: packed)
@@ -145,13 +138,11 @@ struct ForwardRow: BitwiseCopyable {
     func multiply(
         _ matrix: QuantizedMatrix, item: Int, _ input: kern_inputs, _ output: UnsafeMutablePointer<Float>, thread: Int
     ) -> Range<Int> {
-        let perItem = rowsPerItem(matrix)
-        let first = item * perItem
-        let last = min(matrix.rows, first + perItem)
+        let rows = partition(matrix).range(item)
         var raw = unsafe matrix.raw
         var input = unsafe input
-        unsafe kernels.matmul.matmul(&raw, first, last, &input, output, matrix.rows, scratch(thread))
-        return first..<last
+        unsafe kernels.matmul.matmul(&raw, rows.lowerBound, rows.upperBound, &input, output, matrix.rows, scratch(thread))
+        return rows
     }
 }
 
