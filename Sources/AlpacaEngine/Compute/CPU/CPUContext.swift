@@ -122,19 +122,11 @@ struct CPURow: BitwiseCopyable {
         }
     }
 
-    /// Rows of a matrix that are one item: whole row blocks; more of them when few tokens leave little to do with each.
-    private func rowsPerItem(_ matrix: QuantizedMatrix) -> Int {
-        let block = Int(KERN_ROW_BLOCK)
-        guard stepRows < 16 else { return block }
-        let share = matrix.rows / (threadCount * 16)
-        return max(1, min(16, share / block)) * block
+    private func partition(_ matrix: QuantizedMatrix) -> RowPartition {
+        RowPartition(rows: matrix.rows, columns: matrix.columns, threadCount: threadCount, tokenCount: stepRows)
     }
 
-    func items(_ matrix: QuantizedMatrix?) -> Int {
-        guard let matrix else { return 0 }
-        let rows = rowsPerItem(matrix)
-        return (matrix.rows + rows - 1) / rows
-    }
+    func items(_ matrix: QuantizedMatrix?) -> Int { matrix.map { partition($0).itemCount } ?? 0 }
 
     func inputs(_ x: UnsafeMutablePointer<Float>, columns: Int) -> kern_inputs {
         unsafe kern_inputs(x: x, stride: columns, columns: columns, n_tokens: stepRows, packed: packed)
@@ -170,18 +162,16 @@ struct CPURow: BitwiseCopyable {
     /// Multiplies the rows of item `item` of a product's matrix with `input`.
     func multiply(_ product: CPUProduct, item: Int, _ input: kern_inputs, thread: Int) -> Range<Int> {
         let matrix = product.matrix
-        let perItem = rowsPerItem(matrix)
-        let first = item * perItem
-        let last = min(matrix.rows, first + perItem)
+        let rows = partition(matrix).range(item)
         var raw = unsafe matrix.raw
         var input = unsafe input
-        unsafe kernels.matmul.matmul(&raw, first, last, &input, product.output, matrix.rows, scratch(thread))
+        unsafe kernels.matmul.matmul(&raw, rows.lowerBound, rows.upperBound, &input, product.output, matrix.rows, scratch(thread))
         if let bias = unsafe product.bias {
             for row in 0..<stepRows {
                 // Bound: the output has stepRows rows as wide as the matrix has rows, the bias one.
-                unsafe kernels.vector.add(product.output + row * matrix.rows + first, bias + first, last - first)
+                unsafe kernels.vector.add(product.output + row * matrix.rows + rows.lowerBound, bias + rows.lowerBound, rows.count)
             }
         }
-        return first..<last
+        return rows
     }
 }
