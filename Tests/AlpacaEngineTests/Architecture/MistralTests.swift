@@ -3,11 +3,11 @@ import Testing
 
 @testable import AlpacaEngine
 
-/// The window on its way through all kinds of files. What it does to the logits: RuntimeTests.
+/// The window on its way through all kinds of files. What it does to the logits: FamilyLogitsTests.
 @Suite struct MistralTests {
     static let path = FamilyFixtures.model("mistral-window")
 
-    @Test(.enabled(if: FamilyFixtures.isShared, FamilyFixtures.missing))
+    @Test
     func `the window goes from file to file`() throws {
         let source = try ModelSource(path: Self.path)
         let model = try source.runnableConfiguration()

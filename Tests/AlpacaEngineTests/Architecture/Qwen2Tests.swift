@@ -3,8 +3,8 @@ import Testing
 
 @testable import AlpacaEngine
 
-/// Qwen2 as transformers and llama.cpp write it. Its logits: RuntimeTests.
-@Suite(.enabled(if: FamilyFixtures.isShared, FamilyFixtures.missing)) struct Qwen2Tests {
+/// Qwen2 as transformers and llama.cpp write it. Its logits: FamilyLogitsTests.
+@Suite struct Qwen2Tests {
     static let folder = FamilyFixtures.model("qwen2"), gguf = FamilyFixtures.gguf("qwen2")
 
     @Test func `a folder and a GGUF file tell the same`() throws {

@@ -5,11 +5,10 @@ import Testing
 
 /// Small models of other families than Llama, made by transformers, and what llama.cpp's converters made of them.
 enum FamilyFixtures {
-    static let isShared = Fixtures.isShared("fixtures/family/models")
-    static let missing: Comment = "the models of other families are not in ALPACA_SHARED"
+    private static let folder = Fixtures.repository.appendingPathComponent("Tests/Goldens/family").path
 
-    static func model(_ name: String) -> String { Fixtures.sharedPath("fixtures/family/models/\(name)") }
-    static func gguf(_ name: String) -> String { Fixtures.sharedPath("fixtures/family/gguf/\(name).gguf") }
+    static func model(_ name: String) -> String { "\(folder)/models/\(name)" }
+    static func gguf(_ name: String) -> String { "\(folder)/gguf/\(name).gguf" }
 
     static func json(_ path: String) throws -> JSONValue { try JSONDocument(FileRegion(InputFile(path: path))).root }
 

@@ -4,7 +4,7 @@ import Testing
 @testable import AlpacaEngine
 
 /// The forward pass against transformers, and against itself however the work is cut.
-@Suite struct LlamaForwardTests {
+@Suite struct ForwardTests {
     static let withLogits = MiniFamily.generation.prompts.filter { MiniFamily.logits[$0.name] != nil }
 
     private func logits(_ model: Model, _ ids: [TokenID], threads: Int = 2, batch: Int = 512, cache: CacheType = .f32) throws -> [[Float]] {
@@ -146,13 +146,9 @@ import Testing
 
         // Both as a file's factors.
         for golden in golden.cases {
-            let rotary = try RotaryEmbedding(theta: 10000, dimension: 64, linearScale: 1, factors: golden.factors)
-            let forward = try LlamaForward(model: model.llama, batchSize: 128, threadCount: 2)
-            let cache = try KVCache(model.configuration, contextLength: 128, keys: .f32, values: .f32, rotary: rotary)
-            forward.add(ids.span, to: cache)
-            #expect(forward.run())
-            #expect(forward.logits(rows: ids.count - 1..<ids.count))
-            let difference = golden.logits.indices.map { abs(forward.workspace.logits[$0] - golden.logits[$0]) }.max() ?? .infinity
+            let raw = try RawSession(model.runnable, factors: golden.factors)
+            try raw.append(ids)
+            let difference = zip(raw.logits, golden.logits).map { abs($0 - $1) }.max() ?? .infinity
             #expect(difference < 2e-3)
         }
     }

@@ -18,14 +18,10 @@ import Testing
         }
         let ids = try read("ids.bin", as: TokenID.self)
         let expected = try read("logits.bin", as: Float.self)
-        let reader = try GGUFReader(InputFile(path: "\(folder)/model.gguf"))
-        let configuration = try ModelConfiguration(reader)
+        let model = try RawSession.model(path: "\(folder)/model.gguf")
+        let configuration = model.configuration
         #expect(configuration.isOutputTied && configuration.keyValueHeadCount < configuration.headCount)
-        let model = try LlamaModel(configuration, store: SourceWeightStore(ModelSource(reader), ModelOptions()))
-        let rotary = try RotaryEmbedding(
-            theta: configuration.ropeTheta, dimension: configuration.ropeDimension, linearScale: 1, factors: model.weights.ropeFactors)
-        let forward = try LlamaForward(model: model, batchSize: 64, threadCount: 2)
-        let cache = try KVCache(configuration, contextLength: 256, keys: .f32, values: .f32, rotary: rotary)
+        let session = try RawSession(model)
         let size = configuration.vocabularySize
         #expect(expected.count == ids.count * size)
 
@@ -33,17 +29,14 @@ import Testing
         var sum = 0.0
         var scale = 0.0
         for (position, id) in ids.enumerated() {
-            forward.clear()
-            forward.add([id].span, to: cache)
-            #expect(forward.run())
-            cache.advance(by: 1)
-            #expect(forward.logits(rows: 0..<1))
+            try session.append([id])
+            let logits = session.logits
             var best = 0
             var golden = 0
             for i in 0..<size {
-                let found = forward.workspace.logits[i]
+                let found = logits[i]
                 let wanted = expected[position * size + i]
-                if found > forward.workspace.logits[best] { best = i }
+                if found > logits[best] { best = i }
                 if wanted > expected[position * size + golden] { golden = i }
                 sum += Double(abs(found - wanted))
                 scale += Double(abs(wanted))
