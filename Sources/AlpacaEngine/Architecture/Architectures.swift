@@ -1,5 +1,5 @@
 /// The families of models that this version knows. To add one: a folder beside this file, and its type in ``families``
-/// (docs/extending-architecture.part.md).
+/// (docs/extending.md).
 package enum Architectures {
     /// Of two with one name in GGUF files, the one that asks for more in a file comes first.
     package static let families: [any Architecture.Type] = [Mistral.self, Llama.self, Qwen2.self]
