@@ -82,7 +82,8 @@ import Testing
         }
         for (mix, columns, type) in [
             (GGUFFileType.q2_K, 288, TensorType.q4_0), (.q3_K_S, 288, .q4_0), (.q4_K_S, 288, .q5_0), (.q5_K_S, 288, .q5_1),
-            (.init(.q6_K), 288, .q8_0), (.init(.q4_0), 40, .f16), (.init(.q6_K), 40, .f16), (.iq4_NL, 40, .f16), (.iq4_NL, 288, .iq4_NL),
+            (.init(.q6_K), 288, .q8_0), (.init(.q4_0), 40, .f16), (.init(.q6_K), 40, .f16), (.iq4_NL, 40, .f16),
+            (.iq4_NL, 288, .iq4_NL),
         ] {
             #expect(try choice(mix, columns).info.type == type)
         }
@@ -94,7 +95,8 @@ import Testing
 
     @Test func `names in any case, and what is none`() throws {
         let known: [(String, GGUFFileType)] = [
-            ("q4_k_m", .q4_K_M), ("Q4_K", .q4_K_M), ("Q3_K", .q3_K_M), ("q5_k", .q5_K_M), ("F16", .f16), ("q6_K", .init(.q6_K)), ("iq4_nl", .iq4_NL),
+            ("q4_k_m", .q4_K_M), ("Q4_K", .q4_K_M), ("Q3_K", .q3_K_M), ("q5_k", .q5_K_M), ("F16", .f16),
+            ("q6_K", .init(.q6_K)), ("iq4_nl", .iq4_NL),
         ]
         for (name, type) in known {
             #expect(try QuantizationMix(named: name).fileType == type)
