@@ -80,7 +80,7 @@ extension Session {
 
     /// One batch of a text whose logits are wanted.
     private func score(
-        _ ids: ArraySlice<TokenID>, from first: Int, isLast: Bool, _ backend: CPUBackend,
+        _ ids: ArraySlice<TokenID>, from first: Int, isLast: Bool, _ backend: Executor.Computer,
         _ body: (Int, Span<Float>) throws(AlpacaError) -> Void
     ) throws(AlpacaError) {
         try model.runnable.executor.checkFiles()

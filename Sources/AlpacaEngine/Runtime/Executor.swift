@@ -5,7 +5,9 @@
 internal import CAlpacaKernels
 
 @safe final class Executor: @unchecked Sendable {
-    typealias Weights = CPUBackend.Weights
+    /// What computes. This is where the choice is made.
+    typealias Computer = CPUBackend
+    typealias Weights = Computer.Weights
 
     private let program: Program
     private let weights: Weights
@@ -13,7 +15,7 @@ internal import CAlpacaKernels
     private let cache: PagedCache
 
     // All below is guarded by the RuntimeLock; the backend is used without it by the call that runs a step.
-    private var backend: CPUBackend?
+    private var backend: Computer?
     private var askedThreads = 0
     /// Sessions that there are.
     private var members = 0
@@ -59,11 +61,13 @@ internal import CAlpacaKernels
             // The call has the executor for itself.
             if backend.map({ $0.batchSize < batchSize || askedThreads < threadCount }) ?? true {
                 let size = max(batchSize, backend?.batchSize ?? 0), threads = max(threadCount, askedThreads)
-                let made = try CPUBackend(program, weights, batchSize: size, threadCount: threads)
+                var made: Computer? = try Computer(program, weights, batchSize: size, threadCount: threads)
                 RuntimeLock.withLock {
-                    backend = made
+                    swap(&backend, &made)
                     askedThreads = threads
                 }
+                // The threads of the old one are waited for without the lock.
+                _ = consume made
             }
             return RuntimeLock.withLock {
                 members += 1
@@ -74,7 +78,7 @@ internal import CAlpacaKernels
 
     /// A session goes. The last one takes threads and memory along.
     func leave(_ ticket: Ticket) {
-        var unneeded: CPUBackend?
+        var unneeded: Computer?
         RuntimeLock.withLock {
             heedFork()
             pace.departed(ticket)
@@ -99,8 +103,7 @@ internal import CAlpacaKernels
         heedFork()
         try settle(ticket)
         ticket.state = .waiting
-        enqueue(ticket)
-        pace.arrived(ticket, at: Clock.now())
+        arrive(ticket)
         while ticket.state == .waiting {
             if ticket.isCancelled {
                 abandon(ticket)
@@ -139,7 +142,7 @@ internal import CAlpacaKernels
     }
 
     /// Runs `body` with the backend for itself; between the steps of others.
-    func exclusively<R>(_ ticket: Ticket, _ body: (CPUBackend) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
+    func exclusively<R>(_ ticket: Ticket, _ body: (Computer) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
         try exclusively(ticket, makesBackend: false) { () throws(AlpacaError) -> R in
             guard let backend else { throw AlpacaError(.internalError, "a session without an executor's backend") }
             return try body(backend)
@@ -149,7 +152,7 @@ internal import CAlpacaKernels
     /// Rows that an exclusive call may compute before it lets others have their turn.
     func fairRows(_ ticket: Ticket) -> Int {
         RuntimeLock.withLock {
-            pace.promptRoom(beside: batchedFew, batchSize: ticket.batchSize, at: Clock.now())
+            pace.promptRoom(beside: 0, batchSize: ticket.batchSize, at: Clock.now())
         }
     }
 
@@ -165,8 +168,7 @@ internal import CAlpacaKernels
             try settle(ticket)
             ticket.isExclusive = true
             ticket.state = .waiting
-            enqueue(ticket)
-            if !makesBackend { pace.arrived(ticket, at: Clock.now()) }
+            arrive(ticket)
             while unsafe isRunning || isLeft || head?.toOpaque() != Unmanaged.passUnretained(ticket).toOpaque() {
                 if ticket.isCancelled {
                     abandon(ticket)
@@ -274,7 +276,7 @@ internal import CAlpacaKernels
     }
 
     /// Rows of a call, at most `most`, in the order of its sequences.
-    private func add(_ ticket: Ticket, _ most: Int, to backend: CPUBackend) -> Int {
+    private func add(_ ticket: Ticket, _ most: Int, to backend: Computer) -> Int {
         let caller = unsafe batch.count
         var total = 0
         for i in ticket.parts.indices where total < most && !ticket.parts[i].isComplete {
@@ -355,6 +357,11 @@ internal import CAlpacaKernels
     }
 
     // MARK: - The queue, with the lock held
+
+    private func arrive(_ ticket: Ticket) {
+        pace.arrived(ticket, others: unsafe isRunning || isLeft || head != nil, at: Clock.now())
+        enqueue(ticket)
+    }
 
     private func enqueue(_ ticket: Ticket) {
         unsafe ticket.next = nil
@@ -441,6 +448,4 @@ internal import CAlpacaKernels
         isLeft = false
         endBatch()
     }
-
-    private var batchedFew: Int { load.few }
 }

@@ -29,6 +29,7 @@ import Glibc
     /// Pages that nobody holds and whose memory is still theirs; and how many are in the hands of ``clean()``.
     private var dirty: Page?
     private var cleaning = 0
+    private var forks = ForkCount.now
     /// Heads of lists; their number is a power of two.
     private var buckets: [Page?] = unsafe []
 
@@ -76,6 +77,11 @@ import Glibc
                 heldPages += 1
                 if grows { unsafe addGrower(page) }
                 return unsafe page
+            }
+            if forks != ForkCount.now {
+                // After fork() nobody in the child puts back what another thread was cleaning.
+                forks = ForkCount.now
+                cleaning = 0
             }
             guard cleaning > 0 else { throw AlpacaError(.outOfMemory, "\(what): no memory for \(pageBytes) bytes") }
             // The one that there must be is being cleaned.

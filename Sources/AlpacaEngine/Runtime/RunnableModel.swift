@@ -16,7 +16,7 @@ final class RunnableModel: Sendable {
         self.configuration = configuration
         self.store = store
         program = Architectures.make(configuration).program()
-        weights = try CPUBackend.bind(program, store)
+        weights = try Executor.Computer.bind(program, store)
         cache = PagedCache(configuration, ropeFactors: weights.ropeFactors, budget: cacheBytes == 0 ? nil : cacheBytes)
         executor = Executor(program, weights, store, cache)
     }

@@ -18,7 +18,7 @@ struct StepPace {
     private static let leastWait: UInt64 = 1_000_000
     /// What a step of prompts alone may take while others call, too.
     private static let promptStep = 250_000_000.0
-    /// Others count as calling for as long after their last call.
+    /// Calls count as being of several threads for as long after two of them met.
     private static let memory: UInt64 = 1_000_000_000
 
     /// Callers that are expected, and until when.
@@ -32,12 +32,15 @@ struct StepPace {
     private var rowTime = 0.0
     private var promptRows = 16.0
 
-    private var lastCaller: ObjectIdentifier?
-    private var lastChange: UInt64?
+    /// When a call last came while another was there. A thread that has many sessions and uses them in turn never sees to that: it is not
+    /// made to wait, and its prompts are read in one go.
+    private var lastMeeting: UInt64?
 
     // MARK: Callers
 
-    mutating func arrived(_ ticket: Ticket, at now: UInt64) {
+    /// - Parameter others: whether another call is there.
+    mutating func arrived(_ ticket: Ticket, others: Bool, at now: UInt64) {
+        if others { lastMeeting = now }
         if ticket.awaitedAfter == step, step > 0 {
             awaited -= 1
             ticket.isQuick = true
@@ -45,9 +48,6 @@ struct StepPace {
             ticket.isQuick = now &- ticket.doneAt <= wait
         }
         ticket.awaitedAfter = 0
-        let caller = ObjectIdentifier(ticket)
-        if let lastCaller, lastCaller != caller { lastChange = now }
-        lastCaller = caller
     }
 
     /// A caller won't come back.
@@ -57,7 +57,7 @@ struct StepPace {
     }
 
     /// Whether the next step may begin.
-    func isReady(at now: UInt64) -> Bool { awaited <= 0 || now >= deadline }
+    func isReady(at now: UInt64) -> Bool { awaited <= 0 || now >= deadline || !hasCompany(at: now) }
     /// When it may at the latest.
     var latest: UInt64 { deadline }
 
@@ -66,10 +66,12 @@ struct StepPace {
     /// Rows that prompts may have, all together.
     func promptRoom(beside few: Int, batchSize: Int, at now: UInt64) -> Int {
         if few > 0 { return max(1, min(batchSize, Int(promptRows))) }
-        guard let lastChange, now &- lastChange < StepPace.memory else { return batchSize }
+        guard hasCompany(at: now) else { return batchSize }
         guard rowTime > 0 else { return min(batchSize, 64) }
         return max(8, min(batchSize, Int(StepPace.promptStep / rowTime)))
     }
+
+    private func hasCompany(at now: UInt64) -> Bool { lastMeeting.map { now &- $0 < StepPace.memory } ?? false }
 
     mutating func began() {
         step += 1
