@@ -48,7 +48,7 @@ import Testing
     /// Texts by `generate`, with seeds and stop texts, beside sessions of several together.
     @Test func generateBesideSteps() throws {
         let model = try Model(path: MiniFamily.q8_0)
-        func text(_ k: Int, _ model: Model) throws -> [TokenID] {
+        @Sendable func text(_ k: Int, _ model: Model) throws -> [TokenID] {
             var parameters = GenerationParameters()
             parameters.sampling.seed = UInt64(k)
             parameters.sampling.temperature = 0.8
@@ -121,7 +121,7 @@ import Testing
     /// Perplexity takes turns with those that write.
     @Test func perplexityBesideWriters() throws {
         let text = try String(contentsOf: MiniFamily.goldens.appendingPathComponent("heldout_poems.txt"), encoding: .utf8)
-        func measure(_ model: Model) throws -> Double { try session(model).perplexity(of: String(text.prefix(2000)), windowLength: 128).value }
+        @Sendable func measure(_ model: Model) throws -> Double { try session(model).perplexity(of: String(text.prefix(2000)), windowLength: 128).value }
         let alone = try measure(Model(path: MiniFamily.q8_0))
         let model = try Model(path: MiniFamily.q8_0)
         let written = try write(session(Model(path: MiniFamily.q8_0)), after: prompt(0), 60)

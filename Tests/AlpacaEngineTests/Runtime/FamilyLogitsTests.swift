@@ -65,10 +65,10 @@ import Testing
     }
 
     /// However the work is cut; keys and values in half precision as well.
-    @Test(arguments: files, [CacheType.f32, .f16]) func sameBits(name: String, path: String, cache: CacheType) throws {
-        let (_, arrays) = try Self.golden(name)
+    @Test(arguments: files, [CacheType.f32, .f16]) func sameBits(file: (name: String, path: String), cache: CacheType) throws {
+        let (_, arrays) = try Self.golden(file.name)
         let ids = try arrays.numbers("ids6", as: TokenID.self)
-        let model = try RawSession.model(path: path)
+        let model = try RawSession.model(path: file.path)
         var first: [Float]?
         for (batch, threads) in [(512, 1), (1, 2), (7, 2), (64, 3)] {
             let session = try RawSession(model, batch: batch, threads: threads, cache: cache)
