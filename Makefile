@@ -41,7 +41,7 @@ help:
 	@echo "make bench      speed of reading and writing, charts; SIZE=mini|130m|1.3b|7b TYPES=q4_0,q4_k_m|all PATHS=avx2,avx512 (scripts/bench.sh)"
 	@echo "make bench-peer builds llama.cpp's llama-bench for it to compare with (minutes)"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
-	@echo "make bench-threads  sessions that share the processors, with each other and with others; SECONDS=2 ROUNDS=5"
+	@echo "make bench-threads  calls of several threads at once; SECONDS=2 ROUNDS=5 MODEL= OLD_LIBRARY= SUBJECTS=callers,alone,prompt,cancel,sharing"
 	@echo "make bench-tokenizer  speed of the tokenizer beside sentencepiece's"
 	@echo "make lint       formatting"
 	@echo "make clean"
@@ -165,6 +165,7 @@ bench-peer: setup
 bench-convert: setup cli
 	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),$(CONVERT_TYPES))" $(OPTIONS)
 
+# Takes OLD_LIBRARY and SUBJECTS from the environment too, MODEL from the command line alone: scripts/bench-threads.sh.
 bench-threads: setup lib cli
 	@scripts/bench-threads.sh "$(or $(SECONDS),2)" "$(or $(ROUNDS),5)"
 

@@ -1,36 +1,17 @@
-/* threads MODEL [SECONDS] [ROUNDS]: what sharing the processors costs.
+/* What sharing the processors costs.
  *
  * Tokens a second, writing one by one and reading in batches of 128, of one session with as many threads as there are processors; of two
  * such sessions at once; of one session with two and with four times as many threads; of one session beside a program that keeps one
- * processor busy. The cases take turns, ROUNDS times; medians, and the ratio to the first case, beside what would be fair. */
+ * processor busy. The ratio to the first case stands beside what would be fair. */
 #define _GNU_SOURCE
-#include <alpaca.h>
-#include <pthread.h>
-#include <sched.h>
+#include "threads.h"
+
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { MOST_ROUNDS = 64, BATCH = 128, DEPTH = 256 };
-
-static alpaca_model *model;
-static double seconds = 2;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void check(alpaca_status status) {
-    if (status == ALPACA_OK) return;
-    fprintf(stderr, "threads: %s\n", alpaca_last_error());
-    exit(1);
-}
+enum { BATCH = 128, DEPTH = 256 };
 
 /* A session at work on a thread of its own. */
 typedef struct {
@@ -50,17 +31,17 @@ static void *work(void *context) {
     for (int i = 0; i < BATCH; i++) ids[i] = 300 + 7 * i;
     const size_t step = w->reads ? BATCH : 1;
     check(alpaca_session_append(session, ids, BATCH));
-    double start = 0, end = 0;
+    double begin = 0, end = 0;
     size_t tokens = 0;
     /* The first step is not counted. */
-    for (int i = 0; i == 0 || end - start < seconds; i++) {
+    for (int i = 0; i == 0 || end - begin < seconds; i++) {
         if (alpaca_session_position(session) + step > DEPTH) check(alpaca_session_truncate(session, BATCH));
         check(alpaca_session_append(session, ids, step));
         end = now();
-        if (i == 0) start = end;
+        if (i == 0) begin = end;
         else tokens += step;
     }
-    w->rate = (double)tokens / (end - start);
+    w->rate = (double)tokens / (end - begin);
     alpaca_session_free(session);
     return NULL;
 }
@@ -72,7 +53,7 @@ static double measure(int sessions, int threads, int reads) {
     double sum = 0;
     for (int i = 0; i < sessions; i++) {
         workers[i] = (worker){.threads = threads, .reads = reads};
-        if (pthread_create(&ids[i], NULL, work, &workers[i]) != 0) exit(1);
+        start(&ids[i], work, &workers[i]);
     }
     for (int i = 0; i < sessions; i++) {
         pthread_join(ids[i], NULL);
@@ -93,21 +74,8 @@ static double beside_neighbour(int threads, int reads) {
     return rate;
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-int main(int argc, char **argv) {
-    if (argc < 2) return fprintf(stderr, "usage: threads MODEL [SECONDS] [ROUNDS]\n"), 2;
-    if (argc > 2) seconds = atof(argv[2]);
-    int rounds = argc > 3 ? atoi(argv[3]) : 5;
-    if (rounds < 1 || rounds > MOST_ROUNDS) rounds = 5;
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    check(alpaca_model_open(argv[1], NULL, &model));
-    cpu_set_t set;
-    sched_getaffinity(0, sizeof set, &set);
-    const int cores = CPU_COUNT(&set);
+void measure_sharing(void) {
+    const int cores = processors();
     char alone[32], twice[32], four[32];
     snprintf(alone, sizeof alone, "%d threads", cores);
     snprintf(twice, sizeof twice, "%d threads", 2 * cores);
@@ -116,21 +84,17 @@ int main(int argc, char **argv) {
     /* A neighbour has half a processor, if both get the same. */
     const double fair[] = {1, 1, 1, 1, (cores - 0.5) / cores};
     enum { CASES = 5 };
-    printf("%s, %d processors, %d rounds of %.1f s\n", argv[1], cores, rounds, seconds);
     for (int reads = 0; reads < 2; reads++) {
         double rates[CASES][MOST_ROUNDS];
         for (int r = 0; r < rounds; r++)
             for (int c = 0; c < CASES; c++)
                 rates[c][r] = c == 4 ? beside_neighbour(cores, reads) : measure(c == 1 ? 2 : 1, c == 2 ? 2 * cores : c == 3 ? 4 * cores : cores, reads);
-        printf("%-8s %-16s %10s %8s %6s\n", reads ? "reading" : "writing", "", "tokens/s", "ratio", "fair");
+        printf("\n%-28s %10s %8s %6s\n", reads ? "reading beside others" : "writing beside others", "tokens/s", "ratio", "fair");
         double base = 0;
         for (int c = 0; c < CASES; c++) {
-            qsort(rates[c], (size_t)rounds, sizeof(double), ascending);
-            const double median = rounds % 2 ? rates[c][rounds / 2] : (rates[c][rounds / 2 - 1] + rates[c][rounds / 2]) / 2;
-            if (c == 0) base = median;
-            printf("%-8s %-16s %10.1f %8.2f %6.2f\n", "", names[c], median, median / base, fair[c]);
+            const double middle = median(rates[c], rounds);
+            if (c == 0) base = middle;
+            printf("  %-26s %10.1f %8.2f %6.2f\n", names[c], middle, middle / base, fair[c]);
         }
     }
-    alpaca_model_free(model);
-    return 0;
 }
