@@ -460,8 +460,8 @@ typedef struct alpaca_generation_result {
     int32_t finish_reason;  /**< An alpaca_finish_reason. */
     int32_t reserved;       /**< 0. */
     uint64_t n_prompt;      /**< Tokens of the prompt. */
-    uint64_t n_cached;      /**< Those of them that needed not be read: the session had read them before, or held for another session of the
-                                 model that had. How many another session holds depends on what else the program does. */
+    uint64_t n_cached;      /**< Those of them that needed not be read: the session had read them before, or they were held for another
+                                 session of the model, which depends on what else the program does. */
     uint64_t n_generated;   /**< Tokens written; the one that ends the answer is not counted. */
     uint64_t prompt_ns;     /**< Nanoseconds for reading the prompt. */
     uint64_t generation_ns; /**< Nanoseconds for writing. */
