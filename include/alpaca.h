@@ -13,11 +13,14 @@
  * Text. UTF-8, with a length in bytes; ALPACA_NUL_TERMINATED as a length means that a zero byte ends it. Output goes to the caller's buffer:
  *   when it is too small the call returns ALPACA_BUFFER_TOO_SMALL, writes nothing to it, and *needed tells the size.
  * Threads. Models and tokenizers never change and may be used by any number of threads at once. A session serves one call at a time, from
- *   any thread; a second one meanwhile gets ALPACA_BUSY. alpaca_session_cancel may be called at any time from any thread.
+ *   any thread; a second one meanwhile gets ALPACA_BUSY. alpaca_session_cancel may be called at any time from any thread. Sessions of one
+ *   model (one alpaca_model_open) share one set of computing threads and one set of buffers. Calls on several of them at the same time are
+ *   combined: the weights are read from memory once for all of them. What each call computes stays the same, to the last bit.
  * Callbacks run on the calling thread, inside the call. They may use getters and alpaca_session_cancel; other calls on the same session get
  *   ALPACA_BUSY. They must return: leaving by longjmp or by an exception is undefined.
  * Process. The library installs no signal handler, prints nothing, changes no locale, directory, mask or environment. After fork, the child
- *   may use it as long as no call was running in the parent at that moment.
+ *   may use it as long as no call was running in the parent at that moment, sessions of the parent too, which compute there on the thread
+ *   that calls.
  */
 #ifndef ALPACA_H
 #define ALPACA_H
@@ -159,6 +162,12 @@ typedef struct alpaca_model_params {
     int32_t reserved;                  /**< 0. */
     alpaca_progress_callback progress; /**< Called while the file is read (use_mmap 0, prefetch, lock_memory); NULL (default) for none. */
     void *user_data;                   /**< Handed to progress. */
+    uint64_t cache_bytes;              /**< Bytes of memory that the keys and values of all sessions of the model may take together; 0
+                                            (default): no limit but the machine's. What a session was promised counts from
+                                            alpaca_session_create on; what a session with grow_on_demand holds counts as it grows, and once
+                                            when several of these sessions hold it. It counts in pages of 64 positions. Who asks for more
+                                            gets ALPACA_OUT_OF_MEMORY, and other sessions are not harmed. Values above INT64_MAX count as
+                                            INT64_MAX. Since version 1.2. */
 } alpaca_model_params;
 
 /** Fills in the defaults. `size` is sizeof(alpaca_model_params).
@@ -344,28 +353,49 @@ typedef enum alpaca_cache_type {
 typedef struct alpaca_session_params {
     size_t struct_size; /**< sizeof(alpaca_session_params). */
     int32_t n_ctx;      /**< Positions that the session can hold; 0 (default): what the model was trained for. */
-    int32_t n_batch;    /**< Tokens of a prompt that are computed together, 1 ... 4096. Default 512. The result does not depend on it. */
-    int32_t n_threads;  /**< Threads that compute, the caller's included, at most 256; 0 (default): one on each physical core that the
-                             process may use. The result does not depend on it. */
+    int32_t n_batch;    /**< Tokens of this session's prompt that are computed together at most, 1 ... 4096. Default 512. While other
+                             sessions of the model are called too, they are fewer, so that the others go on. The result does not depend on
+                             it. */
+    int32_t n_threads;  /**< Threads that compute for this session's calls, the caller's included, at most 256; 0 (default): one on each
+                             physical core that the process may use. The model's sessions share them: there are as many as the session with
+                             the most asks for, not the sum. Calls that are combined use the most that one of them asks for. The result does
+                             not depend on it. */
     int32_t type_k;     /**< alpaca_cache_type of keys. Default ALPACA_CACHE_F16. */
     int32_t type_v;     /**< alpaca_cache_type of values. Default ALPACA_CACHE_F16. */
     int32_t reserved;   /**< 0. */
     double rope_theta;  /**< Base of the rotary angles; 0 (default): the model's. */
     double rope_scale;  /**< Positions are divided by it (linear scaling); 0 (default): the model's. */
+    int32_t grow_on_demand; /**< 0 (default): the memory for the keys and values of n_ctx positions is promised by alpaca_session_create, and
+                                 no later call fails for want of it. 1: it is taken as positions are filled, 64 at a time. Then a call that
+                                 reads tokens can give ALPACA_OUT_OF_MEMORY. Since version 1.2. */
+    int32_t reserved2;      /**< 0. Since version 1.2. */
 } alpaca_session_params;
 
 /** Fills in the defaults. `size` is sizeof(alpaca_session_params).
  *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_params_init(alpaca_session_params *params, size_t size);
 
-/** Begins a session. Its memory is taken here, none later.
+/** Begins a session. It is promised the memory for the keys and values of n_ctx positions (rounded up to 64): out of the model's cache_bytes
+ *  where there is such a limit, else out of what the machine has. So no later call on it fails for want of that memory. With grow_on_demand
+ *  nothing is promised here. Either way the system provides the memory in pages of 64 positions, when they are first filled: a session with
+ *  a large n_ctx that holds 100 tokens takes the memory of 128. It goes back to the system when a call ends that has made the session forget
+ *  tokens (alpaca_session_truncate; alpaca_session_generate and alpaca_session_chat with another beginning), and with alpaca_session_free.
+ *
+ *  A beginning that sessions of the model have in common is held once and read once, in whole pages: a session takes over what another one
+ *  holds of the same tokens. That needs the same type_k, type_v, rope_theta and rope_scale. It is a copy of its own from where they differ.
+ *
+ *  The first session of a model starts the threads and takes the buffers that all its sessions compute with, for the largest n_batch and
+ *  n_threads of them; the last one's alpaca_session_free ends them. A session with a larger n_batch or n_threads has them made anew, and
+ *  waits for the calls under way to reach the end of their step.
  *
  *  @param params  NULL for the defaults.
  *  @param out     Receives the session, to be freed by alpaca_session_free; NULL on failure.
  *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT, ALPACA_OUT_OF_MEMORY, ALPACA_UNSUPPORTED. */
 alpaca_status alpaca_session_create(alpaca_model *model, const alpaca_session_params *params, alpaca_session **out);
 
-/** Frees a session. A call that is using it on another thread is cancelled and keeps what it needs until it returns. NULL does nothing. */
+/** Frees a session. Memory for keys and values that no other session holds goes back to the system. A call that is using the session on
+ *  another thread, or waits for its turn, is cancelled and keeps what it needs until it returns; calls on other sessions go on. NULL does
+ *  nothing. */
 void alpaca_session_free(alpaca_session *session);
 
 /** Adds `bias` to the logit of token `id`; minus infinity forbids it. */
@@ -430,7 +460,8 @@ typedef struct alpaca_generation_result {
     int32_t finish_reason;  /**< An alpaca_finish_reason. */
     int32_t reserved;       /**< 0. */
     uint64_t n_prompt;      /**< Tokens of the prompt. */
-    uint64_t n_cached;      /**< Those of them that the session had read before. */
+    uint64_t n_cached;      /**< Those of them that needed not be read: the session had read them before, or they were held for another
+                                 session of the model, which depends on what else the program does. */
     uint64_t n_generated;   /**< Tokens written; the one that ends the answer is not counted. */
     uint64_t prompt_ns;     /**< Nanoseconds for reading the prompt. */
     uint64_t generation_ns; /**< Nanoseconds for writing. */
@@ -468,7 +499,8 @@ typedef int32_t (*alpaca_token_callback)(const alpaca_token_event *event, void *
  *  @param user_data  Handed to callback.
  *  @param result     Receives how it ended; set its struct_size; may be NULL.
  *  @return ALPACA_OK (also when cancelled: see finish_reason), ALPACA_CONTEXT_FULL when the prompt does not fit, ALPACA_BUSY,
- *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
+ *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY (with grow_on_demand also while text is written: the session then
+ *          holds what was read and written before). */
 alpaca_status alpaca_session_generate(alpaca_session *session, const char *prompt, size_t length, const alpaca_generation_params *params,
                                       alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);
 
@@ -498,7 +530,7 @@ alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message 
 
 /** Reads tokens after what the session holds.
  *  @return ALPACA_OK, ALPACA_CONTEXT_FULL (nothing is read then), ALPACA_CANCELLED (what was read before stays), ALPACA_BUSY,
- *          ALPACA_INVALID_ARGUMENT. */
+ *          ALPACA_INVALID_ARGUMENT, ALPACA_OUT_OF_MEMORY (nothing is read then). */
 alpaca_status alpaca_session_append(alpaca_session *session, const int32_t *ids, size_t n);
 
 /** What one session reads in a step. The layout of this struct never changes: it is used in arrays. Since version 1.1. */
@@ -509,20 +541,21 @@ typedef struct alpaca_step_input {
     uint64_t reserved;       /**< 0. */
 } alpaca_step_input;
 
-/** Reads tokens in several sessions together: the model's weights are read from memory once for all of them, where alpaca_session_append
- *  reads them once for each. alpaca_session_logits and alpaca_session_sample of each session then tell what follows its last token. Logits
- *  are the same as those of separate calls to the last bit, whoever else is in the step. Sessions may differ in their parameters.
+/** Reads tokens in several sessions together, on one thread of the caller's: the model's weights are read from memory once for all of them.
+ *  Calls on the sessions from several threads at the same time get the same from alpaca_session_append. alpaca_session_logits and
+ *  alpaca_session_sample of each session then tell what follows its last token. Logits are the same as those of separate calls to the last
+ *  bit, whoever else is in the step. Sessions may differ in their parameters.
  *
- *  The session of inputs[0] lends its threads and its buffers: its n_threads and n_batch hold for the call. More ids than n_batch are read
- *  in several batches, in the order of the inputs.
+ *  The n_threads and n_batch of the session of inputs[0] hold for the call. More ids than n_batch are read in several batches, in the order
+ *  of the inputs. Calls of other threads on other sessions of the model may be combined with this one.
  *
- *  alpaca_session_cancel of any of the sessions stops the call for all.
+ *  alpaca_session_cancel of any of the sessions stops the call for all of its inputs; calls of other threads go on.
  *
  *  @param inputs  `n` inputs, 1 to 65536. Their sessions are of one model (one alpaca_model_open), each is listed once.
  *  @return ALPACA_OK, ALPACA_BUSY (a session is in use by another call), ALPACA_CONTEXT_FULL (the ids of a session do not fit),
  *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED (reserved): no session has changed then, and the message begins with the input, as in
  *          "inputs[2].ids: ...". ALPACA_CANCELLED: each session holds what it held before, and has no logits until it reads again.
- *          ALPACA_OUT_OF_MEMORY. Since version 1.1. */
+ *          ALPACA_OUT_OF_MEMORY: each session holds what it held before. Since version 1.1. */
 alpaca_status alpaca_sessions_step(const alpaca_step_input *inputs, size_t n);
 
 /** The logits for the token that follows the last position: n_vocab floats. They belong to the session and are valid until its next call.
@@ -535,7 +568,8 @@ alpaca_status alpaca_session_logits(const alpaca_session *session, const float *
  *  @return as alpaca_session_logits, ALPACA_UNSUPPORTED. */
 alpaca_status alpaca_session_sample(alpaca_session *session, const alpaca_generation_params *params, int32_t *id);
 
-/** Forgets all positions from `n_tokens` on; when fewer are filled, none.
+/** Forgets all positions from `n_tokens` on; when fewer are filled, none. Their memory goes back to the system, in whole pages of 64 positions
+ *  and as far as no other session holds it; without grow_on_demand the session can have it again at any time.
  *  @return ALPACA_OK, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_session_truncate(alpaca_session *session, size_t n_tokens);
 
@@ -549,12 +583,12 @@ alpaca_status alpaca_session_tokens(const alpaca_session *session, int32_t *ids,
 /** Positions that the session can hold (n_ctx); 0 for a bad handle. */
 size_t alpaca_session_context_length(const alpaca_session *session);
 
-/** Threads that the session computes with; 0 for a bad handle. */
+/** Threads that the session's calls compute with (n_threads, or fewer where the system gave fewer); 0 for a bad handle. */
 size_t alpaca_session_thread_count(const alpaca_session *session);
 
-/** Asks the call that is under way on another thread, or that this callback runs in, to stop. It returns within milliseconds; a call that
- *  writes text returns ALPACA_OK with ALPACA_FINISH_CANCELLED. Without a call under way it does nothing. Takes no lock: a signal handler may
- *  call it. */
+/** Asks the call that is under way on another thread, or that this callback runs in, to stop. It returns within milliseconds, also while it
+ *  waits for its turn or shares a step with other sessions' calls, which goes on for them; a call that writes text returns ALPACA_OK with
+ *  ALPACA_FINISH_CANCELLED. Without a call under way it does nothing. Takes no lock: a signal handler may call it. */
 void alpaca_session_cancel(alpaca_session *session);
 
 /* ---- Measures ------------------------------------------------------------------------------------------------------------------------ */
@@ -589,7 +623,8 @@ typedef struct alpaca_perplexity_result {
  *  @param text    UTF-8 of more tokens than a window; `length` bytes or ALPACA_NUL_TERMINATED.
  *  @param params  NULL for the defaults.
  *  @param result  Receives the figures; set its struct_size.
- *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
+ *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY (also when the session
+ *          grows on demand and there is no memory for a window). */
 alpaca_status alpaca_perplexity(alpaca_session *session, const char *text, size_t length, const alpaca_perplexity_params *params,
                                 alpaca_perplexity_result *result);
 

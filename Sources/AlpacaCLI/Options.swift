@@ -19,6 +19,11 @@ struct ModelOptions: ParsableArguments {
     var cacheType = Session.Options().keyType
 
     @Flag(
+        name: .customLong("grow-on-demand"),
+        help: "Take memory for the context as it fills, instead of being promised all of it at the start.")
+    var growsOnDemand = Session.Options().growsOnDemand
+
+    @Flag(
         name: .customLong("mmap"), inversion: .prefixedNo,
         help: "Map the file, or read all of it into memory; without either, files on network file systems are read.")
     var usesMemoryMap: Bool?
@@ -36,6 +41,7 @@ struct ModelOptions: ParsableArguments {
         options.threadCount = threads
         options.keyType = cacheType
         options.valueType = cacheType
+        options.growsOnDemand = growsOnDemand
         return try model.makeSession(options)
     }
 }

@@ -43,6 +43,7 @@ public func alpaca_model_open(
         options.usesMemoryMap = unsafe p.use_mmap == -1 ? nil : try unsafe Arguments.flag(p.use_mmap, "use_mmap")
         options.locksMemory = try unsafe Arguments.flag(p.lock_memory, "lock_memory")
         options.prefetches = try unsafe Arguments.flag(p.prefetch, "prefetch")
+        options.cacheByteCount = unsafe Int(clamping: p.cache_bytes)
         if let callback = unsafe p.progress {
             let report = unsafe ProgressReport(callback: callback, userData: p.user_data)
             options.progress = { report.call($0) }

@@ -19,6 +19,7 @@ extension alpaca_session_params {
 
     func options() throws(AlpacaError) -> Session.Options {
         try Arguments.reserved(reserved, "params.reserved")
+        try Arguments.reserved(reserved2, "params.reserved2")
         var options = Session.Options()
         options.contextLength = Int(n_ctx)
         options.batchSize = Int(n_batch)
@@ -27,6 +28,7 @@ extension alpaca_session_params {
         options.valueType = try Arguments.cacheType(type_v, "type_v")
         options.ropeTheta = rope_theta == 0 ? nil : rope_theta
         options.ropeScale = rope_scale == 0 ? nil : rope_scale
+        options.growsOnDemand = try Arguments.flag(grow_on_demand, "grow_on_demand")
         return options
     }
 }

@@ -11,7 +11,13 @@ extension Functions {
                 [.handle("model", \.model), .pointer("params", \.sessionParams, null: ok), .out("out")],
                 [
                     .when(ALPACA_OUT_OF_MEMORY) { ($0.sessionParams.pointee.n_ctx, $0.sessionParams.pointee.type_k) = (1 << 22, 0) },
+                    .when(ALPACA_OUT_OF_MEMORY) {
+                        $0.leaveNoRoom()
+                        $0.sessionParams.pointee.grow_on_demand = 0
+                    },
+                    .when(ALPACA_INVALID_ARGUMENT) { $0.sessionParams.pointee.grow_on_demand = 2 },
                     .when(ALPACA_UNSUPPORTED) { $0.sessionParams.pointee.reserved = 1 },
+                    .when(ALPACA_UNSUPPORTED) { $0.sessionParams.pointee.reserved2 = 1 },
                 ]),
             Function("alpaca_session_free", alpaca_session_free, [.freed("session", \.session)]),
             Function(
@@ -50,7 +56,7 @@ extension Functions {
                 [.handle("session", \.session), .pointer("ids", \.ids), .number("n", \.one, [ok, ok, invalid, invalid])],
                 [
                     .when(ALPACA_CONTEXT_FULL) { ($0.sizeOfSession, $0.one) = (32, 64) }, .busy,
-                    .elsewhere(ALPACA_CANCELLED, "it takes a second thread: ThreadTests.cancelledPrefill"),
+                    .elsewhere(ALPACA_CANCELLED, "it takes a second thread: ThreadTests.cancelledPrefill"), .noMemory, noRoom,
                 ]),
             Function(
                 "alpaca_sessions_step", alpaca_sessions_step,
@@ -58,7 +64,7 @@ extension Functions {
                 [
                     .when(ALPACA_CONTEXT_FULL) { ($0.sizeOfSession, $0.stepInput.pointee.n_ids) = (32, 64) }, .busy,
                     .when(ALPACA_UNSUPPORTED) { $0.stepInput.pointee.reserved = 1 },
-                    .elsewhere(ALPACA_CANCELLED, "it takes a second thread: StepTests.stopped"), .noMemory,
+                    .elsewhere(ALPACA_CANCELLED, "it takes a second thread: StepTests.stopped"), .noMemory, noRoom,
                 ]),
             Function(
                 "alpaca_session_logits", alpaca_session_logits,
@@ -85,6 +91,9 @@ extension Functions {
         ]
     }
 
+    /// The session grows on demand, and the model's cache_bytes are used up.
+    static var noRoom: Case { .when(ALPACA_OUT_OF_MEMORY) { $0.leaveNoRoom() } }
+
     /// The parameters that both ways of writing have.
     static var writing: [Parameter] {
         [
@@ -95,7 +104,7 @@ extension Functions {
 
     static var writingCases: [Case] {
         [
-            .when(ALPACA_CONTEXT_FULL) { $0.sizeOfSession = 8 }, .busy, .noMemory,
+            .when(ALPACA_CONTEXT_FULL) { $0.sizeOfSession = 8 }, .busy, .noMemory, noRoom,
             .when(ALPACA_UNSUPPORTED) { $0.generationParams.pointee.template_name = $0.c("alpaca-3") },
         ]
     }
@@ -114,7 +123,7 @@ extension Functions {
                     .pointer("params", \.perplexityParams, null: invalid), .pointer("result", \.perplexityResult),
                 ],
                 [
-                    .when(ALPACA_CANCELLED) { $0.perplexityParams.pointee.progress = World.cancels }, .busy, .noMemory,
+                    .when(ALPACA_CANCELLED) { $0.perplexityParams.pointee.progress = World.cancels }, .busy, .noMemory, noRoom,
                     .when(ALPACA_UNSUPPORTED) { $0.addTail() },
                 ]),
             Function(

@@ -18,6 +18,7 @@ import Testing
         #expect(open(Fixture.q8) == .ok)
         #expect(open(Fixture.q8) { $0.prefetch = 1 } == .ok)
         #expect(open(Fixture.q8) { $0.use_mmap = 0 } == .ok)
+        for bytes in [1, 1 << 20, UInt64(Int64.max), 1 << 63, .max] { #expect(open(Fixture.q8) { $0.cache_bytes = bytes } == .ok) }
     }
 
     @Test func badArguments() {

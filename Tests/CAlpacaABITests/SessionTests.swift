@@ -36,6 +36,9 @@ import Testing
             #expect(try create { $0.type_k = value } == .invalid("type_k: found \(value), expected an alpaca_cache_type, 0, 1 or 8"))
             #expect(try create { $0.type_v = value } == .invalid("type_v: found \(value), expected an alpaca_cache_type, 0, 1 or 8"))
         }
+        for value: Int32 in [-1, 2, .min, .max] {
+            #expect(try create { $0.grow_on_demand = value } == .invalid("grow_on_demand: found \(value), expected 0 or 1"))
+        }
         for value in [-1, Double.nan, .infinity, -.infinity] {
             #expect(try create { $0.rope_theta = value } == .invalid("rope_theta: found \(value), expected a positive number"))
             #expect(try create { $0.rope_scale = value } == .invalid("rope_scale: found \(value), expected a positive number"))
@@ -46,6 +49,7 @@ import Testing
         #expect(try create { $0.n_threads = 3 } == .ok)
         #expect(try create { ($0.type_k, $0.type_v) = (0, 0) } == .ok)
         #expect(try create { ($0.rope_theta, $0.rope_scale) = (1e6, 4) } == .ok)
+        #expect(try create { $0.grow_on_demand = 1 } == .ok)
     }
 
     @Test func getters() throws {

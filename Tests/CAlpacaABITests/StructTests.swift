@@ -133,6 +133,9 @@ import Testing
         _ = alpaca_session_params_init(&sessionParams, MemoryLayout<alpaca_session_params>.size)
         sessionParams.reserved = 7
         #expect(outcome(alpaca_session_create(model, &sessionParams, &session)) == expected("params.reserved"))
+        (sessionParams.reserved, sessionParams.reserved2) = (0, 7)
+        #expect(outcome(alpaca_session_create(model, &sessionParams, &session)) == expected("params.reserved2"))
+        #expect(session == nil)
 
         let other = try Fixture.session()
         defer { alpaca_session_free(other) }
@@ -144,12 +147,14 @@ import Testing
         var model = alpaca_model_params()
         _ = alpaca_model_params_init(&model, MemoryLayout<alpaca_model_params>.size)
         #expect(model.use_mmap == -1 && model.lock_memory == 0 && model.prefetch == 0 && model.progress == nil && model.user_data == nil)
+        #expect(model.cache_bytes == 0)
 
         var session = alpaca_session_params()
         _ = alpaca_session_params_init(&session, MemoryLayout<alpaca_session_params>.size)
         #expect(session.n_ctx == 0 && session.n_batch == 512 && session.n_threads == 0)
         #expect(session.type_k == Int32(ALPACA_CACHE_F16.rawValue) && session.type_v == Int32(ALPACA_CACHE_F16.rawValue))
         #expect(session.rope_theta == 0 && session.rope_scale == 0)
+        #expect(session.grow_on_demand == 0 && session.reserved2 == 0)
 
         var p = alpaca_generation_params()
         _ = alpaca_generation_params_init(&p, MemoryLayout<alpaca_generation_params>.size)

@@ -98,6 +98,17 @@ final class World {
         }
     }
 
+    /// A model whose sessions have no room for a page, and a session that finds that out when it reads.
+    func leaveNoRoom() {
+        alpaca_session_free(session)
+        alpaca_model_free(model)
+        modelParams.pointee.cache_bytes = 1
+        _ = alpaca_model_open(path, modelParams, &model)
+        sessionParams.pointee.grow_on_demand = 1
+        _ = alpaca_session_create(model, sessionParams, &session)
+        stepInput.pointee.session = session
+    }
+
     /// A tokenizer that belongs to a model.
     func useModelsTokenizer() {
         alpaca_tokenizer_free(tokenizer)

@@ -28,8 +28,8 @@ import Synchronization
     private let table: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     /// The pages that it holds, at least those of all tokens.
     private var pages: [PagePool.Page] = unsafe []
-    /// Pages whose memory was taken in advance.
-    private let promised: Int
+    /// Pages that were promised.
+    private var promised = 0
 
     /// - Parameter grows: takes pages as they are needed; else all are promised here.
     init(_ cache: PagedCache, _ pool: PagePool, capacity: Int, vocabularySize: Int, grows: Bool) throws(AlpacaError) {
@@ -45,10 +45,12 @@ import Synchronization
         self.pool = pool
         self.capacity = capacity
         self.grows = grows
-        promised = grows ? 0 : count
         try tokens.makeRoom(for: capacity, of: "n_ctx \(capacity)")
         try unsafe pages.makeRoom(for: count, of: what)
-        try RuntimeLock.withLock { () throws(AlpacaError) in if !grows { try cache.promise(count, of: pool, for: what) } }
+        guard !grows else { return }
+        try RuntimeLock.withLock { () throws(AlpacaError) in try cache.promise(count, of: pool, for: what) }
+        // From here on: an initializer that throws now would end in `deinit`.
+        promised = count
     }
 
     deinit {

@@ -103,7 +103,8 @@ import Testing
                 let old = try write { try used.chat(messages, parameters, onToken: $0) }
                 let new = try write { try session().chat(messages, parameters, onToken: $0) }
                 #expect(old.answer == new.answer, "seed \(seed), turn \(turn)")
-                #expect(new.cached == 0)
+                // Whole pages that the other session has read.
+                #expect(new.cached % 64 == 0)
                 #expect(try used.render(messages, template).count == old.answer.promptTokens)
                 if model.tokenizer.encode(old.answer.string) != old.answer.ids { rewritten += 1 }
                 messages += [ChatMessage(role: .assistant, content: old.answer.string), ChatMessage(role: .user, content: "再写一首")]

@@ -50,9 +50,10 @@ import Testing
     @Test(arguments: files) func greedyTextIsTransformers(name: String, path: String) throws {
         let (golden, arrays) = try Self.golden(name)
         let model = try RawSession.model(path: path)
-        for case let greedy in golden.greedy {
+        for greedy in golden.greedy {
             let session = try RawSession(model)
-            try session.append(arrays.numbers("ids\(greedy.prompt)", as: TokenID.self))
+            let number = try #require(golden.sequences.firstIndex(of: greedy.prompt))
+            try session.append(arrays.numbers("ids\(number)", as: TokenID.self))
             var ids: [TokenID] = []
             while ids.count < greedy.ids.count {
                 let logits = session.logits

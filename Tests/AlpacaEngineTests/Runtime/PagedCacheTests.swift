@@ -110,7 +110,8 @@ import Testing
         let pages = session.sequence.view.pages
         let addresses = (0..<(session.position + 63) / 64).compactMap { pages[$0].map { UInt(bitPattern: $0) } }
         var sum = 0, isInside = false
-        for line in try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n") {
+        let smaps = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps")).readDataToEndOfFile()
+        for line in String(decoding: smaps, as: UTF8.self).split(separator: "\n") {
             if let range = line.firstMatch(of: #/^([0-9a-f]+)-([0-9a-f]+) /#), let low = UInt(range.1, radix: 16), let high = UInt(range.2, radix: 16) {
                 isInside = addresses.contains { (low..<high).contains($0) }
             } else if isInside, let rss = line.firstMatch(of: #/^Rss: +(\d+) kB/#) {

@@ -91,6 +91,10 @@ void test_use(void *model);    /* use.c: every function, for what it is there fo
 void test_misuse(void *model); /* misuse.c: every function and every field with what should not be there */
 void test_no_memory(void);
 void test_structs(void *model); /* structs.c: structs of older and newer programs */
+void test_cache(void *model);   /* cache.c: memory for keys and values */
+void test_forks(void *model);   /* forks.c */
+void use_all(void *unused);
+void in_child(void (*body)(void *), void *context); /* what `body` finds in a child; it gets `context` */
 void note_process(void);   /* host.c: what belongs to the process; noted before the library is there */
 void test_host(const char *library, const char *copy, const char *corpus);
 void whole_run(void);           /* use.c: open, tokenize, write, free */

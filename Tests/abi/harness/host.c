@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 
 /* ---- Compared before and after every call */
 
@@ -98,47 +97,6 @@ static void check_process(const char *when) {
     CHECK(at_start.environment == now.environment && at_start.variables == now.variables, "%s", when);
     CHECK(at_start.descriptors == now.descriptors, "%s: %d descriptors, were %d", when, now.descriptors, at_start.descriptors);
     CHECK(at_start.threads == now.threads, "%s: %d threads, were %d", when, now.threads, at_start.threads);
-}
-
-/* ---- Children */
-
-/* What `body` finds in a child; `body` gets `context`. */
-static void in_child(void (*body)(void *), void *context) {
-    fflush(report);
-    pid_t child = fork();
-    if (child == 0) {
-        if (!in_valgrind()) alarm(120); /* there everything takes fifty times as long */
-        failed = 0;
-        body(context);
-        fflush(report);
-        _exit(failed != 0);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %x", status);
-}
-
-static void use_all(void *unused) { (void)unused, whole_run(); }
-
-/* A session that has worked in the parent, its threads with it, goes on in the child. */
-static void go_on(void *session) {
-    struct recorder *r = calloc(1, sizeof *r);
-    int32_t finish;
-    CHECK(write_text(session, r, 512, &finish) == ALPACA_OK && strcmp(r->text, poem) == 0, "%s: %s", message(), r->text);
-    free(r);
-}
-
-static void test_fork(void *model) {
-    void *session = NULL;
-    char params[SIZE_alpaca_session_params];
-    CALL("alpaca_session_params_init", P(params), N(sizeof params));
-    FIELD(int32_t, params, alpaca_session_params, n_threads) = 3;
-    CHECK(CALL("alpaca_session_create", P(model), P(params), P(&session)).q == ALPACA_OK, "%s", message());
-    go_on(session);
-    in_child(use_all, NULL);
-    in_child(go_on, session);
-    go_on(session);
-    CALL("alpaca_session_free", P(session));
 }
 
 /* ---- Descriptors: never 0 to 2, which others take for standard streams, and closed in programs that the host starts */
@@ -357,7 +315,7 @@ void test_host(const char *library, const char *copy, const char *corpus) {
     check_process("after use and misuse");
     void *model = open_model();
     test_workers(model);
-    test_fork(model); /* with a model open in the parent */
+    test_forks(model); /* with a model open in the parent */
     CALL("alpaca_model_free", P(model));
     in_child(use_all, NULL);
     in_child(without_standard_streams, NULL);

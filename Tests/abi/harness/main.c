@@ -50,6 +50,7 @@ int main(int argc, char **argv) {
     test_use(model);
     test_misuse(model);
     test_structs(model);
+    test_cache(model);
     CALL("alpaca_model_free", P(model));
     for (struct function *f = functions; f->name; f++) CHECK(f->calls > 0, "%s was not called", f->name);
     test_host(argv[1], argv[3], argc == 5 ? argv[4] : NULL);

@@ -300,6 +300,83 @@ def test_bad_files(tmp_path: pathlib.Path, content: bytes, error: type[Exception
     assert str(path) in str(caught.value)
 
 
+IDS = [(i * 7919 + 13) % 3900 for i in range(300)]
+
+
+def page_bytes(model: alpaca.Model) -> int:
+    """What the keys and values of 64 positions take, as docs/embedding.md has it."""
+    info = model.info
+    return int(info["n_layer"] * 64 * info["n_head_kv"] * (info["n_embd"] // info["n_head"]) * 4)
+
+
+def test_cache_bytes(model: alpaca.Model) -> None:
+    page = page_bytes(model)
+    with alpaca.Model(model.path, cache_bytes=2 * page) as limited:
+        with pytest.raises(alpaca.ModelMemoryError, match=rf"of the {2 * page} that the model's sessions share \(cache_bytes\)"):
+            limited.session(n_ctx=129)
+        with limited.session(n_ctx=64) as promised, limited.session(n_ctx=4096, grow_on_demand=True) as growing:
+            growing.append(IDS[:64])
+            with pytest.raises(MemoryError, match="cache_bytes"):
+                growing.append([1])
+            assert growing.position == 64
+            assert promised.append(IDS[:64]).position == 64
+        # What was freed can be had again.
+        with limited.session(n_ctx=128) as session:
+            assert session.append(IDS[:128]).position == 128
+    for limit in (0, page * 1000, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, 1 << 70):
+        with alpaca.Model(model.path, cache_bytes=limit) as unlimited, unlimited.session(n_ctx=512) as session:
+            assert session.append(IDS).position == len(IDS)
+    with pytest.raises(ValueError, match="cache_bytes: found -1, expected 0 or more"):
+        alpaca.Model(model.path, cache_bytes=-1)
+
+
+def test_memory_ends_while_writing(model: alpaca.Model) -> None:
+    with alpaca.Model(model.path, cache_bytes=page_bytes(model)) as limited:
+        stream = limited.generate(
+            "山", n_ctx=512, grow_on_demand=True, template="none", temperature=0, max_new_tokens=0, ignore_eos=True
+        )
+        with pytest.raises(alpaca.ModelMemoryError, match="key and value cache of 65 positions"):
+            stream.read()
+        assert stream.text
+
+
+def test_common_beginnings(model: alpaca.Model) -> None:
+    """What one session holds another need not read; logits are the same to the last bit."""
+    text = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。" * 10
+    options: dict[str, Any] = {"template": "none", "temperature": 0, "max_new_tokens": 8}
+    with alpaca.Model(model.path) as own, own.session(n_ctx=1024) as first, own.session(n_ctx=1024) as second:
+        streams = []
+        for session in (first, second):
+            streams.append(session.generate(text, **options))
+            streams[-1].read()
+        one, two = streams[0].result, streams[1].result
+        assert one is not None and two is not None and one.n_prompt > 128
+        assert (one.n_cached, two.n_cached) == (0, (one.n_prompt - 1) // 64 * 64)
+        assert streams[0].text == streams[1].text and first.tokens == second.tokens
+        assert numpy.array_equal(first.logits, second.logits)
+
+
+def test_threads_share_a_model(model: alpaca.Model) -> None:
+    """What each of four threads writes is what it writes alone, whoever else writes."""
+
+    def write(number: int) -> str:
+        with model.session(n_ctx=512, n_threads=1 + number % 2, n_batch=7 + 100 * number) as session:
+            return session.generate("写一首五言绝句", seed=number, temperature=0.8, max_new_tokens=60, ignore_eos=True).read()
+
+    alone = [write(number) for number in range(4)]
+    together: dict[int, str] = {}
+
+    def work(number: int) -> None:
+        together[number] = write(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[number] for number in range(4)] == alone
+
+
 def test_bad_arguments(model: alpaca.Model, tmp_path: pathlib.Path) -> None:
     with pytest.raises(FileNotFoundError):
         alpaca.Model(tmp_path / "nothing")

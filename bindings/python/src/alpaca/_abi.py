@@ -63,6 +63,7 @@ class ModelParams(Structure):
         ("reserved", c_int32),
         ("progress", ProgressCallback),
         ("user_data", c_void_p),
+        ("cache_bytes", c_uint64),
     ]
 
 
@@ -97,6 +98,8 @@ class SessionParams(Structure):
         ("reserved", c_int32),
         ("rope_theta", c_double),
         ("rope_scale", c_double),
+        ("grow_on_demand", c_int32),
+        ("reserved2", c_int32),
     ]
 
 

@@ -21,12 +21,17 @@ from .tokenizer import Tokenizer
 class Model:
     """A model, open for use. Immutable; may be shared by threads and sessions.
 
+    Sessions that write at the same time, each on a thread of its own, share the model's computing threads: the weights are read from
+    memory once for all of them.
+
     :param path: a model's file, or a name on the Hugging Face hub.
     :param use_mmap: True uses the weights where they lie in the file, False reads the whole file into memory; None does the first, except
         on network and FUSE file systems.
     :param lock_memory: keep the weights from being swapped out.
     :param prefetch: ask the system to load the whole file ahead of its use.
     :param progress: called while the file is read with ``use_mmap=False``; True for a bar.
+    :param cache_bytes: bytes of memory that the keys and values of all sessions of the model may take together; 0 for no limit but the
+        machine's. Who asks for more gets a :class:`ModelMemoryError`.
     :raises Error: with the file's name, what was found and what was expected.
     """
 
@@ -38,10 +43,14 @@ class Model:
         lock_memory: bool = False,
         prefetch: bool = False,
         progress: Union[bool, ProgressFunction, None] = None,
+        cache_bytes: int = 0,
     ) -> None:
+        if cache_bytes < 0:
+            raise ValueError(f"cache_bytes: found {cache_bytes}, expected 0 or more")
         params = _abi.ModelParams()
         check(lib.alpaca_model_params_init(byref(params), ctypes.sizeof(params)))
         params.lock_memory, params.prefetch = int(lock_memory), int(prefetch)
+        params.cache_bytes = min(cache_bytes, (1 << 64) - 1)
         if use_mmap is not None:
             params.use_mmap = int(use_mmap)
         callback = Callback(progress)
@@ -86,15 +95,19 @@ class Model:
         """A new session. Options as of :class:`Session`."""
         return Session(self, **options)
 
-    def generate(self, prompt: str, *, n_ctx: int = 0, n_threads: int = 0, **options: Any) -> Stream:
+    def generate(
+        self, prompt: str, *, n_ctx: int = 0, n_threads: int = 0, grow_on_demand: bool = False, **options: Any
+    ) -> Stream:
         """Answers ``prompt`` in a session of its own; iterate over the result for text as it is written.
 
+        :param n_ctx, n_threads, grow_on_demand: of that session; see :class:`Session`.
         :param options: max_new_tokens, temperature (0: greedy), top_k, top_p, min_p, repetition_penalty, repeat_last_n, presence_penalty,
             frequency_penalty, logit_bias ({id: bias}), seed, stop (a text or several), template (None: the model's own; "none"; a name),
             system, n_probs, context_shift, n_keep, ignore_eos. Defaults are those of the Chinese-Alpaca project's scripts. The same
             ``seed`` draws the same tokens in every session, also in a loop of :meth:`Session.append` and :meth:`Session.sample`.
         """
-        return Session(self, n_ctx=n_ctx, n_threads=n_threads).generate(prompt, **options)
+        session = Session(self, n_ctx=n_ctx, n_threads=n_threads, grow_on_demand=grow_on_demand)
+        return session.generate(prompt, **options)
 
     async def agenerate(self, prompt: str, **options: Any) -> AsyncIterator[str]:
         """As :meth:`generate`, for ``async for``."""

@@ -31,7 +31,11 @@ def cache_type_number(name: str) -> int:
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """How a text ended: counts of tokens and times in seconds."""
+    """How a text ended: counts of tokens and times in seconds.
+
+    ``n_cached`` are the prompt's tokens that needed not be read: the session had read them before, or they were held for another
+    session of the model.
+    """
 
     finish_reason: str
     n_prompt: int
@@ -244,11 +248,14 @@ class Session:
     """One conversation with a model: what it has read and what it will say next. One thread at a time; :meth:`cancel` from any.
 
     :param n_ctx: positions that the session can hold; 0 for what the model was trained for.
-    :param n_batch: tokens of a prompt that are computed together; the result does not depend on it.
-    :param n_threads: 0 for one on each physical core; the result does not depend on it.
+    :param n_batch: tokens of a prompt that are computed together at most; the result does not depend on it.
+    :param n_threads: 0 for one on each physical core; the model's sessions share them. The result does not depend on it.
     :param cache_type: "f16", "f32" or "q8_0", type of the key and value caches.
     :param rope_theta: 0 for the model's.
     :param rope_scale: 0 for the model's.
+    :param grow_on_demand: False promises the memory for the keys and values of ``n_ctx`` positions here, and no later call fails for
+        want of it. True takes it as positions are filled: a call that reads tokens can then raise :class:`ModelMemoryError`.
+    :raises ModelMemoryError: when the machine, or the model's ``cache_bytes``, does not have what is promised.
     """
 
     def __init__(
@@ -261,6 +268,7 @@ class Session:
         cache_type: str = "f16",
         rope_theta: float = 0,
         rope_scale: float = 0,
+        grow_on_demand: bool = False,
     ) -> None:
         kind = cache_type_number(cache_type)
         params = _abi.SessionParams()
@@ -268,6 +276,7 @@ class Session:
         params.n_ctx, params.n_batch, params.n_threads = n_ctx, n_batch, n_threads
         params.type_k, params.type_v = kind, kind
         params.rope_theta, params.rope_scale = rope_theta, rope_scale
+        params.grow_on_demand = int(grow_on_demand)
         handle = c_void_p()
         check(lib.alpaca_session_create(model._handle, byref(params), byref(handle)))
         self.model = model
@@ -350,7 +359,7 @@ class Session:
         )
 
     def truncate(self, n_tokens: int) -> None:
-        """Forgets all positions from ``n_tokens`` on."""
+        """Forgets all positions from ``n_tokens`` on; their memory goes back to the system, in whole pages of 64."""
         if n_tokens < 0:
             raise ValueError(f"n_tokens: found {n_tokens}, expected 0 or more")
         check(lib.alpaca_session_truncate(self._handle, n_tokens))
@@ -399,7 +408,9 @@ def step(inputs: Iterable[tuple[Session, Sequence[int]]]) -> None:
     """Reads token ids in several sessions of one model together: weights are read from memory once for all of them.
 
     Afterwards :attr:`Session.logits` and :meth:`Session.sample` of each session tell what follows its last id; they are the same as after
-    :meth:`Session.append`, to the last bit. The first session lends its threads and its buffers: its ``n_threads`` and ``n_batch`` hold.
+    :meth:`Session.append`, to the last bit. The first session's ``n_threads`` and ``n_batch`` hold for the call.
+
+    Threads that each use a session of their own need not call this: what they do at the same time is combined too.
 
     :param inputs: pairs of a session and one id or more; each session once.
     :raises BusyError: when a session is in use. No session has changed after this and after the errors of arguments.
