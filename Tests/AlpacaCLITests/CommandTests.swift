@@ -73,6 +73,9 @@ import Testing
         #expect(told.status == 0)
         #expect(told.text == poem)
         #expect(told.error == "")
+        // Four million positions would take 16 GB; a hundred are used.
+        let grown = try run("generate", CommandTests.model, prompt, "--temperature", "0", "-c", "4194304", "--grow-on-demand")
+        #expect(grown.text == poem, "\(grown.error)")
         // From a pipe, and as JSON.
         #expect(try run("generate", CommandTests.model, "--temperature", "0", input: prompt).text == poem)
         let json = try run("generate", CommandTests.model, "-", "--temperature", "0", "--json", input: prompt)
