@@ -167,7 +167,7 @@ typedef struct alpaca_model_params {
                                             alpaca_session_create on; what a session with grow_on_demand holds counts as it grows, and once
                                             when several of these sessions hold it. It counts in pages of 64 positions. Who asks for more
                                             gets ALPACA_OUT_OF_MEMORY, and other sessions are not harmed. Values above INT64_MAX count as
-                                            INT64_MAX. Since version 1.2. */
+                                            INT64_MAX. Since version 1.1. */
 } alpaca_model_params;
 
 /** Fills in the defaults. `size` is sizeof(alpaca_model_params).
@@ -367,8 +367,8 @@ typedef struct alpaca_session_params {
     double rope_scale;  /**< Positions are divided by it (linear scaling); 0 (default): the model's. */
     int32_t grow_on_demand; /**< 0 (default): the memory for the keys and values of n_ctx positions is promised by alpaca_session_create, and
                                  no later call fails for want of it. 1: it is taken as positions are filled, 64 at a time. Then a call that
-                                 reads tokens can give ALPACA_OUT_OF_MEMORY. Since version 1.2. */
-    int32_t reserved2;      /**< 0. Since version 1.2. */
+                                 reads tokens can give ALPACA_OUT_OF_MEMORY. Since version 1.1. */
+    int32_t reserved2;      /**< 0. Since version 1.1. */
 } alpaca_session_params;
 
 /** Fills in the defaults. `size` is sizeof(alpaca_session_params).

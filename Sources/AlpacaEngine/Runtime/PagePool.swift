@@ -65,7 +65,8 @@ import Glibc
     /// - Parameter grows: whether the sequence grows on demand; else it has been promised the page.
     func take(grows: Bool) throws(AlpacaError) -> Page {
         let what = "a page of the key and value cache"
-        if grows {
+        if grows, promisedPages + grownPages == mappedPages {
+            try MemoryBudget.require(pageBytes, least: 0, for: what)
             // Several at once, as far as that is little: fewer pieces of memory.
             try map(upTo: promisedPages + grownPages + 1, atLeast: max(1, min(16, (64 << 20) / pageBytes)), for: what)
         }

@@ -2,8 +2,9 @@ import Glibc
 
 /// Says no before memory is taken that the machine does not have: the system grants any amount and ends the process later.
 enum MemoryBudget {
-    static func require(_ bytes: Int, for what: @autoclosure () -> String) throws(AlpacaError) {
-        guard bytes > 64 << 20, let available = available() else { return }
+    /// - Parameter least: less than that is not asked for.
+    static func require(_ bytes: Int, least: Int = 64 << 20, for what: @autoclosure () -> String) throws(AlpacaError) {
+        guard bytes > least, let available = available() else { return }
         guard bytes <= available else {
             throw AlpacaError(
                 .outOfMemory,
