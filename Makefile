@@ -165,7 +165,7 @@ bench-peer: setup
 bench-convert: setup cli
 	@scripts/bench-convert.sh "$(or $(SIZE),1.3b)" "$(or $(TYPES),$(CONVERT_TYPES))" $(OPTIONS)
 
-# Takes MODEL, OLD_LIBRARY, SUBJECTS from the environment too: scripts/bench-threads.sh.
+# Takes OLD_LIBRARY and SUBJECTS from the environment too, MODEL from the command line alone: scripts/bench-threads.sh.
 bench-threads: setup lib cli
 	@scripts/bench-threads.sh "$(or $(SECONDS),2)" "$(or $(ROUNDS),5)"
 
