@@ -2,9 +2,10 @@
 /// by the ``RuntimeLock``.
 ///
 /// - Callers that write come back right after a step, with their next tokens: the next step waits for them a little, so that they stay
-///   together. Who doesn't come back in time isn't waited for again until it does.
+///   together. Who comes too late twice in a row isn't waited for again until it comes in time.
 /// - Beside callers that write, a prompt gets as many rows as let a step take less than twice of what it takes without: they go on at half of
 ///   their pace or more. How many that is is found by measuring.
+/// - A step of prompts alone is short, too, while somebody writes: a writer that came too late for one step waits for the whole of the next.
 struct StepPace {
     /// A step's rows: tokens of callers that read few at a time, and rows of prompts.
     struct Load {
@@ -15,8 +16,8 @@ struct StepPace {
     /// Up to so many ids of a call are no prompt.
     static let few = 4
     private static let mostWait: UInt64 = 20_000_000
-    private static let leastWait: UInt64 = 1_000_000
-    /// What a step of prompts alone may take while others call, too.
+    private static let leastWait: UInt64 = 2_000_000
+    /// What a step of prompts alone may take while others call, too, and nobody writes.
     private static let promptStep = 250_000_000.0
     /// Others count as calling for as long after their last call.
     private static let memory: UInt64 = 1_000_000_000
@@ -31,6 +32,8 @@ struct StepPace {
     private var fewTime = 0.0
     private var rowTime = 0.0
     private var promptRows = 16.0
+    /// When the last step ended that had rows of callers that read few.
+    private var lastFew: UInt64?
 
     private var lastCaller: ObjectIdentifier?
     private var lastChange: UInt64?
@@ -41,8 +44,12 @@ struct StepPace {
         if ticket.awaitedAfter == step, step > 0 {
             awaited -= 1
             ticket.isQuick = true
+            ticket.wasLate = false
         } else if ticket.doneAt > 0 {
-            ticket.isQuick = now &- ticket.doneAt <= wait
+            let isInTime = now &- ticket.doneAt <= wait
+            // Late once may be the system, which had others to run.
+            ticket.isQuick = isInTime || (ticket.awaitedAfter > 0 && !ticket.wasLate)
+            ticket.wasLate = !isInTime
         }
         ticket.awaitedAfter = 0
         let caller = ObjectIdentifier(ticket)
@@ -68,7 +75,10 @@ struct StepPace {
         if few > 0 { return max(1, min(batchSize, Int(promptRows))) }
         guard let lastChange, now &- lastChange < StepPace.memory else { return batchSize }
         guard rowTime > 0 else { return min(batchSize, 64) }
-        return max(8, min(batchSize, Int(StepPace.promptStep / rowTime)))
+        var most = StepPace.promptStep
+        // As long as one of theirs, beside what it takes to read the weights.
+        if let lastFew, now &- lastFew < StepPace.memory, fewTime > 0 { most = min(most, fewTime) }
+        return max(8, min(batchSize, Int(most / rowTime)))
     }
 
     mutating func began() {
@@ -78,6 +88,7 @@ struct StepPace {
 
     mutating func finished(_ load: Load, took: UInt64, at now: UInt64) {
         let time = Double(max(1, took))
+        if load.few > 0 { lastFew = now }
         func mixed(_ old: Double, _ new: Double) -> Double { old == 0 ? new : old + (new - old) / 4 }
         if load.prompt == 0 {
             fewTime = mixed(fewTime, time)
@@ -89,7 +100,7 @@ struct StepPace {
             let extra = max(time - fewTime, target / 8)
             promptRows = max(1, min(4096, Double(load.prompt) * min(2, max(0.5, target / extra))))
         }
-        wait = min(StepPace.mostWait, max(StepPace.leastWait, took / 4))
+        wait = min(StepPace.mostWait, max(StepPace.leastWait, took / 2))
         deadline = now &+ wait
     }
 

@@ -39,6 +39,8 @@
     var awaitedAfter: UInt64 = 0
     /// Whether it comes back soon after a step.
     var isQuick = true
+    /// Whether it came too late the last time.
+    var wasLate = false
 
     init(_ sequences: [TokenSequence], flags: [CancelFlag], batchSize: Int, threadCount: Int) {
         self.sequences = sequences
