@@ -15,7 +15,7 @@ enum { BATCH = 128, DEPTH = 256 };
 
 /* A session at work on a thread of its own. */
 typedef struct {
-    int threads, reads;
+    int index, threads, reads;
     double rate; /* tokens a second */
 } worker;
 
@@ -29,6 +29,8 @@ static void *work(void *context) {
     check(alpaca_session_create(model, &params, &session));
     int32_t ids[BATCH];
     for (int i = 0; i < BATCH; i++) ids[i] = 300 + 7 * i;
+    /* Another text for each session and each step, so that nothing of it is found in the cache. */
+    ids[0] = 300 + 10000 * w->index;
     const size_t step = w->reads ? BATCH : 1;
     check(alpaca_session_append(session, ids, BATCH));
     double begin = 0, end = 0;
@@ -36,6 +38,7 @@ static void *work(void *context) {
     /* The first step is not counted. */
     for (int i = 0; i == 0 || end - begin < seconds; i++) {
         if (alpaca_session_position(session) + step > DEPTH) check(alpaca_session_truncate(session, BATCH));
+        ids[0] = 300 + 10000 * w->index + (ids[0] + 1) % 10000;
         check(alpaca_session_append(session, ids, step));
         end = now();
         if (i == 0) begin = end;
@@ -52,7 +55,7 @@ static double measure(int sessions, int threads, int reads) {
     pthread_t ids[2];
     double sum = 0;
     for (int i = 0; i < sessions; i++) {
-        workers[i] = (worker){.threads = threads, .reads = reads};
+        workers[i] = (worker){.index = i, .threads = threads, .reads = reads};
         start(&ids[i], work, &workers[i]);
     }
     for (int i = 0; i < sessions; i++) {
