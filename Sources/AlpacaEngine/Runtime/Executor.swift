@@ -26,7 +26,7 @@ internal import CAlpacaKernels
     private var isLeft = false
     /// Who has rows in the step, and those of them whose calls have returned: kept until it ends.
     private var batch: [Unmanaged<Ticket>] = unsafe []
-    private var orphans: [Ticket] = []
+    private var orphans: [Unmanaged<Ticket>] = unsafe []
     private var load = StepPace.Load()
     private var pace = StepPace()
     private var forks = ForkCount.now
@@ -67,7 +67,7 @@ internal import CAlpacaKernels
                     askedThreads = threads
                 }
                 // The threads of the old one are waited for without the lock.
-                _ = consume made
+                made = nil
             }
             return RuntimeLock.withLock {
                 members += 1
@@ -89,7 +89,7 @@ internal import CAlpacaKernels
             askedThreads = 0
         }
         // Its threads are waited for without the lock.
-        _ = consume unneeded
+        unneeded = nil
     }
 
     // MARK: - Calls
@@ -336,14 +336,13 @@ internal import CAlpacaKernels
             }
         }
         unsafe batch.removeAll(keepingCapacity: true)
-        // The last owner of a sequence may go with this.
-        if !orphans.isEmpty {
-            let gone = orphans
-            orphans = []
-            RuntimeLock.unlock()
-            _ = consume gone
-            RuntimeLock.lock()
-        }
+        guard unsafe !orphans.isEmpty else { return }
+        let gone = unsafe orphans
+        unsafe orphans = unsafe []
+        // The last owner of a sequence may go with this, whose end takes the lock.
+        RuntimeLock.unlock()
+        for unsafe ticket in unsafe gone { unsafe ticket.release() }
+        RuntimeLock.lock()
     }
 
     /// All who wait get the error.
@@ -405,7 +404,7 @@ internal import CAlpacaKernels
         remove(ticket)
         if ticket.isInBatch {
             ticket.state = .abandoned
-            orphans.append(ticket)
+            unsafe orphans.append(Unmanaged.passRetained(ticket))
         } else {
             ticket.state = .idle
         }
