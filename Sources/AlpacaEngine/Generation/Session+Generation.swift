@@ -124,7 +124,10 @@ extension Session {
         result.promptTokens = prompt.count
         result.cachedTokens = reused
         let start = Clock.now()
-        defer { sequence.trim() }
+        defer {
+            sequence.trim()
+            model.runnable.executor.departed(ticket)
+        }
         guard try finishes({ () throws(AlpacaError) in result.cachedTokens += try evaluate(prompt[reused...]) }) else {
             result.finishReason = .cancelled
             result.promptNanoseconds = Clock.now() &- start
