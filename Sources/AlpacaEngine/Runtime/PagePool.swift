@@ -224,8 +224,8 @@ import Glibc
         unsafe try LargeMemory.ask(size, of: MemoryLayout<Page?>.stride, for: what())
         let old = unsafe buckets
         unsafe buckets = unsafe [Page?](repeating: nil, count: size)
-        for unsafe first in unsafe old {
-            var page = unsafe first
+        for i in unsafe 0..<old.count {
+            var page = unsafe old[i]
             while let current = unsafe page {
                 unsafe page = current.pointee.next
                 unsafe insert(current)

@@ -8,7 +8,8 @@ import Testing
             try String(contentsOf: Fixtures.repository.appendingPathComponent(path), encoding: .utf8)
         }
         let recipe = try #require(
-            try read("docs/extending.md").firstMatch(of: #/(?s)\n## A new architecture\n(.*?)(?:\n## |$)/#)).output.1
+            try read("docs/extending.md").firstMatch(of: #/(?s)\n## A new architecture\n(.*?)(?:\n## |$)/#)
+        ).output.1
         let folder = "Sources/AlpacaEngine/Architecture/Qwen2"
         let files = try FileManager.default.contentsOfDirectory(atPath: Fixtures.repository.appendingPathComponent(folder).path)
         let source = try files.map { try read("\(folder)/\($0)") }.joined()

@@ -121,7 +121,9 @@ import Testing
     /// Perplexity takes turns with those that write.
     @Test func perplexityBesideWriters() throws {
         let text = try String(contentsOf: MiniFamily.goldens.appendingPathComponent("heldout_poems.txt"), encoding: .utf8)
-        @Sendable func measure(_ model: Model) throws -> Double { try session(model).perplexity(of: String(text.prefix(2000)), windowLength: 128).value }
+        @Sendable func measure(_ model: Model) throws -> Double {
+            try session(model).perplexity(of: String(text.prefix(2000)), windowLength: 128).value
+        }
         let alone = try measure(Model(path: MiniFamily.q8_0))
         let model = try Model(path: MiniFamily.q8_0)
         let written = try write(session(Model(path: MiniFamily.q8_0)), after: prompt(0), 60)

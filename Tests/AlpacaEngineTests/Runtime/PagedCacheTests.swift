@@ -93,7 +93,9 @@ import Testing
         let model = try model()
         let plain = try session(model)
         try plain.append(PagedCacheTests.ids)
-        let changes: [(inout Session.Options) -> Void] = [{ $0.keyType = .f32 }, { $0.valueType = .q8_0 }, { $0.ropeTheta = 5000 }, { $0.ropeScale = 2 }]
+        let changes: [(inout Session.Options) -> Void] = [
+            { $0.keyType = .f32 }, { $0.valueType = .q8_0 }, { $0.ropeTheta = 5000 }, { $0.ropeScale = 2 },
+        ]
         for change in changes {
             var options = Session.Options()
             options.contextLength = 512
@@ -112,7 +114,9 @@ import Testing
         var sum = 0, isInside = false
         let smaps = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps")).readDataToEndOfFile()
         for line in String(decoding: smaps, as: UTF8.self).split(separator: "\n") {
-            if let range = line.firstMatch(of: #/^([0-9a-f]+)-([0-9a-f]+) /#), let low = UInt(range.1, radix: 16), let high = UInt(range.2, radix: 16) {
+            if let range = line.firstMatch(of: #/^([0-9a-f]+)-([0-9a-f]+) /#), let low = UInt(range.1, radix: 16),
+                let high = UInt(range.2, radix: 16)
+            {
                 isInside = addresses.contains { (low..<high).contains($0) }
             } else if isInside, let rss = line.firstMatch(of: #/^Rss: +(\d+) kB/#) {
                 sum += (Int(rss.1) ?? 0) * 1024
@@ -151,7 +155,8 @@ import Testing
         let page = try pageBytes(model())
         let model = try model(cacheBytes: page)
         let only = try session(model, context: 64)
-        let message = "key and value cache of 64 positions: needs \(page) bytes of the \(page) that the model's sessions share (cache_bytes), \(page) are taken"
+        let message =
+            "key and value cache of 64 positions: needs \(page) bytes of the \(page) that the model's sessions share (cache_bytes), \(page) are taken"
         #expect(alpacaError { _ = try session(model, context: 64) } == AlpacaError(.outOfMemory, message))
         try only.append(Array(PagedCacheTests.ids[..<64]))
         #expect(try bits(only) == alone(Array(PagedCacheTests.ids[..<64])))
