@@ -68,7 +68,7 @@ extension Session {
         }
     }
 
-    /// Whether all inputs can be read; the session that lends what it computes with.
+    /// Whether all inputs can be read; the first session, whose threads and batch size hold for the call.
     private static func check(_ inputs: [(session: Session, ids: [TokenID])]) throws(AlpacaError) -> Session {
         guard let lender = inputs.first?.session else {
             throw AlpacaError(.invalidArgument, "inputs: found none, expected at least one")
