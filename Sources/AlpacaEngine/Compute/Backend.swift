@@ -1,7 +1,7 @@
 /// What runs programs: a processor and the memory that it computes in. The engine has one, for CPUs; nothing above this layer names it but
 /// where the choice is made.
 ///
-/// A backend belongs to one caller at a time. Nothing in ``run(_:)`` allocates.
+/// A backend belongs to one caller at a time. Nothing in ``run(leavingFor:)`` allocates.
 protocol Backend: AnyObject {
     /// A model's weights where this backend wants them. Immutable, shared by any number of backends.
     associatedtype Weights: Sendable
@@ -31,7 +31,8 @@ protocol Backend: AnyObject {
     /// Wants the logits of a row, at `place`: as many floats as the vocabulary has tokens.
     func want(_ row: Int, at place: UnsafeMutablePointer<Float>)
 
-    /// The batch stops when all callers that it works for have cancelled: each is a list of flags, of which one is enough.
+    /// The batch stops when all callers that it works for have cancelled: each is a list of flags, of which one is enough. The flags of a caller
+    /// follow each other. A caller below 0 has no rows.
     func heed(_ flag: CancelFlag, caller: Int)
 
     /// Computes the batch, or goes on with it where it was left.

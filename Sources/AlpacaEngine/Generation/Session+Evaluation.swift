@@ -4,7 +4,7 @@ extension Session {
     /// Reads `ids` after what the session holds; ``withLogits(_:)`` then gives the logits for the token that follows them.
     ///
     /// - Throws: `contextFull` when they do not fit (nothing is read then), `invalidArgument` for an id outside the vocabulary,
-    ///   `cancelled` (what was read before stays).
+    ///   `cancelled` (what was read before stays), `outOfMemory` for a session that grows on demand (nothing is read then).
     public func append(_ ids: [TokenID]) throws(AlpacaError) {
         try exclusively { () throws(AlpacaError) in
             try check(ids)
@@ -44,7 +44,7 @@ extension Session {
     public func truncate(to length: Int) throws(AlpacaError) {
         try exclusively { () throws(AlpacaError) in
             guard length >= 0 else { throw AlpacaError(.invalidArgument, "length: found \(length), expected 0 or more") }
-            settle()
+            model.runnable.executor.settleAnyway(ticket)
             sequence.truncate(to: length)
         }
     }
@@ -64,9 +64,10 @@ extension Session {
 
     func score(_ ids: [TokenID], from first: Int, _ body: (Int, Span<Float>) throws(AlpacaError) -> Void) throws(AlpacaError) {
         try check(ids)
-        settle()
-        var done = try sequence.prepare(for: ids[...], shared: first)
+        guard !ids.isEmpty, first >= 0 else { return }
         let executor = model.runnable.executor
+        try executor.settle(ticket)
+        var done = try sequence.prepare(for: ids[...], shared: first)
         while done < ids.count {
             let part = ids[done..<min(ids.count, done + executor.fairRows(ticket))]
             try executor.exclusively(ticket) { (backend) throws(AlpacaError) in
@@ -86,6 +87,7 @@ extension Session {
         try model.runnable.executor.checkFiles()
         let size = model.configuration.vocabularySize
         let isRead = unsafe ids.withUnsafeBufferPointer { ids in
+            sequence.hasLogits = false
             backend.beginBatch(threads: threadCount)
             unsafe _ = backend.add(ids, at: sequence.count, of: sequence.view)
             backend.heed(cancelFlag, caller: 0)
@@ -113,9 +115,6 @@ extension Session {
 
     static var cancelled: AlpacaError { Executor.cancelled }
 
-    /// A call that was cancelled may have left rows of this session in a step; before pages change hands, it ends.
-    func settle() { model.runnable.executor.settled(ticket) }
-
     func checkCancelled() throws(AlpacaError) {
         if cancelFlag.isSet { throw Session.cancelled }
     }
@@ -137,23 +136,31 @@ extension Session {
     @discardableResult
     func evaluate(_ ids: ArraySlice<TokenID>) throws(AlpacaError) -> Int {
         guard !ids.isEmpty else { return 0 }
-        settle()
+        let executor = model.runnable.executor
+        try executor.settle(ticket)
         let found = try sequence.prepare(for: ids)
-        try unsafe ids.dropFirst(found).withUnsafeBufferPointer { (ids) throws(AlpacaError) in
-            unsafe ticket.ask(ids)
-            try model.runnable.executor.run(ticket)
+        do throws(AlpacaError) {
+            try unsafe ids.dropFirst(found).withUnsafeBufferPointer { (ids) throws(AlpacaError) in
+                unsafe ticket.ask(ids)
+                try executor.run(ticket)
+            }
+        } catch {
+            // The memory for what was not read.
+            sequence.trim()
+            throw error
         }
         return found
     }
 
     /// Reads one token: the step of writing. Allocates nothing.
     func evaluate(_ id: TokenID) throws(AlpacaError) {
-        settle()
         var id = id
+        let executor = model.runnable.executor
+        try executor.settle(ticket)
         try sequence.prepareForOne()
         try unsafe withUnsafePointer(to: &id) { (id) throws(AlpacaError) in
             unsafe ticket.ask(UnsafeBufferPointer(start: id, count: 1))
-            try model.runnable.executor.run(ticket)
+            try executor.run(ticket)
         }
     }
 }

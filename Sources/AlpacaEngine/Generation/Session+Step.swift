@@ -9,7 +9,8 @@ extension Session {
     /// the order of the inputs.
     ///
     /// - Parameter inputs: sessions of one model, each once, and one id or more for each.
-    /// - Throws: `invalidArgument`, `contextFull` when the ids of one do not fit, `busy` when a session is in use: nothing has changed then.
+    /// - Throws: `invalidArgument`, `contextFull` when the ids of one do not fit, `busy` when a session is in use: nothing has changed then. The same for
+    ///   `outOfMemory`, when a session grows on demand.
     ///   `cancelled` when ``cancel()`` of any of the sessions was called: each holds what it held before, and has no logits.
     public static func step(_ inputs: [(session: Session, ids: [TokenID])]) throws(AlpacaError) {
         var claimed = 0
@@ -29,7 +30,8 @@ extension Session {
         let sequences = inputs.map(\.session.sequence)
         let ticket = Ticket(
             sequences, flags: inputs.map(\.session.cancelFlag), batchSize: first.batchSize, threadCount: first.threadCount)
-        executor.settled(ticket)
+        try executor.settle(ticket)
+        defer { executor.departed(ticket) }
         // All ids in one list, so that they stay where they are while any thread reads them.
         var ids: [TokenID] = []
         try ids.makeRoom(for: inputs.reduce(0) { $0 + $1.ids.count }, of: "inputs")
@@ -40,6 +42,7 @@ extension Session {
             for (sequence, before) in zip(sequences, before) {
                 sequence.rewind(to: before.length)
                 sequence.hasLogits = before.hasLogits && keepingLogits
+                sequence.trim()
             }
         }
         var found: [Int] = []

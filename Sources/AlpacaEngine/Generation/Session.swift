@@ -132,7 +132,8 @@ public final class Session: @unchecked Sendable {
     ///
     /// - Throws: `busy` while another thread's call is under way.
     public func tokens() throws(AlpacaError) -> [TokenID] {
-        try reading { () throws(AlpacaError) -> [TokenID] in history }
+        // A list of its own: the session goes on adding to its list, which nobody else may hold then.
+        try reading { () throws(AlpacaError) -> [TokenID] in history.map { $0 } }
     }
 
     /// Forgets positions for what is read next; their memory is kept until ``TokenSequence/trim()``.

@@ -37,6 +37,8 @@ final class BenchmarkRun {
     private var due: UInt64 = 0
 
     private var needs: [Key: Need] = [:]
+    /// Texts that were made.
+    private var textCount = 0
 
     private struct Key: Hashable {
         let depth, threadCount: Int
@@ -87,7 +89,7 @@ final class BenchmarkRun {
             for session in sessions {
                 while session.position < test.depth {
                     try reportIfDue()
-                    try session.append(ids(session.position..<min(test.depth, session.position + plan.batchSize)))
+                    try session.append(ids(min(plan.batchSize, test.depth - session.position)))
                 }
                 try session.rewind(to: test.depth)
             }
@@ -127,37 +129,39 @@ final class BenchmarkRun {
 
     /// Seconds that a prompt takes.
     private func read(_ length: Int, _ sessions: [Session]) throws(AlpacaError) -> Double {
-        let prompt = ids(0..<length)
+        let prompts = sessions.map { _ in ids(length) }
         let start = Clock.now()
-        for session in sessions { try session.append(prompt) }
+        for (session, prompt) in zip(sessions, prompts) { try session.append(prompt) }
         return Clock.seconds(since: start)
     }
 
     /// Seconds that `length` tokens of each session take.
     private func write(_ length: Int, _ sessions: [Session]) throws(AlpacaError) -> Double {
         var seconds = 0.0
-        for id in ids(0..<length) {
+        let texts = sessions.map { _ in ids(length) }
+        for i in 0..<length {
             try reportIfDue()
             let start = Clock.now()
-            try step(sessions, id)
+            try step(sessions, texts.map { $0[i] })
             seconds += Clock.seconds(since: start)
         }
         return seconds
     }
 
     /// One more token of each session.
-    private func step(_ sessions: [Session], _ id: TokenID) throws(AlpacaError) {
+    private func step(_ sessions: [Session], _ ids: [TokenID]) throws(AlpacaError) {
         if let only = sessions.first, sessions.count == 1 {
-            try only.append([id])
+            try only.append(ids)
         } else {
-            try Session.step(sessions.map { ($0, [id]) })
+            try Session.step(zip(sessions, ids).map { ($0, [$1]) })
         }
     }
 
-    /// Ids spread over the vocabulary; which they are does not matter to the time.
-    private func ids(_ range: Range<Int>) -> [TokenID] {
+    /// Ids spread over the vocabulary, others each time: what one session has read another one, or a later run, would not read again.
+    private func ids(_ count: Int) -> [TokenID] {
         let size = model.configuration.vocabularySize
-        return range.map { TokenID(truncatingIfNeeded: ($0 &* 7919 &+ 13) % size) }
+        textCount += 1
+        return (0..<count).map { TokenID(truncatingIfNeeded: ($0 &* 7919 &+ textCount &* 104_729 &+ 13) % size) }
     }
 
     /// The sessions of a test, as many as it has sequences, with room for all tests of its depth.

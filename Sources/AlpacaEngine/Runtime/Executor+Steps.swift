@@ -5,8 +5,7 @@ extension Executor {
     func mayLead(_ ticket: Ticket) -> Bool {
         guard !isRunning else { return false }
         if isLeft { return ticket.isInBatch }
-        guard queue.first({ $0.isExclusive }) == false else { return false }
-        return pace.isReady(at: Clock.now())
+        return queue.shares(ticket) && pace.isReady(at: Clock.now())
     }
 
     /// Runs a step for all who wait, or goes on with one that was left.
@@ -26,8 +25,14 @@ extension Executor {
         }
         isLeft = false
         guard let backend, unsafe !batch.isEmpty else { return }
-        let caller = unsafe batch.firstIndex { unsafe $0.toOpaque() == Unmanaged.passUnretained(ticket).toOpaque() }
-        let isAlone = unsafe batch.count == 1
+        // A call without rows in the step, for which there was no room, must be able to leave as well.
+        var caller = Executor.withoutRows
+        if ticket.isInBatch {
+            caller = unsafe batch.firstIndex { unsafe $0.toOpaque() == Unmanaged.passUnretained(ticket).toOpaque() } ?? caller
+        } else {
+            for flag in ticket.flags.prefix(Executor.moreFlags - extraFlags) { backend.heed(flag, caller: caller) }
+        }
+        let isAlone = unsafe ticket.isInBatch && batch.count == 1
         RuntimeLock.unlock()
         let start = Clock.now()
         let outcome = backend.run(leavingFor: isAlone ? nil : caller)
@@ -43,7 +48,7 @@ extension Executor {
         case .stopped:
             endBatch()
         case .left:
-            // Without this call, somebody must be there for whom it is worth to go on.
+            // The step goes on only if another call still wants its result.
             let others = unsafe batch.contains {
                 unsafe $0._withUnsafeGuaranteedRef { $0 !== ticket && $0.state == .waiting && !$0.isCancelled }
             }
@@ -55,6 +60,7 @@ extension Executor {
     private func formBatch() {
         unsafe batch.removeAll(keepingCapacity: true)
         load = StepPace.Load()
+        extraFlags = 0
         pace.began()
         guard let backend else { return }
         var threads = 1, prompts = 0
@@ -94,11 +100,16 @@ extension Executor {
             let first = unsafe backend.add(ids, at: sequence.count, of: sequence.view)
             ticket.parts[i].rows = count
             if part.done + count == part.count { unsafe backend.want(first + count - 1, at: sequence.lastLogits) }
+            backend.heed(ticket.flags[i], caller: caller)
             sequence.isInFlight = true
             sequence.hasLogits = false
             total += count
         }
-        for flag in ticket.flags { backend.heed(flag, caller: caller) }
+        // Those of sequences without rows end the call as well.
+        for i in ticket.parts.indices where ticket.parts[i].rows == 0 && extraFlags < Executor.moreFlags {
+            backend.heed(ticket.flags[i], caller: caller)
+            extraFlags += 1
+        }
         ticket.isInBatch = true
         unsafe batch.append(unsafe Unmanaged.passUnretained(ticket))
         return total
@@ -119,7 +130,14 @@ extension Executor {
                     ticket.parts[i].done += part.rows
                     if ticket.parts[i].isComplete { ticket.sequences[i].hasLogits = true }
                 }
-                guard ticket.remaining == 0 else { return }
+                guard ticket.remaining == 0 else {
+                    // A long prompt does not keep those behind it waiting for a call that wants the backend for itself.
+                    if queue.hasExclusive {
+                        queue.remove(ticket)
+                        queue.append(ticket)
+                    }
+                    return
+                }
                 queue.remove(ticket)
                 ticket.state = .done
                 pace.served(ticket, at: now)

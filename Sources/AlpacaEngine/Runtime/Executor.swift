@@ -22,6 +22,8 @@ internal import CAlpacaKernels
     var queue = TicketQueue()
     /// Whether a call has the backend.
     var isRunning = false
+    /// Whether it has it to make another; for that call alone.
+    private var isMaking = false
     /// Whether a step was left midway by a call that was cancelled: another goes on with it.
     var isLeft = false
     /// Who has rows in the step, and those of them whose calls have returned: kept until it ends.
@@ -31,7 +33,12 @@ internal import CAlpacaKernels
     var pace = StepPace()
     private var forks = ForkCount.now
 
-    /// How often a waiting call looks whether it was cancelled. To cancel is one store, which wakes nobody.
+    /// In the list of a batch's callers: the one that runs it without rows of its own.
+    static let withoutRows = -1
+    /// Flags of a batch beside those of its rows: of sequences of its calls that have no rows in it.
+    static let moreFlags = 1024
+    var extraFlags = 0
+    /// A waiting call checks its flag this often. To cancel is one store, which wakes nobody.
     private static let poll: UInt64 = 10_000_000
 
     init(_ program: Program, _ weights: Weights, _ store: any WeightStore, _ cache: PagedCache) {
@@ -57,11 +64,19 @@ internal import CAlpacaKernels
         }
         if isThere { return RuntimeLock.withLock { min(threadCount, backend?.threadCount ?? 1) } }
         let turn = Ticket([], flags: [], batchSize: batchSize, threadCount: threadCount)
-        return try exclusively(turn, makesBackend: true) { () throws(AlpacaError) -> Int in
+        return try exclusive(turn) { () throws(AlpacaError) -> Int in
+            isMaking = true
+            defer { isMaking = false }
             // The call has the executor for itself.
             if backend.map({ $0.batchSize < batchSize || askedThreads < threadCount }) ?? true {
                 let size = max(batchSize, backend?.batchSize ?? 0), threads = max(threadCount, askedThreads)
-                var made: Computer? = try Computer(program, weights, batchSize: size, threadCount: threads)
+                var made: Computer?
+                do throws(AlpacaError) {
+                    made = try Computer(program, weights, batchSize: size, threadCount: threads)
+                } catch {
+                    dropUnneeded()
+                    throw error
+                }
                 RuntimeLock.withLock {
                     swap(&backend, &made)
                     askedThreads = threads
@@ -78,11 +93,17 @@ internal import CAlpacaKernels
 
     /// A session goes. The last one takes threads and memory along.
     func leave(_ ticket: Ticket) {
-        let unneeded: Computer? = RuntimeLock.withLock {
+        RuntimeLock.withLock {
             heedFork()
             pace.departed(ticket)
             members -= 1
-            guard members == 0, !isRunning, !isLeft else { return nil }
+        }
+        dropUnneeded()
+    }
+
+    private func dropUnneeded() {
+        let unneeded: Computer? = RuntimeLock.withLock {
+            guard members == 0, !isLeft, !isRunning || isMaking else { return nil }
             defer { backend = nil }
             askedThreads = 0
             return backend
@@ -100,7 +121,7 @@ internal import CAlpacaKernels
         RuntimeLock.lock()
         defer { RuntimeLock.unlock() }
         heedFork()
-        try settle(ticket)
+        try settled(ticket)
         ticket.state = .waiting
         arrive(ticket)
         while ticket.state == .waiting {
@@ -121,28 +142,33 @@ internal import CAlpacaKernels
     func departed(_ ticket: Ticket) { RuntimeLock.withLock { pace.departed(ticket) } }
 
     /// Waits until no step has rows of the ticket's sequences: a cancelled call leaves them to the step that it was in.
+    ///
+    /// - Throws: `cancelled` when one of the ticket's flags is set meanwhile.
     func settle(_ ticket: Ticket) throws(AlpacaError) {
-        while ticket.isInFlight {
-            if ticket.isCancelled { throw Executor.cancelled }
-            ticket.wakes.wait(until: Clock.now() &+ 1_000_000)
+        try RuntimeLock.withLock { () throws(AlpacaError) in
             heedFork()
+            try settled(ticket)
         }
     }
 
-    /// The same for a call that does not hold the lock.
-    func settled(_ ticket: Ticket) {
+    /// The same for a call that can't be cancelled.
+    func settleAnyway(_ ticket: Ticket) {
         RuntimeLock.withLock {
             heedFork()
-            while ticket.isInFlight {
-                ticket.wakes.wait(until: Clock.now() &+ 1_000_000)
-                heedFork()
-            }
+            while ticket.isInFlight { ticket.wakes.wait(until: Clock.now() &+ 1_000_000) }
+        }
+    }
+
+    private func settled(_ ticket: Ticket) throws(AlpacaError) {
+        while ticket.isInFlight {
+            if ticket.isCancelled { throw Executor.cancelled }
+            ticket.wakes.wait(until: Clock.now() &+ 1_000_000)
         }
     }
 
     /// Runs `body` with the backend for itself; between the steps of others.
     func exclusively<R>(_ ticket: Ticket, _ body: (Computer) throws(AlpacaError) -> R) throws(AlpacaError) -> R {
-        try exclusively(ticket, makesBackend: false) { () throws(AlpacaError) -> R in
+        try exclusive(ticket) { () throws(AlpacaError) -> R in
             guard let backend else { throw AlpacaError(.internalError, "a session without an executor's backend") }
             return try body(backend)
         }
@@ -158,13 +184,11 @@ internal import CAlpacaKernels
     /// Throws when a mapped file was cut short or written to.
     func checkFiles() throws(AlpacaError) { try store.checkFiles() }
 
-    private func exclusively<R>(
-        _ ticket: Ticket, makesBackend: Bool, _ body: () throws(AlpacaError) -> R
-    ) throws(AlpacaError) -> R {
+    private func exclusive<R>(_ ticket: Ticket, _ body: () throws(AlpacaError) -> R) throws(AlpacaError) -> R {
         RuntimeLock.lock()
         heedFork()
         do throws(AlpacaError) {
-            try settle(ticket)
+            try settled(ticket)
             ticket.isExclusive = true
             ticket.state = .waiting
             arrive(ticket)
@@ -238,7 +262,6 @@ internal import CAlpacaKernels
         var until = now &+ Executor.poll
         if !isRunning, !isLeft, pace.latest > now { until = min(until, pace.latest) }
         ticket.wakes.wait(until: until)
-        heedFork()
     }
 
     /// In a child after a fork the calls of other threads are gone; what they had begun is over.

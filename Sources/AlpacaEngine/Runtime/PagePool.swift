@@ -26,9 +26,9 @@ import Glibc
     /// Pages that someone holds, and how many more there would be if none were shared.
     private(set) var heldPages = 0
     private(set) var sharedPages = 0
-    /// Pages that nobody holds and whose memory is still theirs; and how many are in the hands of ``clean()``.
+    /// Pages that nobody holds and whose memory is still theirs; and those that ``clean()`` is at.
     private var dirty: Page?
-    private var cleaning = 0
+    private var cleaning: [Page] = unsafe []
     private var forks = ForkCount.now
     /// Heads of lists; their number is a power of two.
     private var buckets: [Page?] = unsafe []
@@ -65,12 +65,12 @@ import Glibc
     /// - Parameter grows: whether the sequence grows on demand; else it has been promised the page.
     func take(grows: Bool) throws(AlpacaError) -> Page {
         let what = "a page of the key and value cache"
-        if grows, promisedPages + grownPages == mappedPages {
-            try MemoryBudget.require(pageBytes, least: 0, for: what)
-            // Several at once, as far as that is little: fewer pieces of memory.
-            try map(upTo: promisedPages + grownPages + 1, atLeast: max(1, min(16, (64 << 20) / pageBytes)), for: what)
-        }
         while true {
+            if grows, promisedPages + grownPages >= mappedPages {
+                try MemoryBudget.require(pageBytes, least: 0, for: what)
+                // Several at once, as far as that is little: fewer pieces of memory.
+                try map(upTo: promisedPages + grownPages + 1, atLeast: max(1, min(16, (64 << 20) / pageBytes)), for: what)
+            }
             if let page = unsafe freePage() {
                 unsafe page.pointee.references = 1
                 unsafe page.pointee.growers = 0
@@ -80,12 +80,14 @@ import Glibc
                 return unsafe page
             }
             if forks != ForkCount.now {
-                // After fork() nobody in the child puts back what another thread was cleaning.
+                // After fork() the threads that were cleaning pages do not exist in the child.
                 forks = ForkCount.now
-                cleaning = 0
+                for i in unsafe 0..<cleaning.count { unsafe putBack(cleaning[i]) }
+                unsafe cleaning.removeAll()
+                continue
             }
-            guard cleaning > 0 else { throw AlpacaError(.outOfMemory, "\(what): no memory for \(pageBytes) bytes") }
-            // The one that there must be is being cleaned.
+            guard unsafe !cleaning.isEmpty else { throw AlpacaError(.outOfMemory, "\(what): no memory for \(pageBytes) bytes") }
+            // Every promised page exists, so another thread is cleaning one at this moment.
             RuntimeLock.unlock()
             sched_yield()
             RuntimeLock.lock()
@@ -128,15 +130,17 @@ import Glibc
     func clean() {
         while let page = unsafe dirty {
             unsafe dirty = page.pointee.next
-            cleaning += 1
+            unsafe cleaning.append(page)
             RuntimeLock.unlock()
             unsafe _ = madvise(page.pointee.base, pageBytes, MADV_DONTNEED)
             RuntimeLock.lock()
-            cleaning -= 1
-            unsafe page.pointee.region._withUnsafeGuaranteedRef { unsafe $0.putBack(page) }
+            unsafe cleaning.removeAll { unsafe $0 == page }
+            unsafe putBack(page)
         }
         unmapUnneeded()
     }
+
+    private func putBack(_ page: Page) { unsafe page.pointee.region._withUnsafeGuaranteedRef { unsafe $0.putBack(page) } }
 
     private func addGrower(_ page: Page) {
         if unsafe page.pointee.growers == 0 { grownPages += 1 }

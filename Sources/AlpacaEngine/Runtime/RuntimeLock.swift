@@ -29,7 +29,7 @@ enum RuntimeLock {
         return try body()
     }
 
-    /// Gives the lock up until `condition` is signalled, or until then.
+    /// Gives the lock up until `condition` is signalled, or until `deadline`.
     ///
     /// - Parameter deadline: by ``Clock``.
     @unsafe static func wait(_ condition: UnsafeMutablePointer<pthread_cond_t>, until deadline: UInt64) {

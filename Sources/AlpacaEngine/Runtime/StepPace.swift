@@ -4,7 +4,7 @@
 /// - Callers that write come back right after a step, with their next tokens: the next step waits for them a little, so that they stay
 ///   together. Who comes too late twice in a row isn't waited for again until it comes in time.
 /// - Beside callers that write, a prompt gets as many rows as let a step take less than twice of what it takes without: they go on at half of
-///   their pace or more. How many that is is found by measuring.
+///   their pace or more. Their number is found by measuring.
 /// - A step of prompts alone is short, too, while somebody writes: a writer that came too late for one step waits for the whole of the next.
 struct StepPace {
     /// A step's rows: tokens of callers that read few at a time, and rows of prompts.
@@ -35,8 +35,8 @@ struct StepPace {
     /// When the last step ended that had rows of callers that read few.
     private var lastFew: UInt64?
 
-    /// When a call last came while another was there. A thread that has many sessions and uses them in turn never sees to that: it is not
-    /// made to wait, and its prompts are read in one go.
+    /// When a call last came while another was there. A thread that uses several sessions in turn never
+    /// sets this: it does not wait, and its prompts are read in one go.
     private var lastMeeting: UInt64?
 
     // MARK: Callers
@@ -78,7 +78,7 @@ struct StepPace {
         var most = StepPace.promptStep
         // As long as one of theirs, beside what it takes to read the weights.
         if let lastFew, now &- lastFew < StepPace.memory, fewTime > 0 { most = min(most, fewTime) }
-        return max(8, min(batchSize, Int(most / rowTime)))
+        return min(batchSize, max(8, Int(most / rowTime)))
     }
 
     private func hasCompany(at now: UInt64) -> Bool { lastMeeting.map { now &- $0 < StepPace.memory } ?? false }

@@ -13,6 +13,23 @@
     /// Asks the first one; nil when there is none.
     func first<R>(_ body: (Ticket) -> R) -> R? { unsafe head?._withUnsafeGuaranteedRef(body) }
 
+    /// Whether a call waits for the backend for itself.
+    var hasExclusive: Bool {
+        var entry = unsafe head
+        while let current = unsafe entry {
+            if unsafe current._withUnsafeGuaranteedRef({ $0.isExclusive }) { return true }
+            unsafe entry = unsafe current._withUnsafeGuaranteedRef { unsafe $0.next }
+        }
+        return false
+    }
+
+    /// Whether the next step can be for that ticket: none before it, nor it, wants the backend for itself.
+    func shares(_ ticket: Ticket) -> Bool {
+        var isThere = false
+        forEachShared { if $0 === ticket { isThere = true } }
+        return isThere
+    }
+
     mutating func append(_ ticket: Ticket) {
         unsafe ticket.next = nil
         let entry = unsafe Unmanaged.passUnretained(ticket)

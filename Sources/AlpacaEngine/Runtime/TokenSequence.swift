@@ -49,7 +49,7 @@ import Synchronization
         try unsafe pages.makeRoom(for: count, of: what)
         guard !grows else { return }
         try RuntimeLock.withLock { () throws(AlpacaError) in try cache.promise(count, of: pool, for: what) }
-        // From here on: an initializer that throws now would end in `deinit`.
+        // Set last: `deinit` also runs when this initializer throws.
         promised = count
     }
 
@@ -70,8 +70,9 @@ import Synchronization
 
     // MARK: - For the call that has the sequence. No step may have rows of it: see `Executor.settle`.
 
-    /// Makes ready for `ids` to be read after the tokens that there are: takes pages, and copies one that others hold, too, where it would be
-    /// written to. Whole pages of `ids` but the last token that another sequence has read after the same beginning are taken over.
+    /// Makes ready for `ids` to be read after the tokens that there are. Takes the pages for them. Copies the last page if other sequences hold
+    /// it, since it will be written to. Takes over whole pages that another sequence has read after the same beginning; the last id is always
+    /// read, for its logits.
     ///
     /// - Parameter shared: of how many of the ids the logits do not matter: only those are taken over. Nil for all but the last.
     /// - Returns: how many of the ids need not be read.
@@ -108,8 +109,14 @@ import Synchronization
         }
     }
 
-    /// Gives the memory of forgotten tokens back.
-    func trim() { truncate(to: count) }
+    /// Gives the memory of forgotten tokens back. While a step has rows of the sequence its pages stay: the next call gives them back.
+    func trim() {
+        RuntimeLock.withLock {
+            guard !isInFlight else { return }
+            drop(from: pageCount(count))
+            pool.clean()
+        }
+    }
 
     /// Forgets all tokens from `length` on and keeps their memory, for what is read next. A step may have rows of the sequence.
     func rewind(to length: Int) { RuntimeLock.withLock { forget(from: length) } }
@@ -199,8 +206,11 @@ import Synchronization
             let page = unsafe pages[index]
             if unsafe page.pointee.references > 1 {
                 let copy = try unsafe newPage()
+                // Both are held here, and nobody writes to either. Copying takes milliseconds: others may have the lock.
+                RuntimeLock.unlock()
                 // Bound: both have pageBytes.
                 unsafe copy.pointee.base.copyMemory(from: page.pointee.base, byteCount: pool.pageBytes)
+                RuntimeLock.lock()
                 drop(from: index + 1)
                 unsafe pages[index] = unsafe copy
                 unsafe table[index] = unsafe copy.pointee.base
@@ -210,7 +220,7 @@ import Synchronization
             }
             index += 1
         }
-        // Pages of forgotten tokens: what others hold is left to them.
+        // Pages of forgotten tokens: those that other sequences hold are given up.
         for later in unsafe index..<max(index, pages.count) {
             if unsafe pages[later].pointee.references > 1 {
                 drop(from: later)

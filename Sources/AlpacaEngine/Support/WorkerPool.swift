@@ -8,7 +8,7 @@ import Synchronization
 
 /// A persistent set of threads that share the items of one job at a time.
 ///
-/// ``run(items:context:body:)`` is called by one thread at a time (the session that owns the pool sees to it).
+/// ``run(items:threads:context:body:)`` is called by one thread at a time; who owns the pool sees to it.
 final class WorkerPool: Sendable {
     typealias Body = @convention(c) (UnsafeMutableRawPointer, _ item: Int, _ thread: Int) -> Void
 

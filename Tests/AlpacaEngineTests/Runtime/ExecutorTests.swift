@@ -92,7 +92,13 @@ import Testing
                 }
                 canceller.start()
                 do {
-                    try session.append(prompt(k))
+                    if k == 4 {
+                        try session.append(prompt(k))
+                    } else {
+                        // Another beginning each time, of more pages than the others have.
+                        let other = [TokenID.random(in: 300...3000)] + prompt(k)
+                        try session.generate(tokens: other) { _ in true }
+                    }
                 } catch let error as AlpacaError where error.code == .cancelled {
                 }
                 while !canceller.isFinished { usleep(100) }
@@ -104,6 +110,37 @@ import Testing
         }
         #expect(Array(found.prefix(4)) == alone)
         for k in 4..<6 { #expect(try found[k] == write(session(Model(path: MiniFamily.q8_0)), after: prompt(k), 5)) }
+    }
+
+    /// A cancelled call of several sessions leaves them as they were, beside one that writes.
+    @Test func cancelledSteps() throws {
+        let alone = try write(session(Model(path: MiniFamily.q8_0)), after: prompt(0), 80)
+        let model = try Model(path: MiniFamily.q8_0)
+        let isOver = CancelFlag()
+        let found = try together(2) { k -> [TokenID] in
+            guard k > 0 else {
+                defer { isOver.set() }
+                return try write(session(model), after: prompt(0), 80)
+            }
+            let sessions = try (0..<6).map { _ in try session(model, batch: 4) }
+            for (i, session) in sessions.enumerated() { try session.append([TokenID(300 + i)]) }
+            while !isOver.isSet {
+                let canceller = Thread {
+                    usleep(UInt32.random(in: 0...3000))
+                    sessions[Int.random(in: 0..<6)].cancel()
+                }
+                canceller.start()
+                do {
+                    try Session.step(sessions.map { ($0, prompt(1)) })
+                    for session in sessions { try session.truncate(to: 1) }
+                } catch let error as AlpacaError where error.code == .cancelled {
+                }
+                while !canceller.isFinished { usleep(100) }
+                for (i, session) in sessions.enumerated() { #expect(try session.tokens() == [TokenID(300 + i)]) }
+            }
+            return alone
+        }
+        #expect(found == [alone, alone])
     }
 
     /// Sessions come and go while others write; a larger one makes room for itself between their steps.

@@ -193,6 +193,18 @@ import Testing
         #expect(model.runnable.cache.statistics.committedBytes == 3 * page)
     }
 
+    /// What was promised is there, whatever growing sessions take over and take.
+    @Test func promisesHold() throws {
+        let model = try model()
+        let promised = try session(model, context: 512)
+        try promised.append(Array(PagedCacheTests.ids[..<64]))
+        let growing = try session(model, context: 4096, grows: true)
+        try growing.append(Array(PagedCacheTests.ids[..<64]) + (0..<2000).map { TokenID(($0 * 13) % 3900) })
+        let rest = (0..<448).map { TokenID(($0 * 17) % 3900) }
+        try promised.append(rest)
+        #expect(try bits(promised) == alone(PagedCacheTests.ids[..<64] + rest))
+    }
+
     @Test func aThousandSessions() throws {
         let model = try model()
         let sessions = try (0..<1000).map { _ in try session(model, context: 64) }

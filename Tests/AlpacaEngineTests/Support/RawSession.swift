@@ -34,7 +34,7 @@ final class RawSession {
     }
 
     func append(_ ids: [TokenID]) throws {
-        model.executor.settled(ticket)
+        try model.executor.settle(ticket)
         let found = try sequence.prepare(for: ids[...])
         try ids.dropFirst(found).withUnsafeBufferPointer { ids in
             ticket.ask(ids)

@@ -15,6 +15,9 @@ internal import CAlpacaKernels
     private let rowBuffer, segmentBuffer, outputBuffer, flagBuffer: AlignedBuffer
     /// What the items of a step see.
     private let context: UnsafeMutablePointer<CPUContext>
+    /// Flags beside one for each row.
+    private static let moreFlags = 2048
+    private let flagCapacity: Int
     /// The next step to be done, and outputs whose logits are made.
     private var next = 0
     private var outputsDone = 0
@@ -32,7 +35,8 @@ internal import CAlpacaKernels
         rowBuffer = try AlignedBuffer(batchSize, of: CPURow.self, for: "batch")
         segmentBuffer = try AlignedBuffer(batchSize, of: CPUSegment.self, for: "batch")
         outputBuffer = try AlignedBuffer(batchSize, of: CPUOutput.self, for: "batch")
-        flagBuffer = try AlignedBuffer(batchSize, of: CPUFlag.self, for: "batch")
+        flagCapacity = batchSize + CPUBackend.moreFlags
+        flagBuffer = try AlignedBuffer(flagCapacity, of: CPUFlag.self, for: "batch")
         unsafe context = .allocate(capacity: 1)
         unsafe context.initialize(
             to: CPUContext(
@@ -84,8 +88,8 @@ internal import CAlpacaKernels
 
     func heed(_ flag: CancelFlag, caller: Int) {
         let count = unsafe context.pointee.flagCount
-        guard count < batchSize else { return }
-        // Bound: count < batchSize, the buffer's size. Each sequence has a row and a flag.
+        guard count < flagCapacity else { return }
+        // Bound: count < flagCapacity, the buffer's size.
         unsafe context.pointee.flags[count] = unsafe CPUFlag(
             flag: Unmanaged.passUnretained(flag), caller: Int32(truncatingIfNeeded: caller))
         unsafe context.pointee.flagCount = count + 1
@@ -99,7 +103,7 @@ internal import CAlpacaKernels
             unsafe context.pointee.tileAttention()
         }
         while true {
-            // What was cancelled meanwhile is not whole: first this.
+            // Checked first: items skip their work once the batch is cancelled, so its results are not complete.
             if unsafe context.pointee.isCancelled { return .stopped }
             if let caller, unsafe context.pointee.hasCancelled(caller) { return .left }
             if next == plan.count {

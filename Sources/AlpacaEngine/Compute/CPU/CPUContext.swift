@@ -136,18 +136,20 @@ struct CPURow: BitwiseCopyable {
 
     /// Whether all callers have cancelled. Without any flag nobody can.
     var isCancelled: Bool {
-        var i = 0
+        var i = 0, hasRows = false
         while i < flagCount {
             // Bounds: i and next are below flagCount.
             let caller = unsafe flags[i].caller
-            var isSet = false
+            // Those below 0 have no rows.
+            var isSet = caller < 0
             while i < flagCount, unsafe flags[i].caller == caller {
                 if unsafe flags[i].flag._withUnsafeGuaranteedRef({ $0.isSet }) { isSet = true }
                 i += 1
             }
             if !isSet { return false }
+            if caller >= 0 { hasRows = true }
         }
-        return flagCount > 0
+        return hasRows
     }
 
     /// Whether one caller has cancelled.

@@ -99,16 +99,13 @@ func rotateAndStoreItem(_ raw: UnsafeMutableRawPointer, _ index: Int, _ thread: 
     let dimension = unsafe c.pointee.headDimension, turning = unsafe c.pointee.ropeDimension
     let heads = unsafe c.pointee.headCount, pairs = unsafe c.pointee.keyValueHeadCount
     let angles = unsafe c.pointee.angles + index * turning
-    if let query = unsafe step.pointee.query {
-        unsafe c.pointee.kernels.vector.rope(
-            query + index * heads * dimension, heads, dimension, turning, angles, c.pointee.pairing)
+    guard let queries = unsafe step.pointee.query, let keys = unsafe step.pointee.key, let values = unsafe step.pointee.value else {
+        return
     }
-    guard let keys = unsafe step.pointee.key, let values = unsafe step.pointee.value else { return }
+    let query = unsafe queries + index * heads * dimension
     let key = unsafe keys + index * pairs * dimension, value = unsafe values + index * pairs * dimension
-    // Keys are stored as they are turned; models whose keys are not say so by a query that is not turned either.
-    if unsafe step.pointee.query != nil {
-        unsafe c.pointee.kernels.vector.rope(key, pairs, dimension, turning, angles, c.pointee.pairing)
-    }
+    unsafe c.pointee.kernels.vector.rope(query, heads, dimension, turning, angles, c.pointee.pairing)
+    unsafe c.pointee.kernels.vector.rope(key, pairs, dimension, turning, angles, c.pointee.pairing)
     let row = unsafe c.pointee.rows[index]
     var kv = unsafe c.pointee.cache(of: c.pointee.segments[Int(row.segment)].sequence, layer: step.pointee.layer)
     unsafe c.pointee.kernels.vector.kv_store(&kv, Int(row.position), key, value)

@@ -80,6 +80,7 @@ private struct CPUPlanner {
                 } else {
                     var sum = unsafe step(.rows, addItem, x)
                     unsafe sum.branch = workspace.pointer(branch)
+                    fill(x)
                     try append(sum)
                     rest = next
                 }
@@ -101,6 +102,7 @@ private struct CPUPlanner {
             case .gated(let gate, let up):
                 var join = unsafe step(.rows, gateItem, gate)
                 unsafe join.branch = workspace.pointer(up)
+                fill(gate)
                 try append(join)
                 rest = next
             case .logits(let role, let x):
@@ -164,11 +166,13 @@ private struct CPUPlanner {
         var store = unsafe step(.rows, rotateAndStoreItem, query)
         unsafe (store.query, store.key, store.value) = (workspace.pointer(query), workspace.pointer(key), workspace.pointer(value))
         store.layer = layer
+        fill(query)
+        fill(key)
         try append(store)
         return operations.dropFirst(3)
     }
 
-    /// A slot holds another value from here on.
+    /// A slot holds another value from here on; its quantized form is out of date.
     private mutating func fill(_ slot: Slot) {
         if packed == slot { packed = nil }
     }
