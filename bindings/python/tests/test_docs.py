@@ -163,7 +163,7 @@ def test_names_of_the_command() -> None:
 
 def test_sizes() -> None:
     info = alpaca.Model(REPOSITORY / MODEL).info
-    swift = (REPOSITORY / "Sources/AlpacaEngine/Checkpoint/ModelConfiguration.swift").read_text()
+    swift = (REPOSITORY / "Sources/AlpacaEngine/Architecture/ModelConfiguration.swift").read_text()
     keys = (REPOSITORY / "Sources/AlpacaEngine/Formats/GGUF/GGUFKey.swift").read_text()
     for row in table("names.md", "| what | C, Python, JSON |"):
         (name,), (property,), (key,) = words(row[1]), words(row[2]), words(row[3])
