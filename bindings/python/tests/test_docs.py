@@ -168,7 +168,7 @@ def test_sizes() -> None:
     for row in table("names.md", "| what | C, Python, JSON |"):
         (name,), (property,), (key,) = words(row[1]), words(row[2]), words(row[3])
         assert name in info
-        assert f"public let {property}:" in swift
+        assert re.search(rf"public (let|(private\(set\) )?var) {property}:", swift)
         assert f"\\(architecture).{key}\"" in keys
 
 
