@@ -97,8 +97,8 @@ struct StepPace {
         } else if load.few == 0 {
             if load.prompt >= 16 { rowTime = mixed(rowTime, time / Double(load.prompt)) }
         } else {
-            // 1.7 and not 2: steps vary.
-            let target = fewTime > 0 ? 0.7 * fewTime : StepPace.promptStep
+            // Well below 2: steps vary, and who writes has to wake up between two of them.
+            let target = fewTime > 0 ? 0.35 * fewTime : StepPace.promptStep
             let extra = max(time - fewTime, target / 8)
             promptRows = max(1, min(4096, Double(load.prompt) * min(2, max(0.5, target / extra))))
         }

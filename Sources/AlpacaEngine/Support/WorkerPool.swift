@@ -22,7 +22,7 @@ final class WorkerPool: Sendable {
 
     /// Starts `threadCount - 1` workers; fewer if the system refuses more.
     init(threadCount: Int) {
-        let shared = Shared(mostAwake: min(threadCount, ProcessorCount.allowed()))
+        let shared = Shared(threadCount: threadCount, mostAwake: min(threadCount, ProcessorCount.allowed()))
         var workers: [pthread_t] = []
         var starts: [WorkerStart] = []
         // The host's signals are not ours: workers are born with all of them blocked.
@@ -75,7 +75,8 @@ final class WorkerPool: Sendable {
     /// job has changed; so the fields below, read before, were those of the job that the item belongs to.
     let ticket = Atomic<UInt64>(0)
     let items = Atomic<Int>(0)
-    /// Number of the job (upper half) and workers that may still join it (lower half).
+    private static let all: UInt64 = 0xFFFF_FFFF
+    /// Number of the job (upper half) and workers that may still join it (lower half; ``all``: no matter how many).
     private let admission = Atomic<UInt64>(0)
     let body = Atomic<UInt>(0)
     let context = Atomic<UInt>(0)
@@ -93,7 +94,11 @@ final class WorkerPool: Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wake, finished: UnsafeMutablePointer<pthread_cond_t>
 
-    init(mostAwake: Int) {
+    /// Threads that the pool was asked for.
+    private let threadCount: Int
+
+    init(threadCount: Int, mostAwake: Int) {
+        self.threadCount = threadCount
         self.mostAwake = mostAwake
         unsafe mutex = .allocate(capacity: 1)
         unsafe wake = .allocate(capacity: 1)
@@ -119,7 +124,7 @@ final class WorkerPool: Sendable {
         done.store(0, ordering: .relaxed)
         // Releasing and acquiring: who has read one of these takes no item of a ticket from before it was closed.
         items.store(count, ordering: .releasing)
-        admission.store(((job &+ 1) << 32) | UInt64(threads - 1), ordering: .releasing)
+        admission.store(((job &+ 1) << 32) | (threads < threadCount ? UInt64(threads - 1) : Shared.all), ordering: .releasing)
         unsafe body.store(UInt(bitPattern: unsafeBitCast(function, to: Int.self)), ordering: .releasing)
         context.store(UInt(bitPattern: pointer), ordering: .releasing)
         ticket.store((job &+ 1) << 32, ordering: .sequentiallyConsistent)
@@ -133,6 +138,7 @@ final class WorkerPool: Sendable {
     /// Whether a worker may join `job`: the first ones that come may, as many as the caller asked for.
     private func admits(to job: UInt64) -> Bool {
         var seen = admission.load(ordering: .acquiring)
+        if seen & 0xFFFF_FFFF == Shared.all { return true }
         while seen >> 32 == job, seen & 0xFFFF_FFFF > 0 {
             let (exchanged, now) = admission.weakCompareExchange(expected: seen, desired: seen - 1, ordering: .acquiringAndReleasing)
             if exchanged { return true }
