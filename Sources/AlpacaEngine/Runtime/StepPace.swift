@@ -3,8 +3,8 @@
 ///
 /// - Callers that write come back right after a step, with their next tokens: the next step waits for them a little, so that they stay
 ///   together. Who comes too late twice in a row isn't waited for again until it comes in time.
-/// - Beside callers that write, a prompt gets as many rows as let a step take less than twice of what it takes without: they go on at half of
-///   their pace or more. Their number is found by measuring.
+/// - Beside callers that write, a prompt gets less time than they do: they go on at half of their pace or more. It comes in parts that let a
+///   step take two to three times of what it takes without. Their number is found by measuring.
 /// - A step of prompts alone is short, too, while somebody writes: a writer that came too late for one step waits for the whole of the next.
 struct StepPace {
     /// A step's rows: tokens of callers that read few at a time, and rows of prompts.
@@ -32,6 +32,8 @@ struct StepPace {
     private var fewTime = 0.0
     private var rowTime = 0.0
     private var promptRows = 16.0
+    /// Time that prompts may take from those who write; below 0 they wait.
+    private var credit = 1.0
     /// When the last step ended that had rows of callers that read few.
     private var lastFew: UInt64?
 
@@ -72,7 +74,7 @@ struct StepPace {
 
     /// Rows that prompts may have, all together.
     func promptRoom(beside few: Int, batchSize: Int, at now: UInt64) -> Int {
-        if few > 0 { return max(1, min(batchSize, Int(promptRows))) }
+        if few > 0 { return credit > 0 ? max(1, min(batchSize, Int(promptRows))) : 0 }
         guard hasCompany(at: now) else { return batchSize }
         guard rowTime > 0 else { return min(batchSize, 64) }
         var most = StepPace.promptStep
@@ -97,11 +99,14 @@ struct StepPace {
         } else if load.few == 0 {
             if load.prompt >= 16 { rowTime = mixed(rowTime, time / Double(load.prompt)) }
         } else {
-            // Well below 2: steps vary, and who writes has to wake up between two of them.
-            let target = fewTime > 0 ? 0.35 * fewTime : StepPace.promptStep
+            // Reading what the prompt has so far costs each such step, so a larger part in every third is better than a row in each.
+            let target = fewTime > 0 ? 1.5 * fewTime : StepPace.promptStep
             let extra = max(time - fewTime, target / 8)
             promptRows = max(1, min(4096, Double(load.prompt) * min(2, max(0.5, target / extra))))
+            credit -= time - fewTime
         }
+        // A step's share for prompts. Who writes also has to wake up between two steps: less than what makes half of the pace.
+        if load.few > 0 { credit = min(credit + 0.6 * fewTime, fewTime) }
         wait = min(StepPace.mostWait, max(StepPace.leastWait, took / 2))
         deadline = now &+ wait
     }
