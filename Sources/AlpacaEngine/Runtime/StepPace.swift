@@ -4,7 +4,7 @@
 /// - Callers that write come back right after a step, with their next tokens: the next step waits for them a little, so that they stay
 ///   together. Who comes too late twice in a row isn't waited for again until it comes in time.
 /// - Beside callers that write, a prompt gets less time than they do: they go on at half of their pace or more. It comes in parts that let a
-///   step take two to three times of what it takes without. Their number is found by measuring.
+///   step take two to three times of what it takes without; how many rows that is, is measured.
 /// - A step of prompts alone is short, too, while somebody writes: a writer that came too late for one step waits for the whole of the next.
 struct StepPace {
     /// A step's rows: tokens of callers that read few at a time, and rows of prompts.
