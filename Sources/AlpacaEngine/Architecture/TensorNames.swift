@@ -40,19 +40,35 @@ package struct TensorNames: Hashable, Sendable {
     /// The only reader of names: "blk.12.attn_q.weight" becomes "blk.*.attn_q.weight" and 12.
     static func parse(_ name: String) -> (pattern: String, numbers: [Int]) {
         var numbers: [Int] = []
-        let parts = name.split(separator: ".", omittingEmptySubsequences: false).map { part -> String in
-            guard let number = number(part) else { return String(part) }
+        var pattern: [UInt8] = []
+        pattern.reserveCapacity(name.utf8.count)
+        // Where the part at hand begins.
+        var start = 0
+        func endPart() {
+            guard let number = number(pattern[start...]) else { return }
             numbers.append(number)
-            return "*"
+            pattern.removeSubrange(start...)
+            pattern.append(UInt8(ascii: "*"))
         }
-        return (parts.joined(separator: "."), numbers)
+        for byte in name.utf8 {
+            if byte == UInt8(ascii: ".") {
+                endPart()
+                start = pattern.count + 1
+            }
+            pattern.append(byte)
+        }
+        endPart()
+        return (String(decoding: pattern, as: UTF8.self), numbers)
     }
 
     /// At most four digits, and no zero in front: "blk.00" is not another name of "blk.0".
-    private static func number(_ part: Substring) -> Int? {
-        guard (1...4).contains(part.utf8.count), part.utf8.allSatisfy({ (0x30...0x39).contains($0) }), part == "0" || part.first != "0",
-            let number = Int(part), number < ModelConfiguration.Limits.layerCount.upperBound
-        else { return nil }
-        return number
+    private static func number(_ part: ArraySlice<UInt8>) -> Int? {
+        guard (1...4).contains(part.count), part.count == 1 || part.first != UInt8(ascii: "0") else { return nil }
+        var number = 0
+        for byte in part {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            number = 10 * number + Int(byte - UInt8(ascii: "0"))
+        }
+        return number < ModelConfiguration.Limits.layerCount.upperBound ? number : nil
     }
 }

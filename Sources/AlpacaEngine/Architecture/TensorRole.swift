@@ -20,6 +20,11 @@ package struct TensorRole: Hashable, Sendable {
         self.layer = layer
         self.expert = expert
     }
+
+    /// Of the name only its length: roles are looked up by the thousand when a model is opened, and few of a layer are equally long.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(kind.name.utf8.count &+ ((layer ?? -1) &* 64) &+ ((expert ?? -1) &* 65_536))
+    }
 }
 
 extension TensorRole: CustomStringConvertible {
