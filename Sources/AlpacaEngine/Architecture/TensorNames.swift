@@ -31,10 +31,19 @@ package struct TensorNames: Hashable, Sendable {
     }
 
     static func numbered(_ pattern: String, _ role: TensorRole) -> String {
-        var numbers = [role.layer, role.expert].compactMap { $0 }[...]
-        return pattern.split(separator: ".", omittingEmptySubsequences: false).map { part in
-            part == "*" ? numbers.popFirst().map(String.init) ?? "*" : String(part)
-        }.joined(separator: ".")
+        var rest: (Int?, Int?) = (role.layer, role.expert)
+        if rest.0 == nil { rest = (rest.1, nil) }
+        var name: [UInt8] = []
+        name.reserveCapacity(pattern.utf8.count + 8)
+        for byte in pattern.utf8 {
+            if byte == UInt8(ascii: "*"), let number = rest.0 {
+                name.append(contentsOf: String(number).utf8)
+                rest = (rest.1, nil)
+            } else {
+                name.append(byte)
+            }
+        }
+        return String(decoding: name, as: UTF8.self)
     }
 
     /// The only reader of names: "blk.12.attn_q.weight" becomes "blk.*.attn_q.weight" and 12.
