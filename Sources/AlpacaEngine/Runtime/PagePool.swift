@@ -128,6 +128,8 @@ import Glibc
 
     /// Lets the system have the memory of pages that nobody holds. The lock is given up meanwhile: it can take milliseconds.
     func clean() {
+        // The usual case, after each step: nothing was given up.
+        guard unsafe dirty != nil else { return }
         while let page = unsafe dirty {
             unsafe dirty = page.pointee.next
             unsafe cleaning.append(page)

@@ -5,8 +5,6 @@ import Synchronization
 /// It belongs to one call at a time. Steps of the executor add to it while that call waits; what they share with others, pages, is guarded by
 /// the ``RuntimeLock``.
 @safe final class TokenSequence: @unchecked Sendable {
-    /// Positions that it can hold.
-    let capacity: Int
     /// The tokens at the positions that are filled.
     private(set) var tokens: [TokenID] = []
     /// Positions that are filled. Safe from any thread.
@@ -43,7 +41,6 @@ import Synchronization
         unsafe table = tableBuffer.pointer()
         self.cache = cache
         self.pool = pool
-        self.capacity = capacity
         self.grows = grows
         try tokens.makeRoom(for: capacity, of: "n_ctx \(capacity)")
         try unsafe pages.makeRoom(for: count, of: what)
@@ -86,8 +83,7 @@ import Synchronization
         } catch {
             forget(from: before.length)
             hasLogits = before.hasLogits
-            drop(from: pageCount(count))
-            pool.clean()
+            giveBack()
             throw error
         }
         return found
@@ -104,18 +100,21 @@ import Synchronization
     func truncate(to length: Int) {
         RuntimeLock.withLock {
             forget(from: length)
-            drop(from: pageCount(count))
-            pool.clean()
+            giveBack()
         }
     }
 
     /// Gives the memory of forgotten tokens back. While a step has rows of the sequence its pages stay: the next call gives them back.
     func trim() {
         RuntimeLock.withLock {
-            guard !isInFlight else { return }
-            drop(from: pageCount(count))
-            pool.clean()
+            if !isInFlight { giveBack() }
         }
+    }
+
+    /// Gives the pages behind the tokens up.
+    private func giveBack() {
+        drop(from: pageCount(count))
+        pool.clean()
     }
 
     /// Forgets all tokens from `length` on and keeps their memory, for what is read next. A step may have rows of the sequence.

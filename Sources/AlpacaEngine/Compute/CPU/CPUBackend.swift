@@ -4,8 +4,6 @@ internal import CAlpacaKernels
 @safe final class CPUBackend: Backend {
     let batchSize: Int
     var threadCount: Int { pool.threadCount }
-    /// Bytes of all buffers.
-    var byteCount: Int { workspace.byteCount }
 
     private let weights: CPUWeights
     private let vocabularySize: Int

@@ -4,7 +4,6 @@ internal import CAlpacaKernels
 /// taken when it is made, in one piece.
 @safe final class CPUWorkspace {
     let batchSize: Int
-    let byteCount: Int
     /// Rows whose logits are computed at a time.
     let logitRows: Int
 
@@ -48,7 +47,6 @@ internal import CAlpacaKernels
 
         try MemoryBudget.require(total, for: what)
         buffer = try AlignedBuffer(count: total, for: what)
-        byteCount = total
         let base = unsafe buffer.base
         // Bound: each part begins at its place in `total` bytes and ends before the next.
         unsafe slots = offsets.map { unsafe (base + $0).assumingMemoryBound(to: Float.self) }
