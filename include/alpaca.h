@@ -10,7 +10,8 @@
  * Structs. Each begins with struct_size, set it to sizeof of the struct or call its _init function. A program compiled against an older
  *   header goes on working; one compiled against a newer header works as long as what this library does not know is zero, else it gets
  *   ALPACA_UNSUPPORTED. Fields are only ever added at the end, values of enums never change, functions are never removed.
- * Text. UTF-8, with a length in bytes; ALPACA_NUL_TERMINATED as a length means that a zero byte ends it. Output goes to the caller's buffer:
+ * Text. UTF-8, with a length in bytes; ALPACA_NUL_TERMINATED as a length means that a zero byte ends it. Paths alone are any bytes, as the
+ *   system has them; messages and reports show what is not UTF-8 in them as \xC4. Output goes to the caller's buffer:
  *   when it is too small the call returns ALPACA_BUFFER_TOO_SMALL, writes nothing to it, and *needed tells the size.
  * Threads. Models and tokenizers never change and may be used by any number of threads at once. A session serves one call at a time, from
  *   any thread; a second one meanwhile gets ALPACA_BUSY. alpaca_session_cancel may be called at any time from any thread. Sessions of one

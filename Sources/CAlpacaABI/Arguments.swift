@@ -4,17 +4,35 @@ import AlpacaEngine
 import Glibc
 
 enum Arguments {
-    /// A zero-terminated path or name.
+    /// A zero-terminated name or other text.
     static func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(AlpacaError) -> String {
         guard let pointer = unsafe pointer else { throw AlpacaError(.invalidArgument, at: name, found: "NULL", expected: "text") }
         try LargeMemory.ask(unsafe Int(clamping: strlen(pointer)), for: name)
         guard let text = unsafe String(validatingCString: pointer) else {
-            throw AlpacaError(.invalidArgument, "\(name): found bytes that are not UTF-8")
+            // Bound: the text ends at its zero byte.
+            throw notUTF8(unsafe UnsafeRawBufferPointer(start: pointer, count: strlen(pointer)), name)
         }
         return text
     }
 
-    /// A path or name that may be left out by NULL.
+    private static func notUTF8(_ bytes: some Sequence<UInt8>, _ name: String) -> AlpacaError {
+        let place = UTF8Text.firstInvalid(bytes).map { " at byte \($0)" } ?? ""
+        return AlpacaError(.invalidArgument, "\(name): found bytes that are not UTF-8\(place)")
+    }
+
+    /// A zero-terminated path, in any bytes.
+    static func path(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(AlpacaError) -> String {
+        guard let pointer = unsafe pointer else { throw AlpacaError(.invalidArgument, at: name, found: "NULL", expected: "text") }
+        try LargeMemory.ask(unsafe Int(clamping: strlen(pointer)), of: 4, for: name)
+        return unsafe String(cPath: pointer)
+    }
+
+    /// A path that may be left out by NULL.
+    static func optionalPath(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(AlpacaError) -> String? {
+        unsafe pointer == nil ? nil : try unsafe path(pointer, name)
+    }
+
+    /// A text that may be left out by NULL.
     static func optionalText(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(AlpacaError) -> String? {
         unsafe pointer == nil ? nil : try unsafe text(pointer, name)
     }
@@ -70,9 +88,7 @@ enum Arguments {
     static func text(_ pointer: UnsafePointer<CChar>?, _ length: Int, _ name: String) throws(AlpacaError) -> String {
         let raw = try unsafe bytes(pointer, length, name)
         try LargeMemory.ask(raw.count, for: name)
-        guard let text = String(validating: raw, as: UTF8.self) else {
-            throw AlpacaError(.invalidArgument, "\(name): found bytes that are not UTF-8")
-        }
+        guard let text = String(validating: raw, as: UTF8.self) else { throw notUTF8(raw, name) }
         return text
     }
 

@@ -16,13 +16,13 @@ extension alpaca_convert_params {
 
     func options() throws(AlpacaError) -> ConversionOptions {
         var options = ConversionOptions(
-            base: try unsafe Arguments.text(base, "params.base"), output: try unsafe Arguments.text(output, "params.output"))
+            base: try unsafe Arguments.path(base, "params.base"), output: try unsafe Arguments.path(output, "params.output"))
         let adapters = try unsafe Arguments.list(adapters, n_adapters, "params.adapters")
         for index in 0..<(unsafe n_adapters) {
-            let path = try unsafe Arguments.text(adapters[index].path, "params.adapters[\(index)].path")
+            let path = try unsafe Arguments.path(adapters[index].path, "params.adapters[\(index)].path")
             options.adapters.append(ConversionOptions.Adapter(path: path, scale: unsafe adapters[index].scale))
         }
-        options.tokenizer = try unsafe Arguments.optionalText(tokenizer, "params.tokenizer")
+        options.tokenizer = try unsafe Arguments.optionalPath(tokenizer, "params.tokenizer")
         options.format = try unsafe outputFormat(format)
         options.quantization = try unsafe Arguments.optionalText(quantization, "params.quantization")
         options.isPure = try unsafe Arguments.flag(pure, "pure")
@@ -31,7 +31,7 @@ extension alpaca_convert_params {
             let pattern = try unsafe Arguments.text(overrides[index].pattern, "params.overrides[\(index)].pattern")
             options.overrides.append((pattern, try unsafe Arguments.text(overrides[index].type, "params.overrides[\(index)].type")))
         }
-        options.importanceMatrix = try unsafe Arguments.optionalText(imatrix, "params.imatrix")
+        options.importanceMatrix = try unsafe Arguments.optionalPath(imatrix, "params.imatrix")
         options.rounding = try unsafe mergeRounding(rounding)
         options.precision = try unsafe mergePrecision(precision)
         options.threadCount = try unsafe Arguments.threadCount(n_threads)

@@ -36,7 +36,7 @@ public func alpaca_model_open(
     guarded { () throws(AlpacaError) in
         let out = try unsafe Arguments.out(out, "out")
         unsafe out.pointee = nil
-        let path = try unsafe Arguments.text(path, "path")
+        let path = try unsafe Arguments.path(path, "path")
         let p = try unsafe GrowingStruct.read(params, alpaca_model_params.defaults, "params")
         try unsafe Arguments.reserved(p.reserved, "params.reserved")
         var options = Model.Options()
@@ -149,7 +149,7 @@ public func alpaca_inspect(_ path: UnsafePointer<CChar>?, _ json: UnsafeMutableP
     guarded { () throws(AlpacaError) in
         let out = try unsafe Arguments.out(json, "json")
         unsafe out.pointee = nil
-        let path = try unsafe Arguments.text(path, "path")
+        let path = try unsafe Arguments.path(path, "path")
         unsafe out.pointee = try Handles.make(OwnedText(Inspection(path: path).json()), .string)
     }
 }

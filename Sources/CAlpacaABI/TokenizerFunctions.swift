@@ -18,7 +18,7 @@ public func alpaca_tokenizer_open(_ path: UnsafePointer<CChar>?, _ out: UnsafeMu
     guarded { () throws(AlpacaError) in
         let out = try unsafe Arguments.out(out, "out")
         unsafe out.pointee = nil
-        let path = try unsafe Arguments.text(path, "path")
+        let path = try unsafe Arguments.path(path, "path")
         unsafe out.pointee = try Handles.make(TokenizerObject(Tokenizer(file: path), isBorrowed: false), .tokenizer)
     }
 }
@@ -106,7 +106,7 @@ public func alpaca_tokenizer_merge(
         let out = try unsafe Arguments.out(out, "out")
         unsafe out.pointee = nil
         let base = try unsafe Handles.get(base, .tokenizer, as: TokenizerObject.self).tokenizer
-        let extra = try unsafe Arguments.text(extra, "extra")
+        let extra = try unsafe Arguments.path(extra, "extra")
         let merged = try base.merging(piecesOf: extra)
         unsafe out.pointee = try Handles.make(TokenizerObject(merged, isBorrowed: false), .tokenizer)
     }
@@ -135,7 +135,7 @@ public func alpaca_tokenizer_add_piece(
 public func alpaca_tokenizer_save(_ tokenizer: OpaquePointer?, _ path: UnsafePointer<CChar>?, _ overwrite: Int32) -> alpaca_status {
     guarded { () throws(AlpacaError) in
         let tokenizer = try unsafe Handles.get(tokenizer, .tokenizer, as: TokenizerObject.self).tokenizer
-        let path = try unsafe Arguments.text(path, "path")
+        let path = try unsafe Arguments.path(path, "path")
         try tokenizer.save(to: path, overwrite: Arguments.flag(overwrite, "overwrite"))
     }
 }

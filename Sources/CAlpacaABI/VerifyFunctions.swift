@@ -25,7 +25,7 @@ public func alpaca_verify(
         let p = try unsafe GrowingStruct.read(params, alpaca_verify_params.defaults, "params")
         var names: [String] = []
         let list = try unsafe Arguments.list(paths, n, "paths")
-        for index in 0..<n { names.append(try unsafe Arguments.text(list[index], "paths[\(index)]")) }
+        for index in 0..<n { names.append(try unsafe Arguments.path(list[index], "paths[\(index)]")) }
         guard !names.isEmpty else { throw AlpacaError(.invalidArgument, "n: found 0, expected at least one path") }
         let threads = try unsafe Arguments.threadCount(p.n_threads)
         let failsOnDifference = try unsafe Arguments.flag(p.fail_on_difference, "fail_on_difference")

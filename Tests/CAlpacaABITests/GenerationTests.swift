@@ -129,7 +129,7 @@ import Testing
         let bad: [CChar] = [CChar(bitPattern: 0xFF), 0]
         bad.withUnsafeBufferPointer { bytes in
             let bytes = alpaca_message(role: 1, reserved: 0, content: bytes.baseAddress, length: 1)
-            #expect(chat([bytes]) == .invalid("messages[0].content: found bytes that are not UTF-8"))
+            #expect(chat([bytes]) == .invalid("messages[0].content: found bytes that are not UTF-8 at byte 0"))
         }
     }
 
@@ -146,8 +146,8 @@ import Testing
                 run("a", length) == .invalid("prompt: found a length of \(UInt(bitPattern: length)) bytes, expected at most \(1 << 30)"))
         }
         for bytes: [UInt8] in [[0xFF], [0xE5, 0xA5], [0xED, 0xA0, 0x80], [0xC0, 0x80], [0xF5, 0x80, 0x80, 0x80]] {
-            let signed = bytes.map { CChar(bitPattern: $0) }
-            #expect(run(signed, signed.count) == .invalid("prompt: found bytes that are not UTF-8"))
+            let signed = Array("好a".utf8 + bytes).map { CChar(bitPattern: $0) }
+            #expect(run(signed, signed.count) == .invalid("prompt: found bytes that are not UTF-8 at byte 4"))
         }
         let long = String(repeating: "好", count: 200)
         #expect(run(long, terminated).status == "ALPACA_CONTEXT_FULL")

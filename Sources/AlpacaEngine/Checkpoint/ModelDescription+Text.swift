@@ -57,7 +57,7 @@ extension ModelDescription {
     public func json(indent: Int = 2, listsTensors: Bool = false) -> String {
         var json = JSONWriter(indent: indent)
         json.beginObject()
-        json.member("path", path)
+        json.member("path", PathText.shown(path))
         json.member("kind", "model")
         json.member("format", format)
         json.member("size_bytes", byteCount)

@@ -101,7 +101,7 @@ package final class ModelSource: Sendable {
 
     /// The last part of a path that says something.
     private static func name(of path: String) -> String {
-        path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path
+        PathText.shown(path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path)
     }
 
     private init(

@@ -74,7 +74,7 @@ extension JSONWriter {
         beginArray("files")
         for file in files {
             beginObject()
-            member("path", file.path)
+            member("path", PathText.shown(file.path))
             member("size_bytes", file.byteCount)
             member("n_tensors", file.tensors.count)
             beginArray("types")
@@ -105,7 +105,7 @@ extension JSONWriter {
         beginArray("shape")
         for length in shape { value(length) }
         end()
-        member("file", file)
+        member("file", PathText.shown(file))
         end()
     }
 }

@@ -27,7 +27,7 @@ extension AdapterDescription {
 
     func write(to json: inout JSONWriter, listsTensors: Bool) {
         json.beginObject()
-        json.member("path", path)
+        json.member("path", PathText.shown(path))
         json.member("kind", "adapter")
         json.member("format", format)
         json.member("size_bytes", file.byteCount)

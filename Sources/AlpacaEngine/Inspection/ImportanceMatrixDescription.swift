@@ -31,7 +31,7 @@ public struct ImportanceMatrixDescription: Sendable {
 
     func write(to json: inout JSONWriter, listsTensors: Bool) {
         json.beginObject()
-        json.member("path", file.path)
+        json.member("path", PathText.shown(file.path))
         json.member("kind", "importance_matrix")
         json.member("format", "importance matrix (GGUF)")
         json.member("size_bytes", file.byteCount)

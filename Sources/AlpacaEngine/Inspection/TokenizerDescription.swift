@@ -107,7 +107,7 @@ public struct TokenizerDescription: Sendable, Equatable {
 
     func write(to json: inout JSONWriter) {
         json.beginObject()
-        json.member("path", path)
+        json.member("path", PathText.shown(path))
         json.member("kind", "tokenizer")
         json.member("format", format)
         json.member("size_bytes", byteCount)

@@ -40,7 +40,7 @@ public struct WeightsDescription: Sendable {
 
     func write(to json: inout JSONWriter, listsTensors: Bool) {
         json.beginObject()
-        json.member("path", file.path)
+        json.member("path", PathText.shown(file.path))
         json.member("kind", "weights")
         json.member("format", format)
         json.member("size_bytes", file.byteCount)

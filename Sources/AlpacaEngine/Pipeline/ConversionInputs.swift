@@ -174,6 +174,6 @@ struct ConversionInputs {
 
     /// The last part of a path that says something.
     static func name(_ path: String) -> String {
-        path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path
+        PathText.shown(path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path)
     }
 }

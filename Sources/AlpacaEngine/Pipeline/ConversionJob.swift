@@ -92,7 +92,7 @@ struct ConversionJob {
     /// Bytes free where `path` will lie.
     private static func freeBytes(_ path: String) -> Int? {
         var disk = statvfs()
-        guard unsafe statvfs(WriteTarget(path).folder, &disk) == 0, disk.f_blocks > 0 else { return nil }
+        guard unsafe statvfs(WriteTarget(path).folder.cPath, &disk) == 0, disk.f_blocks > 0 else { return nil }
         let (free, overflow) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
         return overflow ? nil : Int(clamping: free)
     }

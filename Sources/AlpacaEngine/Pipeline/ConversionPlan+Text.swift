@@ -42,13 +42,13 @@ extension ConversionPlan: CustomStringConvertible {
         json.end()
         if let tokenizer {
             json.beginObject("tokenizer")
-            json.member("path", tokenizer.path)
+            json.member("path", PathText.shown(tokenizer.path))
             json.member("n_vocab", tokenizer.pieceCount)
             json.end()
         } else {
             json.member("tokenizer", String?.none)
         }
-        json.member("output", output)
+        json.member("output", PathText.shown(output))
         json.member("format", format.rawValue)
         json.member("quantization", quantization)
         json.beginArray("files")
@@ -81,7 +81,7 @@ extension ConversionPlan: CustomStringConvertible {
 
 extension ConversionPlan.Input {
     fileprivate func write(_ json: inout JSONWriter) {
-        json.member("path", path)
+        json.member("path", PathText.shown(path))
         json.member("format", format)
         json.member("size_bytes", byteCount)
     }
@@ -99,7 +99,7 @@ extension ConversionReport {
         json.beginArray("hashes")
         for file in files {
             json.beginObject()
-            json.member("path", file.path)
+            json.member("path", PathText.shown(file.path))
             json.member("sha256", file.sha256)
             json.member("published", file.published)
             json.end()

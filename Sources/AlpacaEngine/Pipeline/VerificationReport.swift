@@ -45,7 +45,7 @@ public struct VerifiedFile: Sendable, Equatable {
             case (.differs, nil, let expected?): "DAMAGED: has the name of \(expected), and another hash; fetch it again"
             default: "unknown, not in the published list"
             }
-        return "\(path): \(verdict)"
+        return PathText.shown("\(path): \(verdict)")
     }
 }
 
@@ -67,7 +67,7 @@ public struct VerificationReport: Sendable {
         json.beginArray("files")
         for file in files {
             json.beginObject()
-            json.member("path", file.path)
+            json.member("path", PathText.shown(file.path))
             json.member("size", file.size)
             json.member("sha256", file.sha256)
             json.member("status", file.status.rawValue)

@@ -34,7 +34,7 @@ public enum Verifier {
     private static func total(of names: [String]) -> UInt64 {
         names.reduce(0) { sum, name in
             var status = stat()
-            return unsafe stat(name, &status) == 0 ? sum &+ UInt64(clamping: status.st_size) : sum
+            return unsafe stat(name.cPath, &status) == 0 ? sum &+ UInt64(clamping: status.st_size) : sum
         }
     }
 }

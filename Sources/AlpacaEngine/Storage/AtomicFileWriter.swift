@@ -58,7 +58,7 @@ package final class AtomicFileWriter {
 
     private func discard() {
         guard let temporary else { return }
-        unsafe _ = unlink(temporary)
+        unsafe _ = unlink(temporary.cPath)
         self.temporary = nil
         file.abandon()
     }
@@ -82,13 +82,13 @@ package final class AtomicFileWriter {
     private func takeName(_ temporary: String) throws(AlpacaError) {
         if !overwrites {
             // A link, unlike a rename, fails when the name is taken, whoever took it meanwhile.
-            if unsafe link(temporary, path) == 0 {
-                unsafe _ = unlink(temporary)
+            if unsafe link(temporary.cPath, path.cPath) == 0 {
+                unsafe _ = unlink(temporary.cPath)
                 return
             }
             // Some file systems have no links: there the name was free a moment ago.
-            guard errno != EEXIST, unsafe access(path, F_OK) != 0 else { throw WriteTarget.exists(path) }
+            guard errno != EEXIST, unsafe access(path.cPath, F_OK) != 0 else { throw WriteTarget.exists(path) }
         }
-        guard unsafe rename(temporary, path) == 0 else { throw file.failed("cannot give the file its name", errno) }
+        guard unsafe rename(temporary.cPath, path.cPath) == 0 else { throw file.failed("cannot give the file its name", errno) }
     }
 }

@@ -53,10 +53,12 @@ package final class AtomicFolderWriter {
     /// A link stays, and its folder is replaced.
     private static func resolve(_ path: String) throws(AlpacaError) -> String {
         var status = stat()
-        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
-        guard let raw = unsafe realpath(path, nil) else { throw InputFile.error("cannot write (a link to nothing)", path: path, errno) }
+        guard unsafe lstat(path.cPath, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
+        guard let raw = unsafe realpath(path.cPath, nil) else {
+            throw InputFile.error("cannot write (a link to nothing)", path: path, errno)
+        }
         defer { unsafe free(raw) }
-        return unsafe String(cString: raw)
+        return unsafe String(cPath: raw)
     }
 
     deinit {
@@ -93,7 +95,7 @@ package final class AtomicFolderWriter {
 
     private func takeName() throws(AlpacaError) {
         // A folder takes the place of an empty one, or of none.
-        if unsafe rename(temporary, path) == 0 {
+        if unsafe rename(temporary.cPath, path.cPath) == 0 {
             discarded = nil
             return
         }
@@ -106,10 +108,10 @@ package final class AtomicFolderWriter {
         guard [EINVAL, ENOSYS, EOPNOTSUPP].contains(reason) else { throw failed("cannot replace the folder", reason) }
         // In two steps. What is killed between them leaves the old folder under a name that no writer cleans up.
         let old = "\(path).old-\(getpid())"
-        guard unsafe rename(path, old) == 0 else { throw failed("cannot replace the folder", errno) }
-        guard unsafe rename(temporary, path) == 0 else {
+        guard unsafe rename(path.cPath, old.cPath) == 0 else { throw failed("cannot replace the folder", errno) }
+        guard unsafe rename(temporary.cPath, path.cPath) == 0 else {
             let reason = errno
-            unsafe _ = rename(old, path)
+            unsafe _ = rename(old.cPath, path.cPath)
             throw failed("cannot give the folder its name", reason)
         }
         discarded = old
@@ -120,7 +122,7 @@ package final class AtomicFolderWriter {
     /// Throws when what stands at `path` must not be replaced.
     private static func checkContents(_ path: String, overwrite: Bool, inputs: [InputFile]) throws(AlpacaError) {
         var status = stat()
-        guard unsafe stat(path, &status) == 0 else {
+        guard unsafe stat(path.cPath, &status) == 0 else {
             guard errno == ENOENT else { throw InputFile.error("cannot write", path: path, errno) }
             return
         }
@@ -129,7 +131,7 @@ package final class AtomicFolderWriter {
         }
         for name in try FolderListing.names(in: path) {
             let inside = path + "/" + name
-            guard unsafe stat(inside, &status) == 0 else { continue }
+            guard unsafe stat(inside.cPath, &status) == 0 else { continue }
             for input in inputs where input.isSameFile(status) {
                 throw AlpacaError(.invalidArgument, path: path, "the output's folder holds one of the inputs, \(input.path.quoted())")
             }

@@ -23,7 +23,7 @@ package struct FolderFiles: FileCollection {
         names = try FolderListing.names(in: path).filter { name in
             var status = stat()
             // What is neither a folder nor there (a link to nothing) is left for whoever opens it to complain about.
-            return unsafe stat(FolderFiles.join(path, name), &status) != 0 || status.st_mode & S_IFMT != S_IFDIR
+            return unsafe stat(FolderFiles.join(path, name).cPath, &status) != 0 || status.st_mode & S_IFMT != S_IFDIR
         }.sorted()
     }
 

@@ -13,7 +13,7 @@ package enum FolderListing {
     package static func isFolder(_ path: String) throws(AlpacaError) -> Bool {
         guard !path.utf8.contains(0) else { throw AlpacaError(.invalidArgument, "a path must not contain a zero byte") }
         var status = stat()
-        guard unsafe stat(path, &status) == 0 else { throw InputFile.error("cannot open", path: path, errno) }
+        guard unsafe stat(path.cPath, &status) == 0 else { throw InputFile.error("cannot open", path: path, errno) }
         return status.st_mode & S_IFMT == S_IFDIR
     }
 
@@ -26,13 +26,13 @@ package enum FolderListing {
             for name in try names(in: path) {
                 let inside = path.hasSuffix("/") ? path + name : path + "/" + name
                 var status = stat()
-                guard unsafe lstat(inside, &status) == 0 else {
+                guard unsafe lstat(inside.cPath, &status) == 0 else {
                     // Gone since it was listed.
                     if errno == ENOENT { continue }
                     throw InputFile.error("cannot read", path: inside, errno)
                 }
                 let isLink = status.st_mode & S_IFMT == S_IFLNK
-                if isLink { guard unsafe stat(inside, &status) == 0 else { continue } }
+                if isLink { guard unsafe stat(inside.cPath, &status) == 0 else { continue } }
                 switch status.st_mode & S_IFMT {
                 case S_IFREG: found.append(inside)
                 case S_IFDIR where !isLink && depth < deepest: folders.append(inside)
@@ -49,7 +49,7 @@ package enum FolderListing {
 
     /// Names in a folder, sorted by their bytes, without "." and "..".
     package static func names(in folder: String) throws(AlpacaError) -> [String] {
-        guard let stream = unsafe opendir(folder) else { throw InputFile.error("cannot read", path: folder, errno) }
+        guard let stream = unsafe opendir(folder.cPath) else { throw InputFile.error("cannot read", path: folder, errno) }
         defer { unsafe closedir(stream) }
         var result: [String] = []
         while true {
@@ -60,7 +60,7 @@ package enum FolderListing {
             }
             // Bound: the system ends d_name with a zero byte inside its entry.
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                unsafe PathText.text(bytes.prefix { $0 != 0 })
             }
             if name != ".", name != ".." { result.append(name) }
         }

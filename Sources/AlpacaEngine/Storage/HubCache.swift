@@ -16,10 +16,10 @@ package enum HubCache {
     }
 
     package static func resolve(_ pathOrName: String, cache: String?) throws(AlpacaError) -> String {
-        guard let name = Name(pathOrName), unsafe access(pathOrName, F_OK) != 0 else { return pathOrName }
+        guard let name = Name(pathOrName), unsafe access(pathOrName.cPath, F_OK) != 0 else { return pathOrName }
         if let cache, let found = snapshot(of: name, in: cache) { return found }
         // "models/mini" where there is a folder "models" is a path with a mistake in it.
-        guard unsafe access(name.owner, F_OK) != 0 else { return pathOrName }
+        guard unsafe access(name.owner.cPath, F_OK) != 0 else { return pathOrName }
         let place = cache.map { " (\($0))" } ?? ""
         throw AlpacaError(
             .notFound, path: pathOrName,
@@ -108,7 +108,7 @@ package enum HubCache {
 
     private static func variable(_ name: String) -> String? {
         guard let pointer = unsafe getenv(name) else { return nil }
-        let text = unsafe String(cString: pointer)
+        let text = unsafe String(cPath: pointer)
         return text.isEmpty ? nil : text
     }
 }

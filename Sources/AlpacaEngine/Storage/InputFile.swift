@@ -18,7 +18,7 @@ package final class InputFile: Sendable {
         guard !path.utf8.contains(0) else {
             throw AlpacaError(.invalidArgument, "a path must not contain a zero byte")
         }
-        let raw = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let raw = unsafe open(path.cPath, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard raw >= 0 else { throw InputFile.error("cannot open", path: path, errno) }
         var descriptor = raw
         if raw <= 2 {

@@ -12,7 +12,7 @@ package final class OutputFile: Sendable {
 
     /// Makes the file `name`, which must not exist.
     init(creating name: String, as path: String) throws(AlpacaError) {
-        let raw = unsafe open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(0o666))
+        let raw = unsafe open(name.cPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(0o666))
         guard raw >= 0 else { throw InputFile.error("cannot write in folder \(WriteTarget(name).folder.quoted())", path: path, errno) }
         self.path = path
         descriptor = raw <= 2 ? fcntl(raw, F_DUPFD_CLOEXEC, 3) : raw
@@ -21,7 +21,7 @@ package final class OutputFile: Sendable {
             let reason = errno
             close(raw)
             guard descriptor >= 0 else {
-                unsafe _ = unlink(name)
+                unsafe _ = unlink(name.cPath)
                 throw failed("cannot write", reason)
             }
         }
@@ -30,7 +30,7 @@ package final class OutputFile: Sendable {
     /// Opens a device that takes everything.
     init(device path: String) throws(AlpacaError) {
         self.path = path
-        descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
+        descriptor = unsafe open(path.cPath, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw InputFile.error("cannot write", path: path, errno) }
     }
 

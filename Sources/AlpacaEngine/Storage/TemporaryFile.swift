@@ -25,11 +25,11 @@ struct TemporaryFile: ~Copyable {
 
     private static var folder: String {
         guard let variable = unsafe getenv("TMPDIR"), unsafe variable.pointee != 0 else { return "/tmp" }
-        return unsafe String(cString: variable)
+        return unsafe String(cPath: variable)
     }
 
     private static func make(in folder: String, for name: String) throws(AlpacaError) -> Int32 {
-        var template = Array("\(folder)/alpaca-XXXXXX\0".utf8).map { CChar(bitPattern: $0) }
+        var template = "\(folder)/alpaca-XXXXXX".cPath
         // Bound: the system writes over the six X.
         let raw = unsafe template.withUnsafeMutableBufferPointer { buffer in
             guard let path = buffer.baseAddress else { return Int32(-1) }

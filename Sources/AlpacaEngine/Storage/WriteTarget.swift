@@ -24,8 +24,9 @@ struct WriteTarget {
 
     /// What stands at `path`, nil if nothing; throws when that must not be replaced.
     static func check(_ path: String, overwrite: Bool, inputs: [InputFile]) throws(AlpacaError) -> Existing? {
+        guard !path.utf8.contains(0) else { throw AlpacaError(.invalidArgument, "a path must not contain a zero byte") }
         var found = stat()
-        guard unsafe stat(path, &found) == 0 else {
+        guard unsafe stat(path.cPath, &found) == 0 else {
             let reason = errno
             // A link to nothing counts as nothing: it is replaced by the file.
             guard reason == ENOENT else { throw InputFile.error("cannot write", path: path, reason) }
@@ -55,7 +56,7 @@ struct WriteTarget {
     /// Throws when the folder takes no files, or has no room for `size` bytes in files of at most `largest`. What can't be told is met
     /// later.
     func checkRoom(_ size: Int, largest: Int, as path: String) throws(AlpacaError) {
-        guard unsafe access(folder, W_OK | X_OK) == 0 else { throw cannotWrite(path, errno) }
+        guard unsafe access(folder.cPath, W_OK | X_OK) == 0 else { throw cannotWrite(path, errno) }
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
         if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(clamping: largest) {
@@ -64,7 +65,7 @@ struct WriteTarget {
         }
         var disk = statvfs()
         // File systems that tell no size have 0 blocks; there a full disk shows when it is met.
-        guard unsafe statvfs(folder, &disk) == 0, disk.f_blocks > 0 else { return }
+        guard unsafe statvfs(folder.cPath, &disk) == 0, disk.f_blocks > 0 else { return }
         let (free, overflow) = UInt64(disk.f_bavail).multipliedReportingOverflow(by: UInt64(disk.f_frsize))
         guard overflow || free >= UInt64(clamping: size) else {
             throw InputFile.error("\(size) bytes are needed, \(free) are free", path: path, ENOSPC)
@@ -89,7 +90,7 @@ struct WriteTarget {
             let name = temporaryPath()
             let file = try OutputFile(creating: name, as: path)
             if WriteTarget.hold(file.descriptor, name) { return (file, name) }
-            unsafe _ = unlink(name)
+            unsafe _ = unlink(name.cPath)
         }
         throw busy(path)
     }
@@ -98,15 +99,15 @@ struct WriteTarget {
     func createFolder(as path: String) throws(AlpacaError) -> (descriptor: Int32, name: String) {
         for _ in 0..<WriteTarget.attempts {
             let name = temporaryPath()
-            guard unsafe mkdir(name, mode_t(0o777)) == 0 else { throw cannotWrite(path, errno) }
-            let raw = unsafe open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard unsafe mkdir(name.cPath, mode_t(0o777)) == 0 else { throw cannotWrite(path, errno) }
+            let raw = unsafe open(name.cPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
             // 0, 1 and 2 belong to the host, also while they are closed.
             let descriptor = (0...2).contains(raw) ? fcntl(raw, F_DUPFD_CLOEXEC, 3) : raw
             let reason = errno
             if raw >= 0, descriptor != raw { close(raw) }
             if descriptor >= 0, WriteTarget.hold(descriptor, name) { return (descriptor, name) }
             if descriptor >= 0 { close(descriptor) }
-            unsafe _ = rmdir(name)
+            unsafe _ = rmdir(name.cPath)
             // Gone already: taken for a leftover, as below.
             guard descriptor >= 0 || reason == ENOENT else { throw cannotWrite(path, reason) }
         }
@@ -121,7 +122,8 @@ struct WriteTarget {
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { return false }
         var own = stat()
         var named = stat()
-        return unsafe fstat(descriptor, &own) == 0 && lstat(name, &named) == 0 && own.st_dev == named.st_dev && own.st_ino == named.st_ino
+        return unsafe fstat(descriptor, &own) == 0 && lstat(name.cPath, &named) == 0 && own.st_dev == named.st_dev
+            && own.st_ino == named.st_ino
     }
 
     func cannotWrite(_ path: String, _ reason: Int32) -> AlpacaError {
@@ -132,12 +134,12 @@ struct WriteTarget {
 
     /// Removes what writers of this name left that were killed: files and folders of exactly our form that nobody has locked.
     func removeLeftovers() {
-        guard let directory = unsafe opendir(folder) else { return }
+        guard let directory = unsafe opendir(folder.cPath) else { return }
         defer { unsafe _ = closedir(directory) }
         while let entry = unsafe readdir(directory) {
             // d_name ends with a zero byte inside the entry, which lives until the next readdir.
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                unsafe PathText.text(bytes.prefix { $0 != 0 })
             }
             if isTemporary(name) { WriteTarget.removeIfAbandoned("\(folder)/\(name)") }
         }
@@ -155,15 +157,15 @@ struct WriteTarget {
     private static func removeIfAbandoned(_ path: String) {
         let flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
         // Network file systems lock only what may be written; folders can't be opened for that.
-        var descriptor = unsafe open(path, O_RDWR | flags)
-        if descriptor < 0 { descriptor = unsafe open(path, O_RDONLY | flags) }
+        var descriptor = unsafe open(path.cPath, O_RDWR | flags)
+        if descriptor < 0 { descriptor = unsafe open(path.cPath, O_RDONLY | flags) }
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         var status = stat()
         // The lock of a process that was killed is free. It is held here until the name is gone: see `hold`.
         guard unsafe fstat(descriptor, &status) == 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return }
         switch status.st_mode & S_IFMT {
-        case S_IFREG: unsafe _ = unlink(path)
+        case S_IFREG: unsafe _ = unlink(path.cPath)
         case S_IFDIR: removeFolder(path)
         default: break
         }
@@ -171,13 +173,13 @@ struct WriteTarget {
 
     /// Removes a folder of ours, which holds files only; one that holds folders stays.
     static func removeFolder(_ path: String) {
-        for name in (try? FolderListing.names(in: path)) ?? [] { unsafe _ = unlink(path + "/" + name) }
-        unsafe _ = rmdir(path)
+        for name in (try? FolderListing.names(in: path)) ?? [] { unsafe _ = unlink((path + "/" + name).cPath) }
+        unsafe _ = rmdir(path.cPath)
     }
 
     /// Makes the folder's list of names durable. Gives the error's number if the disk failed; file systems that can't are none.
     func flushFolder() -> Int32? {
-        let directory = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let directory = unsafe open(folder.cPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { return nil }
         defer { close(directory) }
         guard fsync(directory) != 0 else { return nil }

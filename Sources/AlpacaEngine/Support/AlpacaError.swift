@@ -81,7 +81,7 @@ public struct AlpacaError: Error, Sendable, Equatable, CustomStringConvertible {
         var text = ""
         if let path { text += "\(path): " }
         for place in context { text += "\(place): " }
-        return text + (expected.map { "found \(found), expected \($0)" } ?? found)
+        return PathText.shown(text + (expected.map { "found \(found), expected \($0)" } ?? found))
     }
 
     public var description: String { message }

@@ -2,7 +2,9 @@
 package enum FactTable {
     package static func text(_ title: String, _ lines: [(String, String)]) -> String {
         let width = lines.map(\.0.count).max() ?? 0
-        return ([title] + lines.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }).joined(separator: "\n")
+        let text = ([title] + lines.map { "  \($0.0)\(String(repeating: " ", count: width - $0.0.count))  \($0.1)" }).joined(
+            separator: "\n")
+        return PathText.shown(text)
     }
 
     /// The values of one fact: its name stands beside the first.

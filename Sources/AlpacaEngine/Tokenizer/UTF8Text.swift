@@ -1,5 +1,19 @@
 /// UTF-8, read the way sentencepiece reads it.
-enum UTF8Text {
+package enum UTF8Text {
+    /// Where the first byte stands that is no part of UTF-8; nil if all are.
+    package static func firstInvalid(_ bytes: some Sequence<UInt8>) -> Int? {
+        var parser = UTF8.ForwardParser()
+        var rest = bytes.makeIterator()
+        var done = 0
+        while true {
+            switch parser.parseScalar(from: &rest) {
+            case .valid(let encoded): done += encoded.count
+            case .error: return done
+            case .emptyInput: return nil
+            }
+        }
+    }
+
     /// The character at `at` and the bytes it takes; a byte that begins none is U+FFFD and takes one byte.
     static func decode(_ bytes: Span<UInt8>, _ at: Int, _ end: Int) -> (scalar: UInt32, length: Int) {
         let first = bytes[at]
