@@ -10,7 +10,7 @@ enum Arguments {
         try LargeMemory.ask(unsafe Int(clamping: strlen(pointer)), for: name)
         guard let text = unsafe String(validatingCString: pointer) else {
             // Bound: the text ends at its zero byte.
-            throw notUTF8(unsafe UnsafeRawBufferPointer(start: pointer, count: strlen(pointer)), name)
+            throw unsafe notUTF8(UnsafeRawBufferPointer(start: pointer, count: strlen(pointer)), name)
         }
         return text
     }
