@@ -49,7 +49,7 @@ func guarded(_ body: () throws(AlpacaError) -> Void) -> alpaca_status {
         return ALPACA_OUT_OF_MEMORY
     }
     do throws(AlpacaError) {
-        try body()
+        try FloatState.standard(body)
         return ALPACA_OK
     } catch {
         LastError.set(error.message)

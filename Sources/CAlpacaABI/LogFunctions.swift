@@ -36,7 +36,7 @@ enum Log {
                 struct_size: MemoryLayout<alpaca_log_entry>.size, level: Int32(bitPattern: level.rawValue), reserved: 0,
                 text: bytes.baseAddress.map { unsafe UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self) } ?? StaticText.empty,
                 text_length: bytes.count)
-            unsafe listener.callback(&entry, listener.userData)
+            FloatState.hosts { unsafe listener.callback(&entry, listener.userData) }
         }
     }
 

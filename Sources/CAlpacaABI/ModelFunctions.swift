@@ -64,7 +64,7 @@ public func alpaca_model_open(
             unsafe progress.item.withCString { item in
                 var report = unsafe alpaca_progress(
                     struct_size: MemoryLayout<alpaca_progress>.size, stage: stage, item: item, done: progress.done, total: progress.total)
-                return unsafe callback(&report, userData) == 0
+                return FloatState.hosts { unsafe callback(&report, userData) } == 0
             }
         }
     }

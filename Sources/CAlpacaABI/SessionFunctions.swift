@@ -145,7 +145,7 @@ extension alpaca_generation_params {
                     text: text.baseAddress.map { unsafe $0.assumingMemoryBound(to: CChar.self) } ?? StaticText.empty,
                     text_length: text.count, logprob: event.logprob, reserved: 0,
                     candidates: candidates.isEmpty ? nil : candidates.baseAddress, n_candidates: candidates.count)
-                return unsafe callback(&report, userData) == 0
+                return FloatState.hosts { unsafe callback(&report, userData) } == 0
             }
         }
     }

@@ -26,7 +26,7 @@ public final class Model: Sendable {
     /// - Throws: ``AlpacaError`` with the file's name, what was found and what was expected.
     public init(path: String, options: Options = Options()) throws(AlpacaError) {
         let path = try HubCache.resolve(path)
-        let loaded = try ModelLoader.load(path, options)
+        let loaded = try FloatState.standard { () throws(AlpacaError) in try ModelLoader.load(path, options) }
         self.path = path
         configuration = loaded.configuration
         tokenizer = loaded.tokenizer

@@ -13,6 +13,10 @@ extension Session {
     ///   `outOfMemory`, when a session grows on demand.
     ///   `cancelled` when ``cancel()`` of any of the sessions was called: each holds what it held before, and has no logits.
     public static func step(_ inputs: [(session: Session, ids: [TokenID])]) throws(AlpacaError) {
+        try FloatState.standard { () throws(AlpacaError) in try stepTogether(inputs) }
+    }
+
+    private static func stepTogether(_ inputs: [(session: Session, ids: [TokenID])]) throws(AlpacaError) {
         var claimed = 0
         defer { for input in inputs[..<claimed] { input.session.release() } }
         for (index, input) in inputs.enumerated() {

@@ -104,7 +104,7 @@ public final class Session: @unchecked Sendable {
     func exclusively<R>(_ body: () throws(AlpacaError) -> R) throws(AlpacaError) -> R {
         guard claim() else { throw Session.busy }
         defer { release() }
-        return try body()
+        return try FloatState.standard(body)
     }
 
     static var busy: AlpacaError { AlpacaError(.busy, "the session is in use by another call; give each thread a session of its own") }

@@ -16,6 +16,10 @@ public enum Converter {
     ///   times a second. false stops with ``AlpacaError/Code/cancelled``; what stood at the output's place is then as it was (unless
     ///   only the output's hash was missing).
     public static func convert(_ options: ConversionOptions, progress: ProgressHandler? = nil) throws(AlpacaError) -> ConversionReport {
+        try FloatState.standard { () throws(AlpacaError) in try run(options, progress) }
+    }
+
+    private static func run(_ options: ConversionOptions, _ progress: ProgressHandler?) throws(AlpacaError) -> ConversionReport {
         let start = Clock.now()
         let memory = PeakMemory()
         let report: ProgressHandler = { state in

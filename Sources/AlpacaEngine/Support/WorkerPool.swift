@@ -287,6 +287,7 @@ private func workerMain(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRa
     guard let argument = unsafe argument else { return nil }
     // The pool has it until it has joined this thread.
     let start = unsafe Unmanaged<WorkerStart>.fromOpaque(argument).takeUnretainedValue()
+    FloatState.setDefault()
     start.shared.serve(thread: start.thread)
     return nil
 }
