@@ -121,8 +121,8 @@ typedef struct alpaca_log_entry {
 typedef void (*alpaca_log_callback)(const alpaca_log_entry *entry, void *user_data);
 
 /** Has `callback` told of each call that fails (ALPACA_BUFFER_TOO_SMALL excepted, which answers a question) and of the warnings of models
- *  that are opened and of conversions. One for the process; NULL (default): nobody is told. What the callback itself calls is not told. When
- *  this returns, another thread may still be in the callback that was set before.
+ *  that are opened, of sessions and of conversions. One for the process; NULL (default): nobody is told. What the callback itself calls is
+ *  not told. When this returns, another thread may still be in the callback that was set before.
  *
  *  @param user_data  Handed to callback. */
 void alpaca_set_log_callback(alpaca_log_callback callback, void *user_data);
@@ -433,10 +433,13 @@ typedef struct alpaca_generation_params {
     const char *template_name; /**< The prompt's template: NULL (default): the model's own; "none": the prompt goes in as it is; else a name:
                                     "alpaca", "alpaca-training", "alpaca-gradio", "alpaca-server", "alpaca-server-chat", "alpaca-2",
                                     "alpaca-3". */
-    const char *system;        /**< System text for alpaca_session_generate; NULL (default): the template's own. */
+    const char *system;        /**< System text of a prompt, and of a conversation without a system message of its own; without a template it
+                                    is the first line. NULL (default): the template's own. */
     int32_t n_probs;           /**< Likeliest tokens to report with each token, 0 ... 100. Default 0. */
     int32_t context_shift;     /**< When the context is full: 0 (default): end with ALPACA_FINISH_CONTEXT_FULL; 1: keep the first n_keep
-                                    tokens, forget the older half of the rest, and go on. */
+                                    tokens, forget the older half of the rest, and go on. A conversation that does not fit
+                                    (alpaca_session_chat) gives ALPACA_CONTEXT_FULL with 0; with 1 its oldest turns are left out of the
+                                    prompt, the system text and the last message stay. */
     int32_t n_keep;            /**< First tokens that a shift keeps; -1 (default): the prompt. */
     int32_t ignore_eos;        /**< 1: go on when the model ends its answer. Default 0. */
 } alpaca_generation_params;
@@ -466,6 +469,8 @@ typedef struct alpaca_generation_result {
     uint64_t n_generated;   /**< Tokens written; the one that ends the answer is not counted. */
     uint64_t prompt_ns;     /**< Nanoseconds for reading the prompt. */
     uint64_t generation_ns; /**< Nanoseconds for writing. */
+    uint64_t n_left_out;    /**< alpaca_session_chat with context_shift: messages at the conversation's beginning that did not fit and were left
+                                 out of the prompt; neighbours of one role count as one. Since version 1.1. */
 } alpaca_generation_result;
 
 /** A token that may come next. */
@@ -522,9 +527,11 @@ typedef struct alpaca_message {
 
 /** Writes the assistant's answer to the last message of a conversation. Give the whole conversation each time: what the session has read of
  *  it is not read again. The prompt depends on the messages alone; where an answer's text is other tokens than those it was written with, it
- *  is read again from there on (n_cached tells). Parameters and results as alpaca_session_generate; params->system is not used.
+ *  is read again from there on (n_cached tells). Parameters and results as alpaca_session_generate. Two messages of one role in a row count
+ *  as one, with a line end between them; without a template the messages are the lines of a text. A call that fails leaves what the session
+ *  holds as it was.
  *
- *  @param messages  `n` messages; the last one is the user's.
+ *  @param messages  `n` messages. A system message, if there is one, is the first; with a template the last one is the user's.
  *  @return as alpaca_session_generate. */
 alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message *messages, size_t n, const alpaca_generation_params *params,
                                   alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);

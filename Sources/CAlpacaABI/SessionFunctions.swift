@@ -43,9 +43,13 @@ public func alpaca_session_create(
         let model = try unsafe Handles.get(model, .model, as: ModelObject.self).model
         let params = try unsafe GrowingStruct.read(params, alpaca_session_params.defaults, "params")
         let options = try params.options()
+        var warnings: [String] = []
         unsafe out.pointee = try Handles.make(.session) { (word) throws(AlpacaError) in
-            try unsafe Session(model, options, cancelFlag: CancelFlag(at: word))
+            let session = try unsafe Session(model, options, cancelFlag: CancelFlag(at: word))
+            warnings = session.warnings
+            return session
         }
+        Log.warn(warnings)
     }
 }
 
@@ -160,6 +164,7 @@ extension alpaca_generation_result {
         n_generated = UInt64(clamping: result.generatedTokens)
         prompt_ns = result.promptNanoseconds
         generation_ns = result.generationNanoseconds
+        n_left_out = UInt64(clamping: result.leftOutMessages)
     }
 }
 

@@ -196,7 +196,7 @@ import Testing
         let recorder = Recorder()
         #expect(
             outcome(alpaca_session_generate(session, "a", 1, nil, Recorder.callback, recorder.pointer, &result))
-                == .invalid("result.struct_size: found 3, expected 56 (sizeof the struct)"))
+                == .invalid("result.struct_size: found 3, expected 64 (sizeof the struct)"))
         #expect(recorder.ids.isEmpty)
     }
 }

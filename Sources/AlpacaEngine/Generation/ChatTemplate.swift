@@ -74,16 +74,11 @@ public struct ChatTemplate: Sendable, Equatable {
 
     /// The prompt for the answer to the last message. A system message, which must come first, takes the place of the template's own text.
     ///
-    /// - Throws: `invalidArgument` when the messages do not end with the user's or a system message is not the first.
+    /// - Parameter messages: those of a ``Conversation``.
+    /// - Throws: `invalidArgument` when the template has no place for an assistant that speaks first.
     func render(_ messages: [ChatMessage]) throws(AlpacaError) -> [PromptSegment] {
         var turns = messages[...]
         let system = turns.first?.role == .system ? turns.removeFirst().content : nil
-        guard !turns.contains(where: { $0.role == .system }) else {
-            throw AlpacaError(.invalidArgument, "messages: a system message must be the first")
-        }
-        guard turns.last?.role == .user else {
-            throw AlpacaError(.invalidArgument, "messages: the last one must be the user's, found \(turns.last?.role.rawValue ?? "none")")
-        }
         switch kind {
         case .alpaca:
             return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n\n", "\n\n### Response:\n\n", restarts: true)
@@ -96,7 +91,7 @@ public struct ChatTemplate: Sendable, Equatable {
         case .alpacaGradio:
             return joined(turns, system, before: "\n", after: "\n", "### Instruction:\n", "\n\n### Response: ", restarts: false)
                 + [.text("\n ")]
-        case .alpaca2: return alpaca2(turns, system ?? ChatTemplate.systemDefault)
+        case .alpaca2: return try alpaca2(turns, system ?? ChatTemplate.systemDefault)
         case .alpaca3: return alpaca3(turns, system ?? ChatTemplate.systemDefault)
         }
     }
@@ -121,7 +116,12 @@ public struct ChatTemplate: Sendable, Equatable {
         return segments
     }
 
-    private func alpaca2(_ turns: ArraySlice<ChatMessage>, _ system: String) -> [PromptSegment] {
+    private func alpaca2(_ turns: ArraySlice<ChatMessage>, _ system: String) throws(AlpacaError) -> [PromptSegment] {
+        guard turns.first?.role == .user else {
+            // The system text stands in the user's first turn.
+            throw AlpacaError(
+                .invalidArgument, "messages: the template \(name) begins with the user's, found \(turns.first?.role.rawValue ?? "none")")
+        }
         var segments: [PromptSegment] = [.bos]
         var opening = "[INST] <<SYS>>\n\(system)\n<</SYS>>\n\n"
         for turn in turns {

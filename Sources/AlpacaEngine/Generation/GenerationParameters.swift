@@ -15,12 +15,12 @@ public struct GenerationParameters: Sendable {
     /// Texts at which the answer ends; they are not part of it.
     public var stop: [String] = []
     public var template = TemplateChoice.automatic
-    /// System text, for `generate` with a template.
+    /// System text of a prompt, and of a conversation without a system message of its own. Without a template it is the first line.
     public var systemPrompt: String?
     /// Likeliest tokens to report with each token (`n_probs`), 0 ... 100; above 0 tokens also tell their own logprob.
     public var candidateCount = 0
     /// When the context is full: false ends with ``FinishReason/contextFull``; true forgets the older half of what follows the first
-    /// ``keepTokens`` tokens and goes on.
+    /// ``keepTokens`` tokens and goes on. Of a conversation that doesn't fit, true leaves out the oldest turns.
     public var contextShift = false
     /// First tokens that a shift keeps (`n_keep`); -1 for the prompt, as long as it takes at most half of the context.
     public var keepTokens = -1
@@ -103,6 +103,9 @@ public struct GenerationResult: Sendable, Equatable {
     public var generationNanoseconds: UInt64 = 0
     /// The stop string that was met.
     public var stopString: String?
+    /// Messages at the conversation's beginning that were left out of the prompt because they did not fit, neighbours of one role counted as
+    /// one.
+    public var leftOutMessages = 0
 
     /// Speed of reading what was not cached, and of writing; 0 when nothing was measured.
     public var promptTokensPerSecond: Double { GenerationResult.rate(promptTokens - cachedTokens, promptNanoseconds) }

@@ -119,7 +119,9 @@ extension Session {
         if cancelFlag.isSet { throw Session.cancelled }
     }
 
-    func check(_ ids: some RandomAccessCollection<TokenID>) throws(AlpacaError) {
+    /// - Parameter filled: positions that are filled already; nil for those that are.
+    func check(_ ids: some RandomAccessCollection<TokenID>, after filled: Int? = nil) throws(AlpacaError) {
+        let position = filled ?? position
         let size = model.configuration.vocabularySize
         for (index, id) in ids.enumerated() where id < 0 || Int(id) >= size {
             throw AlpacaError(.invalidArgument, "token id at index \(index): found \(id), expected 0 ... \(size - 1)")

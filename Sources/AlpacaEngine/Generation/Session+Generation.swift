@@ -12,37 +12,31 @@ extension Session {
     ) throws(AlpacaError) -> GenerationResult {
         try exclusively { () throws(AlpacaError) -> GenerationResult in
             let template = chosenTemplate(parameters)
-            let ids: [TokenID]
-            if let template {
-                var messages = [ChatMessage(role: .user, content: prompt)]
-                if let system = parameters.systemPrompt { messages.insert(ChatMessage(role: .system, content: system), at: 0) }
-                ids = try render(messages, template)
-            } else {
-                ids = try model.tokenizer.ids(of: prompt, addBOS: model.tokenizer.addsBOS, stop: cancelFlag)
-            }
-            return try write(after: ids, parameters, template: template, onToken)
+            let conversation = try Conversation([ChatMessage(role: .user, content: prompt)], systemPrompt: parameters.systemPrompt)
+            return try write(after: ids(of: conversation.messages(), template), parameters, template: template, onToken)
         }
     }
 
     /// Writes the assistant's answer to the last message of a conversation. Give the whole conversation each time: what the session has read
-    /// of it is not read again.
+    /// of it is not read again. Two messages of one role in a row count as one, with a line end between them. Without a template the messages
+    /// are lines of a text.
     ///
-    /// - Throws: as ``generate(_:_:onToken:)``; `invalidArgument` when the last message is not the user's.
+    /// With ``GenerationParameters/contextShift`` a conversation may outgrow the context: its oldest turns are left out of the prompt then
+    /// (``GenerationResult/leftOutMessages``); the system text and the last message stay.
+    ///
+    /// - Throws: as ``generate(_:_:onToken:)``; `invalidArgument` when the last message is not the user's, or a system message is not the first.
+    ///   The session holds what it held before.
     @discardableResult
     public func chat(
         _ messages: [ChatMessage], _ parameters: GenerationParameters = .init(), onToken: (borrowing TokenEvent) -> Bool
     ) throws(AlpacaError) -> GenerationResult {
         try exclusively { () throws(AlpacaError) -> GenerationResult in
             let template = chosenTemplate(parameters)
-            let ids: [TokenID]
-            if let template {
-                ids = try render(messages, template)
-            } else {
-                guard !messages.isEmpty else { throw AlpacaError(.invalidArgument, "messages: found none, expected at least one") }
-                let text = messages.map(\.content).joined(separator: "\n")
-                ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.addsBOS, stop: cancelFlag)
-            }
-            return try write(after: ids, parameters, template: template, onToken)
+            let conversation = try Conversation(messages, systemPrompt: parameters.systemPrompt, endsWithUser: template != nil)
+            let (ids, leftOut) = try prompt(conversation, template, parameters)
+            var result = try write(after: ids, parameters, template: template, onToken)
+            result.leftOutMessages = leftOut
+            return result
         }
     }
 
@@ -64,6 +58,35 @@ extension Session {
         case .none: nil
         case .named(let template): template
         }
+    }
+
+    /// The ids of a conversation's prompt, and how many of its messages were left out to make it fit.
+    private func prompt(
+        _ conversation: Conversation, _ template: ChatTemplate?, _ parameters: GenerationParameters
+    ) throws(AlpacaError) -> ([TokenID], Int) {
+        var prompt = try ids(of: conversation.messages(), template)
+        // What is to be written needs room too: a quarter of the context, or less if less is asked for.
+        let answer = min(contextLength / 4, parameters.maxNewTokens == 0 ? contextLength : parameters.maxNewTokens)
+        let limit = max(1, contextLength - answer)
+        guard parameters.contextShift, prompt.count > limit else { return (prompt, 0) }
+        // Headings and ends of turns come on top of a message's own tokens.
+        let overhead = 16
+        var count = try conversation.turnsToLeaveOut(limit: limit) { (message) throws(AlpacaError) in
+            try model.tokenizer.ids(of: message.content, stop: cancelFlag).count + overhead
+        }
+        prompt = try ids(of: conversation.messages(withoutTurns: count), template)
+        while prompt.count > limit, count < conversation.turns.count - 1 {
+            count += 1
+            prompt = try ids(of: conversation.messages(withoutTurns: count), template)
+        }
+        return (prompt, conversation.turns.prefix(count).reduce(0) { $0 + $1.count })
+    }
+
+    /// The ids of a conversation; without a template its messages are the lines of a text.
+    private func ids(of messages: [ChatMessage], _ template: ChatTemplate?) throws(AlpacaError) -> [TokenID] {
+        if let template { return try render(messages, template) }
+        let text = messages.map(\.content).joined(separator: "\n")
+        return try model.tokenizer.ids(of: text, addBOS: model.tokenizer.addsBOS, stop: cancelFlag)
     }
 
     /// The ids of a rendered conversation. Texts that follow each other are one text; an answer is a text of its own. They depend on the messages
@@ -118,9 +141,10 @@ extension Session {
             return result
         }
         guard !prompt.isEmpty else { throw AlpacaError(.invalidArgument, "the prompt is empty: expected at least one token") }
+        // Before anything is forgotten: a call that fails leaves the session as it was.
+        try check(prompt, after: 0)
         let reused = min(prompt.count - 1, commonPrefix(prompt))
         forget(from: reused)
-        try check(prompt[reused...])
         result.promptTokens = prompt.count
         result.cachedTokens = reused
         let start = Clock.now()

@@ -32,6 +32,8 @@ public final class Session: @unchecked Sendable {
     public let batchSize: Int
     /// Threads that compute.
     public let threadCount: Int
+    /// What people should know of the session, a sentence each.
+    public let warnings: [String]
 
     /// The tokens at the positions that are filled; for the call that holds the session.
     var history: [TokenID] { sequence.tokens }
@@ -80,6 +82,12 @@ public final class Session: @unchecked Sendable {
         self.cancelFlag = cancelFlag
         self.contextLength = contextLength
         batchSize = min(options.batchSize, contextLength)
+        // Who sets the rotary angles says that the model can do more.
+        let isBeyond = contextLength > trained && options.ropeTheta == nil && options.ropeScale == nil
+        warnings =
+            isBeyond
+            ? ["n_ctx: \(contextLength) positions, the model was trained for \(trained); what it writes beyond them gets worse quickly"]
+            : []
         sequence = try model.runnable.makeSequence(
             capacity: contextLength, keys: options.keyType, values: options.valueType, ropeTheta: theta, ropeScale: scale,
             grows: options.growsOnDemand)
