@@ -622,8 +622,8 @@ typedef struct alpaca_perplexity_result {
     uint64_t n_windows;    /**< Windows that were read. */
     uint64_t n_scored;     /**< Tokens that were scored. */
     double mean_nll;       /**< Mean of -ln p over them. */
-    double perplexity;     /**< exp(mean_nll). */
-    double standard_error; /**< Standard error of perplexity. */
+    double perplexity;     /**< exp(mean_nll); infinite where a token had no chance. */
+    double standard_error; /**< Standard error of perplexity; infinite where that is. */
 } alpaca_perplexity_result;
 
 /** Measures the perplexity of a text. What the session held before is forgotten.
@@ -771,6 +771,8 @@ typedef struct alpaca_convert_params {
     int32_t hash_output;                   /**< 1: the output's files are hashed when they are written. Default 0. */
     alpaca_progress_callback progress;     /**< Called some fifty times a second with the stage, the tensor, bytes done and in all. */
     void *user_data;                       /**< Handed to progress. */
+    int32_t allow_nonfinite;               /**< 1: numbers that are infinite or NaN are written, with a warning; 0 (default): an error. Quantized
+                                                types can't hold them: there it stays one, and scales beyond binary16's are cut to it. */
 } alpaca_convert_params;
 
 /** Fills in the defaults. `size` is sizeof(alpaca_convert_params).

@@ -75,6 +75,11 @@ struct Convert: ParsableCommand {
     @Flag(name: .customLong("no-check"), help: "Don't check the rules of the family: tokenizers, order of adapters.")
     var isUnchecked = false
 
+    @Flag(
+        name: .customLong("allow-nonfinite"),
+        help: "Write numbers that are infinite or NaN, with a warning, instead of an error; quantized types can't hold them.")
+    var allowsNonfinite = false
+
     @Flag(name: .customLong("verify-base"), help: "Hash the base's files too and compare them with the published list.")
     var verifiesBase = false
 
@@ -129,6 +134,7 @@ struct Convert: ParsableCommand {
         options.threadCount = threads
         options.overwrites = overwrite
         options.checksFamily = !isUnchecked
+        options.allowsNonfinite = allowsNonfinite
         options.verifiesBase = verifiesBase
         options.hashesOutput = hashesOutput
         options.modelName = name

@@ -61,7 +61,7 @@ struct Generate: ParsableCommand {
 struct GenerateReport: Encodable {
     let text, finishReason: String
     let promptTokens, cachedTokens, generatedTokens: Int
-    let promptSeconds, generationSeconds: Double
+    let promptSeconds, generationSeconds: JSONNumber
 
     init(text: String, result: GenerationResult) {
         self.text = text
@@ -69,8 +69,8 @@ struct GenerateReport: Encodable {
         promptTokens = result.promptTokens
         cachedTokens = result.cachedTokens
         generatedTokens = result.generatedTokens
-        promptSeconds = Double(result.promptNanoseconds) / 1e9
-        generationSeconds = Double(result.generationNanoseconds) / 1e9
+        promptSeconds = JSONNumber(Double(result.promptNanoseconds) / 1e9)
+        generationSeconds = JSONNumber(Double(result.generationNanoseconds) / 1e9)
     }
 
     enum CodingKeys: String, CodingKey {

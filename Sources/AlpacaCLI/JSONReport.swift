@@ -16,6 +16,18 @@ enum JSONReport {
     }
 }
 
+/// A number that may be infinite or none at all, which JSON has no word for: null then.
+struct JSONNumber: Encodable {
+    let value: Double
+
+    init(_ value: Double) { self.value = value }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if value.isFinite { try container.encode(value) } else { try container.encodeNil() }
+    }
+}
+
 /// Small text files that a user names.
 enum TextFile {
     static func read(_ path: String) throws -> String {

@@ -24,12 +24,12 @@ struct MeasurePerplexity: ParsableCommand {
     @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Threads; 0: one on each core.") var threads = 0
     @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.") var cacheType = Session.Options()
         .keyType
-    @Flag(help: "Print JSON.") var json = false
+    @Flag(help: "Print JSON; a number that is infinite is null.") var json = false
 
     struct Row: Encodable {
         let model, quantization: String
         let size_bytes: Int
-        let perplexity, standard_error, mean_nll: Double
+        let perplexity, standard_error, mean_nll: JSONNumber
         let n_tokens, n_windows, n_scored: Int
     }
 
@@ -56,12 +56,13 @@ struct MeasurePerplexity: ParsableCommand {
             rows.append(
                 Row(
                     model: path, quantization: model.description.quantization ?? "", size_bytes: model.description.byteCount,
-                    perplexity: found.value, standard_error: found.standardError, mean_nll: found.meanNegativeLogLikelihood,
+                    perplexity: JSONNumber(found.value), standard_error: JSONNumber(found.standardError),
+                    mean_nll: JSONNumber(found.meanNegativeLogLikelihood),
                     n_tokens: found.tokenCount, n_windows: found.windowCount, n_scored: found.scoredCount))
         }
         guard !json else { return Console.print(try JSONReport.text(rows)) }
         if rows.count == 1, compare.isEmpty, let row = rows.first {
-            let measured = "\(fixed(row.perplexity)) +/- \(fixed(row.standard_error))"
+            let measured = "\(fixed(row.perplexity.value)) +/- \(fixed(row.standard_error.value))"
             return Console.print("\(measured)  \(row.quantization), \(ByteCount.text(row.size_bytes))  \(row.model)")
         }
         Console.print(table(rows))
@@ -71,7 +72,7 @@ struct MeasurePerplexity: ParsableCommand {
         let cells =
             [["weights", "size", "perplexity", "+/-", "model"]]
             + rows.map {
-                [$0.quantization, ByteCount.text($0.size_bytes), fixed($0.perplexity), fixed($0.standard_error), $0.model]
+                [$0.quantization, ByteCount.text($0.size_bytes), fixed($0.perplexity.value), fixed($0.standard_error.value), $0.model]
             }
         let widths = (0..<4).map { column in cells.map { $0[column].count }.max() ?? 0 }
         return cells.map { row in

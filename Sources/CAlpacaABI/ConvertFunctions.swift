@@ -48,6 +48,7 @@ extension alpaca_convert_params {
             throw AlpacaError(.invalidArgument, "n_shards: found \(unsafe n_shards), expected 0 or more")
         }
         options.shardCount = unsafe n_shards == 0 ? nil : unsafe Int(n_shards)
+        options.allowsNonfinite = try unsafe Arguments.flag(allow_nonfinite, "allow_nonfinite")
         return options
     }
 }

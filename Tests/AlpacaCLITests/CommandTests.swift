@@ -144,6 +144,28 @@ import Testing
         #expect(failed.status == 1 && failed.error.contains("n_batch: found 0, expected 1 ... 4096"))
     }
 
+    /// A model that ends with NaN: conversions say so, and what was measured is JSON all the same.
+    @Test func numbersThatAreNone() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("alpaca-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: CommandTests.model))
+        bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: [255, 255, 255, 255])
+        let model = folder + "/m.gguf", text = folder + "/text.txt", output = folder + "/out.gguf"
+        try bytes.write(to: URL(fileURLWithPath: model))
+        try Data(String(repeating: "白日依山尽，黄河入海流。", count: 20).utf8).write(to: URL(fileURLWithPath: text))
+        let measured = try run("perplexity", text, model, "--ctx", "32", "--json")
+        #expect(measured.status == 0)
+        let rows = try #require(JSONSerialization.jsonObject(with: Data(measured.text.utf8)) as? [[String: Any]])
+        for key in ["perplexity", "standard_error", "mean_nll"] { #expect(rows.first?[key] is NSNull, "\(measured.text)") }
+        #expect(try run("perplexity", text, model, "--ctx", "32").text.hasPrefix("inf +/- inf"))
+        let refused = try run("convert", model, "-o", output)
+        #expect(refused.status == 1 && refused.error.contains("m.gguf: tensor \"") && refused.error.contains("infinite or NaN"))
+        let allowed = try run("convert", model, "-o", output, "--allow-nonfinite")
+        #expect(
+            allowed.status == 0 && allowed.error.hasPrefix("warning: ") && allowed.error.contains("infinite or NaN"), "\(allowed.error)")
+    }
+
     @Test func perplexity() throws {
         let text = CommandTests.repository.appendingPathComponent("Tests/Goldens/mini/heldout_poems.txt").path
         let told = try run("perplexity", text, CommandTests.model, "--ctx", "256", "--kv-cache", "f32", "--json")

@@ -31,7 +31,11 @@ static void compare_row(const kern_table *const *tables, int n_tables, const for
         int ok = tables[i]->vector.quantize_row(f->type, x, ROW, importance, out);
         if (!i) expected = out, expected_ok = ok;
         compare(&ok, i ? &expected_ok : &ok, sizeof ok, false, tables[i]->name, "%s of %s: accepted", f->name, row);
-        if (ok) compare(out, expected, bytes, false, tables[i]->name, "%s of %s%s", f->name, row, importance ? ", importance" : "");
+        if (!ok) continue;
+        compare(out, expected, bytes, false, tables[i]->name, "%s of %s%s", f->name, row, importance ? ", importance" : "");
+        const int stored = tables[i]->vector.stored_numbers(f->type, out, ROW);
+        const int known = tables[0]->vector.stored_numbers(f->type, expected, ROW);
+        compare(&stored, &known, sizeof stored, false, tables[i]->name, "%s of %s: what is stored", f->name, row);
     }
 }
 

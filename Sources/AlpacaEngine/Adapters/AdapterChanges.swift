@@ -7,6 +7,8 @@ struct AdapterChanges {
     /// For each tensor of the model, the adapter's tensors by what they are to it.
     private var parts: [TensorRole: [AdapterKey.Part: Int]] = [:]
     private var modules: [TensorRole: String] = [:]
+    /// What the adapter is called in its tensors' names.
+    private var name: String?
 
     init(_ weights: any TensorSource, _ configuration: AdapterConfiguration) throws(AlpacaError) {
         self.weights = weights
@@ -15,6 +17,7 @@ struct AdapterChanges {
             guard let key = AdapterKey(info.name) else {
                 throw AlpacaError(.unsupported, "tensor \(info.name.quoted()): adapters have no such tensor, or none that can be applied")
             }
+            try checkName(key.adapter, info.name)
             switch key.part {
             case .ignored: continue
             case .bias: try refuseBias(index)
@@ -32,17 +35,33 @@ struct AdapterChanges {
         }
     }
 
+    /// States of several adapters have the tensors of each under its own name.
+    private mutating func checkName(_ found: String?, _ tensor: String) throws(AlpacaError) {
+        guard let found else { return }
+        if let name, name != found {
+            throw AlpacaError(
+                .unsupported,
+                "tensor \(tensor.quoted()): it is of the adapter \(found.quoted()), others are of \(name.quoted()): a file with several adapters; "
+                    + "save them one by one")
+        }
+        name = found
+    }
+
     func changes() throws(AlpacaError) -> [TensorRole: LoRAAdapter.Change] {
         var result: [TensorRole: LoRAAdapter.Change] = [:]
         // In the order of the names: of several faults the same is told each time.
         for (role, module) in modules.sorted(by: { $0.value < $1.value }) {
             result[role] = try change(role, module, parts[role] ?? [:])
         }
-        let hasUpdates = result.values.contains { if case .lowRank = $0 { true } else { false } }
+        let hasUpdates = result.values.contains { if case .replacement = $0 { false } else { true } }
         guard hasUpdates else {
             throw AlpacaError(
                 .missing,
                 "found \(weights.tensors.count) tensors, no LoRA among them (such as \"...q_proj.lora_A.weight\"): is this a whole model?")
+        }
+        if configuration.tokenIndices.contains(where: { !$0.ids.isEmpty }), !parts.values.contains(where: { $0[.tokens] != nil }) {
+            throw AlpacaError(
+                .missing, "\"trainable_token_indices\" of the configuration names tokens, whose trained rows are not in the file")
         }
         for name in configuration.modulesToSave {
             let isThere = modules.contains { role, module in
@@ -59,6 +78,7 @@ struct AdapterChanges {
     private func change(
         _ role: TensorRole, _ module: String, _ parts: [AdapterKey.Part: Int]
     ) throws(AlpacaError) -> LoRAAdapter.Change {
+        if let tokens = parts[.tokens] { return try rows(module, tokens, parts) }
         let isEmbedding = parts[.embeddingA] != nil || parts[.embeddingB] != nil
         let a = parts[.embeddingA] ?? parts[.loraA], b = parts[.embeddingB] ?? parts[.loraB]
         if a == nil, b == nil {
@@ -85,6 +105,36 @@ struct AdapterChanges {
             throw AlpacaError(.unsupported, "tensor \(name(saved)) replaces \(module.quoted()), to which \(name(a)) is an update")
         }
         return .lowRank(try update(role, module, a: a, b: b, parts, isEmbedding: isEmbedding))
+    }
+
+    /// PEFT puts the trained rows in the place of the base's.
+    private func rows(
+        _ module: String, _ index: Int, _ parts: [AdapterKey.Part: Int]
+    ) throws(AlpacaError) -> LoRAAdapter.Change {
+        guard let ids = configuration.tokenIndices(of: module), !ids.isEmpty else {
+            throw AlpacaError(
+                .missing, "tensor \(name(index)): \"trainable_token_indices\" of the configuration doesn't say which rows these are")
+        }
+        let info = weights.tensors[index]
+        guard info.shape.count == 2, info.rows == ids.count else {
+            throw AlpacaError(
+                .shapeMismatch,
+                "tensor \(name(index)): found the shape \(info.shapeText), expected a row for each of the \(ids.count) \"trainable_token_indices\""
+            )
+        }
+        let others = parts.keys.filter { ![.tokens, .saved, .base].contains($0) }
+        guard others.isEmpty, parts[.saved] == nil || parts[.base] == nil else {
+            throw AlpacaError(.unsupported, "tensor \(name(index)): \(module.quoted()) has another change beside its trained rows")
+        }
+        let base = parts[.saved] ?? parts[.base]
+        if let base {
+            let whole = weights.tensors[base]
+            guard whole.shape.count == 2, whole.columns == info.columns else {
+                throw AlpacaError(
+                    .shapeMismatch, "tensor \(name(index)): found rows of \(info.columns), those of \(name(base)) are \(whole.shapeText)")
+            }
+        }
+        return .rows(LoRAAdapter.Rows(index: index, ids: ids, base: base))
     }
 
     private func update(

@@ -18,6 +18,8 @@ package struct AdapterConfiguration: Sendable {
     /// Names, or one regular expression.
     package let targetModules: [String]
     package let baseModel: String?
+    /// Of modules whose rows were trained alone ("embed_tokens"): the rows.
+    package let tokenIndices: [(module: String, ids: [Int])]
     package private(set) var warnings: [String] = []
 
     /// Ranks and tensors of published adapters stay far below.
@@ -50,6 +52,7 @@ package struct AdapterConfiguration: Sendable {
         bias = try json.stringIfPresent("bias") ?? "none"
         modulesToSave = try AdapterConfiguration.names(json, "modules_to_save")
         targetModules = try AdapterConfiguration.names(json, "target_modules")
+        tokenIndices = try AdapterConfiguration.tokenIndices(json)
         baseModel = try json.stringIfPresent("base_model_name_or_path")
         if try json.boolIfPresent("fan_in_fan_out") ?? false {
             warnings.append(
@@ -72,8 +75,14 @@ package struct AdapterConfiguration: Sendable {
         rankPattern.first { AdapterConfiguration.matches(module, $0.key) }?.value ?? rank
     }
 
-    /// The key is the whole name or its last components.
-    private static func matches(_ module: String, _ key: String) -> Bool { module == key || module.hasSuffix(".\(key)") }
+    /// The key is the whole name or its last components, or an expression for one of the two, as PEFT has it.
+    private static func matches(_ module: String, _ key: String) -> Bool {
+        if key.utf8.allSatisfy(isNamePart) { return module == key || module.hasSuffix(".\(key)") }
+        guard let expression = Expression(key) else { return false }
+        let text = Array(module.utf8)
+        let starts = [0] + text.indices.filter { text[$0] == UInt8(ascii: ".") }.map { $0 + 1 }
+        return starts.contains { expression.matches(text, from: $0) }
+    }
 
     // MARK: Fields
 
@@ -93,18 +102,41 @@ package struct AdapterConfiguration: Sendable {
         return names
     }
 
-    /// PEFT takes the keys as regular expressions. Names are what they are in practice; anything more is not guessed at.
+    /// A list is of the embeddings; else there is one for each module.
+    private static func tokenIndices(_ json: JSONValue) throws(AlpacaError) -> [(module: String, ids: [Int])] {
+        guard let value = try json.memberIfPresent("trainable_token_indices") else { return [] }
+        func ids(_ list: JSONValue) throws(AlpacaError) -> [Int] {
+            var ids: [Int] = []
+            for element in try list.array() {
+                let id = try element.int(in: 0...VocabularyLimit.count - 1)
+                guard !ids.contains(id) else { throw element.wrong("another id than before") }
+                ids.append(id)
+            }
+            return ids
+        }
+        guard value.isObject else { return value.count == 0 ? [] : [("embed_tokens", try ids(value))] }
+        var result: [(module: String, ids: [Int])] = []
+        for member in try value.object() { result.append((member.key, try ids(member))) }
+        return result
+    }
+
+    /// The rows of a module that were trained alone; nil where none were.
+    package func tokenIndices(of module: String) -> [Int]? {
+        tokenIndices.first { AdapterConfiguration.matches(module, $0.module) }?.ids
+    }
+
+    /// PEFT takes the keys as regular expressions; most are names.
     private static func pattern<T>(
         _ json: JSONValue, _ key: String, _ read: (JSONValue) throws(AlpacaError) -> T
     ) throws(AlpacaError) -> [(key: String, value: T)] {
         guard let value = try json.memberIfPresent(key) else { return [] }
         var result: [(key: String, value: T)] = []
         for member in try value.object() {
-            guard !member.key.isEmpty, member.key.utf8.allSatisfy(isNamePart) else {
+            guard !member.key.isEmpty, member.key.utf8.allSatisfy(isNamePart) || Expression(member.key) != nil else {
                 throw AlpacaError(
                     .unsupported, path: json.documentName,
                     "\"\(key)\": found the expression \(member.key.quoted()), supported are modules' names such as "
-                        + "\"q_proj\" or \"model.layers.0.self_attn.q_proj\"")
+                        + "\"q_proj\" or \"model.layers.0.self_attn.q_proj\", and plain regular expressions")
             }
             result.append((member.key, try read(member)))
         }
@@ -126,7 +158,6 @@ package struct AdapterConfiguration: Sendable {
     private static let unsupported: [(key: String, reason: String)] = [
         ("enable_lora", "parts of merged matrices can't be adapted; Llama models have none"),
         ("lora_bias", "trained biases can't be applied: the Llama architecture has no biases"),
-        ("trainable_token_indices", "embeddings of single tokens can't be applied"),
         ("layer_replication", "the adapter is for a model with repeated layers"),
         ("target_parameters", "adapters of bare parameters can't be applied"),
         ("use_qalora", "the adapter was trained on pooled inputs"),

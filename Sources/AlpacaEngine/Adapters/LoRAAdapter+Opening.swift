@@ -24,7 +24,7 @@ extension LoRAAdapter {
         for change in changes.values {
             switch change {
             case .lowRank(let update): ranks.insert(update.rank)
-            case .replacement: replaced += 1
+            case .replacement, .rows: replaced += 1
             }
         }
         let rank = ranks.sorted().map(String.init).joined(separator: ", ")

@@ -15,12 +15,26 @@ package final class LoRAAdapter: Sendable {
     package let tokenizer: SentencePieceModel?
     /// tokenizer.model, where there is one.
     package let tokenizerFile: FileRegion?
+    /// Tokens that the adapter's own rows of embeddings are for; none where it leaves the vocabulary alone.
+    package let addedTokens: AddedTokens
     package let warnings: [String]
 
     package enum Change: Sendable, Equatable {
         case lowRank(LowRank)
         /// The tensor of that number takes the base's place.
         case replacement(Int)
+        /// Rows take the place of the base's.
+        case rows(Rows)
+    }
+
+    /// Rows of a matrix that were trained alone, tokens of embeddings.
+    package struct Rows: Sendable, Equatable {
+        /// The tensor that has them, by number.
+        package var index: Int
+        /// Which row of the matrix each of its rows is.
+        package var ids: [Int]
+        /// What the rows belong to in place of the base's: the whole matrix, stored with them.
+        package var base: Int?
     }
 
     /// `scale * left * right` is added. Tensors are numbers in ``weights``.
@@ -72,6 +86,8 @@ package final class LoRAAdapter: Sendable {
         } catch {
             throw error.inFile(file.name)
         }
+        let growsVocabulary = changes[.tokenEmbedding] != nil || changes[.output] != nil
+        addedTokens = growsVocabulary ? try AddedTokens(files) : AddedTokens()
         tokenizerFile = try files.open("tokenizer.model")
         tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
         var warnings = configuration.warnings
@@ -94,6 +110,7 @@ package final class LoRAAdapter: Sendable {
         switch changes[role] {
         case .replacement(let index): weights.tensors[index].shape
         case .lowRank(let update): update.base.map { weights.tensors[$0].shape }
+        case .rows(let rows): rows.base.map { weights.tensors[$0].shape }
         case nil: nil
         }
     }

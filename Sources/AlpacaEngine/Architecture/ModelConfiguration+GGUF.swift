@@ -3,7 +3,9 @@ extension ModelConfiguration {
     /// rotary factors.
     package init(_ gguf: GGUFReader) throws(AlpacaError) {
         do {
-            try self.init(gguf.metadata) { gguf.index(of: $0) != nil }
+            let embeddings = TensorRole.tokenEmbedding.name(in: .gguf).flatMap { gguf.index(of: $0) }
+            let shape = embeddings.map { gguf.tensors[$0].shape } ?? []
+            try self.init(gguf.metadata, rows: shape.count == 2 ? shape[0] : nil) { gguf.index(of: $0) != nil }
         } catch {
             throw error.inFile(gguf.file.path)
         }
@@ -20,7 +22,8 @@ extension ModelConfiguration {
         }
     }
 
-    init(_ metadata: GGUFMetadata, hasTensor: (String) -> Bool) throws(AlpacaError) {
+    /// - Parameter rows: of the embeddings; nil where nothing but the metadata tells them.
+    init(_ metadata: GGUFMetadata, rows: Int? = nil, hasTensor: (String) -> Bool) throws(AlpacaError) {
         let family = try Architectures.family(metadata)
         let name = family.names.gguf
         try Self.refuseParts(metadata)
@@ -32,7 +35,7 @@ extension ModelConfiguration {
         let headDimension = try Self.headDimension(metadata, name, embeddingLength: embeddingLength, headCount: headCount)
         try self.init(
             family,
-            vocabularySize: Self.vocabularySize(metadata, name),
+            vocabularySize: Self.vocabularySize(metadata, name, rows: rows),
             contextLength: metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength),
             embeddingLength: embeddingLength,
             layerCount: metadata.uint(GGUFKey.layerCount(name), in: Limits.layerCount),
@@ -57,20 +60,24 @@ extension ModelConfiguration {
             "this is part \(number) (counted from 0) of a model in \(parts) files: put them together with `llama-gguf-split --merge`")
     }
 
-    private static func vocabularySize(_ metadata: GGUFMetadata, _ name: String) throws(AlpacaError) -> Int {
+    /// The embeddings' own rows decide: lists of tokens may be shorter, where rows were added to reach a multiple.
+    private static func vocabularySize(_ metadata: GGUFMetadata, _ name: String, rows: Int?) throws(AlpacaError) -> Int {
         let key = GGUFKey.vocabularySize(name)
         let declared = try metadata.uintIfPresent(key, in: Limits.vocabularySize)
         guard let pieces = try metadata.stringsIfPresent(GGUFKey.tokens)?.count else {
-            guard let declared else {
+            guard let size = rows ?? declared else {
                 throw AlpacaError(.missing, "metadata keys \"\(GGUFKey.tokens)\" and \"\(key)\" are missing: how large is the vocabulary?")
             }
-            return declared
+            return size
         }
-        guard declared == nil || declared == pieces else {
+        let size = rows ?? max(declared ?? pieces, pieces)
+        guard pieces <= size, rows != nil || declared ?? pieces >= pieces else {
             throw AlpacaError(
-                .shapeMismatch, "metadata key \"\(GGUFKey.tokens)\": found \(pieces) pieces, expected \(declared ?? 0) (\(key))")
+                .shapeMismatch,
+                "metadata key \"\(GGUFKey.tokens)\": found \(pieces) pieces, but "
+                    + (rows.map { "the embeddings have \($0) rows" } ?? "\(key) is \(declared ?? 0)") + ": the last pieces have none")
         }
-        return pieces
+        return size
     }
 
     private static func headDimension(

@@ -4,9 +4,9 @@ extension GGUFMetadata {
     /// - Parameters:
     ///   - tokenizer: nil for metadata without one.
     ///   - fileType: the recipe of the weights. Quantizing changes it later.
-    ///   - padsVocabulary: lets the embeddings have more rows than there are pieces; unused pieces are added for the rest.
+    ///   - added: what was added to the tokenizer; rows of the embeddings that nothing tells of get unused pieces.
     package init(
-        _ model: ModelConfiguration, tokenizer: SentencePieceModel?, name: String?, fileType: GGUFFileType, padsVocabulary: Bool = false
+        _ model: ModelConfiguration, tokenizer: SentencePieceModel?, added: AddedTokens = .init(), name: String?, fileType: GGUFFileType
     ) throws(AlpacaError) {
         self.init()
         let architecture = model.architecture
@@ -31,7 +31,7 @@ extension GGUFMetadata {
         }
         self[GGUFKey.normEpsilon(architecture)] = .float32(model.normEpsilon)
         self[GGUFKey.fileType] = .uint32(fileType.rawValue)
-        if let tokenizer { try setTokenizer(tokenizer, vocabularySize: model.vocabularySize, padsVocabulary: padsVocabulary) }
+        if let tokenizer { try setTokenizer(tokenizer, added: added, vocabularySize: model.vocabularySize) }
     }
 
     private mutating func setNumber(_ key: String, _ value: Int) {
@@ -58,39 +58,27 @@ extension GGUFMetadata {
 
     /// Puts a tokenizer in place of the one that is there.
     package mutating func setTokenizer(
-        _ tokenizer: SentencePieceModel, vocabularySize: Int, padsVocabulary: Bool = false
+        _ tokenizer: SentencePieceModel, added: AddedTokens = .init(), vocabularySize: Int
     ) throws(AlpacaError) {
         // Throws for models whose pieces mean something else than GGUF's "llama" tokenizer makes of them.
         _ = try Tokenizer(tokenizer)
-        var pieces = tokenizer.pieces
-        var scores = tokenizer.scores
-        var kinds = tokenizer.kinds.map { Int32($0.rawValue) }
-        guard pieces.count == vocabularySize || pieces.count < vocabularySize && padsVocabulary else {
-            throw AlpacaError(
-                .shapeMismatch,
-                "the tokenizer has \(pieces.count) pieces, the model's embeddings have \(vocabularySize) rows: they do not belong together")
-        }
-        // Texts, ends, scores and kinds, which are copied when something is put behind them and grow by doubling.
-        try LargeMemory.ask(vocabularySize, of: 80, for: "vocabulary")
-        try LargeMemory.ask(pieces.bytes.count, of: 3, for: "vocabulary")
-        let padding = GGUFMetadata.paddingPiece(tokenizer)
-        for id in pieces.count..<vocabularySize {
-            // As llama.cpp's converter names and scores them.
-            pieces.append("[PAD\(id)]".utf8)
-            scores.append(-1_000)
-            kinds.append(Int32(TokenKind.unused.rawValue))
+        var list = PieceList(tokenizer)
+        guard list.pieces.count <= vocabularySize else { throw GGUFMetadata.tooManyPieces(list.pieces.count, rows: vocabularySize) }
+        let behind = list.pieces.count..<vocabularySize
+        try list.extend(by: added, to: vocabularySize)
+        var padding = GGUFMetadata.paddingPiece(tokenizer)
+        for (id, token) in added.listed(in: behind) where padding == nil && GGUFMetadata.paddingNames.contains(token.text) {
+            padding = TokenID(id)
         }
         self[GGUFKey.tokenizerModel] = .string("llama")
         self[GGUFKey.tokenizerPre] = .string("default")
-        self[GGUFKey.tokens] = .array(.string(pieces))
-        self[GGUFKey.scores] = .array(.float32(scores))
-        self[GGUFKey.tokenTypes] = .array(.int32(kinds))
+        setPieces(list)
         let ids = [
             (GGUFKey.bosToken, tokenizer.bos), (GGUFKey.eosToken, tokenizer.eos), (GGUFKey.unknownToken, tokenizer.unknown),
             (GGUFKey.paddingToken, padding),
         ]
         for (key, id) in ids {
-            guard let id, tokenizer.pieces.indices.contains(Int(id)) else { continue }
+            guard let id, list.pieces.indices.contains(Int(id)) else { continue }
             setNumber(key, Int(id))
         }
         self[GGUFKey.addBOS] = .bool(true)
@@ -98,10 +86,47 @@ extension GGUFMetadata {
         if !tokenizer.addsDummyPrefix { self[GGUFKey.addSpacePrefix] = .bool(false) }
     }
 
+    private mutating func setPieces(_ list: PieceList) {
+        self[GGUFKey.tokens] = .array(.string(list.pieces))
+        self[GGUFKey.scores] = .array(.float32(list.scores))
+        self[GGUFKey.tokenTypes] = .array(.int32(list.kinds.map { Int32($0.rawValue) }))
+    }
+
+    /// Adds pieces until there is one for each row of the embeddings.
+    ///
+    /// - Returns: what is unusual: rows that nothing tells of.
+    @discardableResult
+    package mutating func extendVocabulary(to rows: Int, by added: AddedTokens = .init()) throws(AlpacaError) -> String? {
+        guard let count = try stringsIfPresent(GGUFKey.tokens)?.count, count != rows else { return nil }
+        guard count < rows else { throw GGUFMetadata.tooManyPieces(count, rows: rows) }
+        let hadScores = self[GGUFKey.scores] != nil
+        var list = try PieceList(self)
+        try list.extend(by: added, to: rows)
+        setPieces(list)
+        // Vocabularies of other kinds have none.
+        if !hadScores { self[GGUFKey.scores] = nil }
+        return GGUFMetadata.unusedRows(rows, known: count + added.listed(in: count..<rows).count)
+    }
+
+    private static func tooManyPieces(_ pieces: Int, rows: Int) -> AlpacaError {
+        AlpacaError(
+            .shapeMismatch,
+            "the tokenizer has \(pieces) pieces, the model's embeddings have \(rows) rows, so that the last pieces have none: they do not belong "
+                + "together")
+    }
+
+    /// A sentence about rows of the embeddings that are no tokens; nil where there are none.
+    static func unusedRows(_ rows: Int, known: Int) -> String? {
+        guard rows > known else { return nil }
+        return "the tokenizer tells of \(known) tokens, the embeddings have \(rows) rows: the others are taken as unused, and never written"
+    }
+
+    private static var paddingNames: [String] { ["[PAD]", "<pad>"] }
+
     /// The piece that fills up batches: the one that the tokenizer names, else one that is called so.
     package static func paddingPiece(_ tokenizer: SentencePieceModel) -> TokenID? {
         if let pad = tokenizer.pad { return pad }
-        for name in ["[PAD]", "<pad>"] {
+        for name in paddingNames {
             if let id = tokenizer.pieces.firstIndex(where: { $0.elementsEqual(name.utf8) }) { return TokenID(exactly: id) }
         }
         return nil

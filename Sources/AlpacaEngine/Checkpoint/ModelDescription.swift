@@ -54,20 +54,29 @@ public struct ModelDescription: Sendable {
     ///
     /// - Throws: ``AlpacaError`` when the file can't be read or is no model.
     public init(path: String) throws(AlpacaError) {
-        self.init(try ModelSource(path: path))
+        try self.init(ModelSource(path: path))
     }
 
-    package init(_ source: ModelSource) {
+    /// - Parameter refusal: why the source can't be used as it is, whatever is in it.
+    /// - Throws: `outOfMemory`; what else is wrong is the ``problem``.
+    package init(_ source: ModelSource, refusal: AlpacaError? = nil) throws(AlpacaError) {
         var configuration: ModelConfiguration?
-        var problem: String?
+        var problem = refusal
         do throws(AlpacaError) {
             // What can't be run can still be described.
             configuration = try source.configuration()
-            _ = try source.runnableConfiguration()
-            problem = source.tokenizerProblem?.message
+            _ = try source.opened()
         } catch {
-            problem = error.message
+            guard error.code != .outOfMemory else { throw error }
+            problem = problem ?? error
         }
+        self.init(source, configuration, problem: problem?.message)
+    }
+
+    /// - Parameters:
+    ///   - configuration: nil where the files don't tell it.
+    ///   - problem: nil for a model that was opened.
+    package init(_ source: ModelSource, _ configuration: ModelConfiguration?, problem: String? = nil) {
         self.init(
             path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata,
             tensors: source.weights.tensors,

@@ -24,8 +24,12 @@ package struct ModelFolder: Sendable {
     /// config.json or params.json; nil where it is missing.
     package let configuration: JSONDocument?
     package let tokenizer: SentencePieceModel?
-    /// tokenizer.model, where there is one.
+    /// tokenizer.model, where there is one, else a tokenizer.json that means the same.
     package let tokenizerFile: FileRegion?
+    /// Why the tokenizer.json that is there can't be used; nil where it can, or there is none.
+    package let tokenizerRefusal: AlpacaError?
+    /// Tokens that were added to the tokenizer, where the embeddings have rows for them.
+    package let addedTokens: AddedTokens
 
     private static let metaPrefix = "consolidated."
     private static let indexNames = ["model.safetensors.index.json", "pytorch_model.bin.index.json"]
@@ -74,8 +78,20 @@ package struct ModelFolder: Sendable {
         let kind = weightFiles.first?.hasSuffix(".safetensors") == true ? "safetensors" : "PyTorch"
         let count = weightFiles.count == 1 ? "1 file" : "\(weightFiles.count) files"
         format = "\(naming == .meta ? "Meta" : "Hugging Face") folder (\(kind), \(count))"
-        tokenizerFile = try ModelFolder.findTokenizer(files)
-        tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
+        var found: FolderTokenizer?
+        var refusal: AlpacaError?
+        do throws(AlpacaError) {
+            found = try FolderTokenizer(files)
+        } catch {
+            guard !names.contains("tokenizer.model"), names.contains("tokenizer.json"), error.code != .outOfMemory else { throw error }
+            refusal = error
+        }
+        tokenizerFile = found?.file
+        tokenizer = found?.model
+        tokenizerRefusal = refusal
+        var rows = 0
+        if let name = TensorRole.tokenEmbedding.name(in: naming), let index = weights.index(of: name) { rows = weights.tensors[index].rows }
+        addedTokens = try found.map { $0.model.pieces.count < rows } ?? false ? AddedTokens(files) : AddedTokens()
     }
 
     /// The sizes, from config.json or params.json and the tensors' shapes; with what is unusual.
@@ -131,16 +147,6 @@ package struct ModelFolder: Sendable {
     private static func json(_ name: String, _ files: some FileCollection) throws(AlpacaError) -> JSONDocument? {
         guard let region = try files.open(name) else { return nil }
         return try JSONDocument(region)
-    }
-
-    /// In the folder, or beside it, where Meta's download puts it.
-    private static func findTokenizer(_ files: some FileCollection) throws(AlpacaError) -> FileRegion? {
-        if let region = try files.open("tokenizer.model") { return region }
-        guard files is FolderFiles else { return nil }
-        let inside = FolderFiles.join(files.path, "tokenizer.model")
-        guard (try? FolderListing.isFolder(inside)) != true else { throw AlpacaError(.io, path: inside, "found a folder, expected a file") }
-        guard let file = try? InputFile(path: FolderFiles.join(files.path, "../tokenizer.model")) else { return nil }
-        return FileRegion(file)
     }
 
     /// What the folder is instead.

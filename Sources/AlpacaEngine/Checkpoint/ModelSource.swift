@@ -32,7 +32,13 @@ package final class ModelSource: Sendable {
                 return
             }
             let file = try InputFile(path: path)
-            switch try CheckpointReader.open(FileRegion(file)) {
+            let opened: any TensorSource
+            do throws(AlpacaError) {
+                opened = try CheckpointReader.open(FileRegion(file))
+            } catch {
+                throw ModelSource.archiveRefusal(FileRegion(file)) ?? error
+            }
+            switch opened {
             case let gguf as GGUFReader: self.init(gguf)
             case let legacy as LegacyGGMLReader: self.init(legacy)
             default:
@@ -50,16 +56,35 @@ package final class ModelSource: Sendable {
         }
     }
 
+    /// Why an archive of what a model's folder would hold is no model; nil for everything else.
+    package static func archiveRefusal(_ region: FileRegion) -> AlpacaError? {
+        guard (try? CheckpointKind(region)) == .torchZip, let files = try? ZipFiles(region), !files.names.contains("data.pkl"),
+            ModelFolder.isModel(files)
+        else { return nil }
+        return AlpacaError(
+            .unsupported, path: region.name,
+            "this is a zip archive with a model in it, which can be looked at but not used: unpack it (`unzip`)")
+    }
+
     private static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     package convenience init(_ gguf: GGUFReader) {
-        let configured = Result { () throws(AlpacaError) in try ModelConfiguration(gguf) }
+        var configured = Result { () throws(AlpacaError) in try ModelConfiguration(gguf) }
+        var metadata = gguf.metadata
+        var warnings: [String] = []
+        if case .success(let found) = configured {
+            do throws(AlpacaError) {
+                warnings = try metadata.extendVocabulary(to: found.vocabularySize).map { ["\(gguf.file.path): \($0)"] } ?? []
+            } catch {
+                configured = .failure(error.inFile(gguf.file.path))
+            }
+        }
         self.init(
-            path: gguf.file.path, format: "GGUF version \(gguf.version)", weights: gguf, naming: .gguf, metadata: gguf.metadata,
-            configured: configured, files: [WeightsFile(FileRegion(gguf.file), gguf)])
+            path: gguf.file.path, format: "GGUF version \(gguf.version)", weights: gguf, naming: .gguf, metadata: metadata,
+            configured: configured, files: [WeightsFile(FileRegion(gguf.file), gguf)], warnings: warnings)
     }
 
     package convenience init(_ legacy: LegacyGGMLReader) {
@@ -76,27 +101,35 @@ package final class ModelSource: Sendable {
         let configured = Result { () throws(AlpacaError) in try folder.modelConfiguration() }
         var metadata = GGUFMetadata()
         var problem: AlpacaError?
+        var warnings = (try? configured.get().warnings) ?? []
         if case .success(let found) = configured {
             let types = folder.weights.tensors.filter { $0.shape.count > 1 }.map(\.type)
             func make(_ tokenizer: SentencePieceModel?) throws(AlpacaError) -> GGUFMetadata {
                 try GGUFMetadata(
-                    found.configuration, tokenizer: tokenizer, name: ModelSource.name(of: folder.path),
+                    found.configuration, tokenizer: tokenizer, added: folder.addedTokens, name: ModelSource.name(of: folder.path),
                     fileType: types.first == .f32 ? .f32 : types.first == .bf16 ? .bf16 : .f16)
             }
             do throws(AlpacaError) {
                 metadata = try make(folder.tokenizer)
-                if folder.tokenizer == nil {
-                    problem = AlpacaError(.missing, "tokenizer.model is missing in the folder; without it no text can be read or written")
+                let rows = found.configuration.vocabularySize
+                if let tokenizer = folder.tokenizer {
+                    warnings += folder.addedTokens.warnings(rows: rows, path: folder.path)
+                    let known = tokenizer.pieces.count + folder.addedTokens.listed(in: tokenizer.pieces.count..<rows).count
+                    warnings += GGUFMetadata.unusedRows(rows, known: known).map { ["\(folder.path): \($0)"] } ?? []
+                } else {
+                    problem =
+                        folder.tokenizerRefusal
+                        ?? AlpacaError(.missing, "tokenizer.model is missing in the folder; without it no text can be read or written")
                 }
             } catch {
-                problem = error
+                problem = error.inFile(folder.tokenizerFile?.name ?? folder.path)
                 metadata = try make(nil)
             }
         }
         self.init(
             path: folder.path, format: folder.format, weights: folder.weights, naming: folder.naming, metadata: metadata,
             configured: configured.map(\.configuration), files: folder.files, folder: folder, tokenizerProblem: problem,
-            warnings: (try? configured.get().warnings) ?? [])
+            warnings: warnings)
     }
 
     /// The last part of a path that says something.
@@ -134,5 +167,26 @@ package final class ModelSource: Sendable {
         try configuration.checkRunnable()
         try weights.check(configuration)
         return configuration
+    }
+
+    /// What a model that is to be used has to have, all that headers tell: the only judge, so that descriptions and what runs models agree.
+    package func opened() throws(AlpacaError) -> (configuration: ModelConfiguration, tokenizer: Tokenizer) {
+        let configuration = try runnableConfiguration()
+        if let tokenizerProblem { throw tokenizerProblem }
+        let tokenizer = try Tokenizer(metadata)
+        guard tokenizer.count == configuration.vocabularySize else {
+            throw AlpacaError(
+                .shapeMismatch,
+                "the tokenizer has \(tokenizer.count) pieces, the model's embedding has \(configuration.vocabularySize) rows; "
+                    + "the file was put together from parts that do not belong together")
+        }
+        if configuration.hasRopeFactors, let index = weights.index(of: TensorRole(.ropeFactors)) {
+            let survey = try weights.origins(of: index).map { (origin) throws(AlpacaError) in try NumberSurvey(origin, ScratchArena()) }
+            guard survey.allSatisfy({ $0.strange == 0 && $0.least > 0 }) else {
+                throw AlpacaError(
+                    .badFormat, "tensor \(weights.fileName(of: index).quoted()): every factor must be a positive number")
+            }
+        }
+        return (configuration, tokenizer)
     }
 }

@@ -109,6 +109,10 @@ package final class ModelTensors: TensorSource {
         return weights.place(of: entries[index].index)
     }
 
+    package func origins(of index: Int) -> [TensorOrigin] {
+        entries.indices.contains(index) ? weights.origins(of: entries[index].index) : []
+    }
+
     @unsafe package func read(
         _ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
     ) throws(AlpacaError) {

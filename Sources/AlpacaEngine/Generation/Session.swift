@@ -91,7 +91,7 @@ public final class Session: @unchecked Sendable {
         sequence = try model.runnable.makeSequence(
             capacity: contextLength, keys: options.keyType, values: options.valueType, ropeTheta: theta, ropeScale: scale,
             grows: options.growsOnDemand)
-        sampler = try Sampler(vocabularySize: model.configuration.vocabularySize)
+        sampler = try Sampler(vocabularySize: model.configuration.vocabularySize, unused: model.tokenizer.model.unused)
         let threads = options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount
         threadCount = try model.runnable.executor.join(batchSize: batchSize, threadCount: threads)
         ticket = Ticket([sequence], flags: [cancelFlag], batchSize: batchSize, threadCount: threadCount)

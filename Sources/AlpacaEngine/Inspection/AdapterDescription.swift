@@ -78,6 +78,7 @@ public struct AdapterDescription: Sendable {
             switch change {
             case .lowRank(let update): updates[module, default: []].append((role.layer, update))
             case .replacement(let index): replacements[module, default: []].append(adapter.weights.tensors[index])
+            case .rows(let rows): replacements[module, default: []].append(adapter.weights.tensors[rows.index])
             }
         }
         targets = updates.map { module, list in

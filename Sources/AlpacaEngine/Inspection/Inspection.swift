@@ -116,15 +116,15 @@ extension Inspection {
             return .tokenizer(try TokenizerDescription(region))
         }
         let folder = try ModelFolder(files)
-        return .model(try model(ModelSource(folder)))
+        return .model(try model(ModelSource(folder), refusal: files.archive.flatMap { ModelSource.archiveRefusal(FileRegion($0)) }))
     }
 
-    private static func model(_ source: ModelSource) throws(AlpacaError) -> ModelDescription {
+    private static func model(_ source: ModelSource, refusal: AlpacaError? = nil) throws(AlpacaError) -> ModelDescription {
         // A model of another kind can be described; without a word of the sizes there is nothing but a heap of weights.
         if source.folder != nil, case .failure(let error) = source.configured, error.code == .missing || error.code == .badFormat {
             throw error
         }
-        return ModelDescription(source).withTemplate()
+        return try ModelDescription(source, refusal: refusal).withTemplate()
     }
 
     static func open(_ reader: GGUFReader) throws(AlpacaError) -> Inspection {

@@ -76,12 +76,24 @@ public struct TokenizerDescription: Sendable, Equatable {
         self.kinds = kinds.filter { $0.count > 0 }
         specials = []
         normalizer = json.normalizer.isEmpty ? "identity" : json.normalizer
-        addsDummyPrefix = false
         removesExtraSpaces = false
         sha256 = try SHA256.hexDigest(of: region) { _ in true } ?? ""
         publishedFile = PublishedFile.byHash[sha256]?.title
-        let kind = json.isByteLevel ? "byte-level byte-pair encoding" : "byte-pair encoding"
-        problem = "\(kind) of a tokenizer.json is not used by this version, which reads tokenizer.model"
+        guard !json.isByteLevel else {
+            addsDummyPrefix = false
+            problem = "byte-level byte-pair encoding of a tokenizer.json is not used by this version, which reads tokenizer.model"
+            return
+        }
+        var tokenizer: Tokenizer?
+        var refusal: String?
+        do throws(AlpacaError) {
+            tokenizer = try Tokenizer(TokenizerJSON.sentencePieceModel(region))
+        } catch {
+            guard error.code != .outOfMemory else { throw error }
+            refusal = error.message
+        }
+        addsDummyPrefix = tokenizer?.addsSpacePrefix ?? false
+        problem = refusal
     }
 
     public static func == (a: TokenizerDescription, b: TokenizerDescription) -> Bool { a.path == b.path && a.sha256 == b.sha256 }

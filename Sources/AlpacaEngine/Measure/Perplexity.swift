@@ -7,7 +7,7 @@ public struct Perplexity: Sendable, Equatable {
     public var scoredCount = 0
     /// Mean of -ln p over the scored tokens.
     public var meanNegativeLogLikelihood = 0.0
-    /// exp of the mean.
+    /// exp of the mean; infinite where the model gave a token no chance, or logits that are no numbers.
     public var value = 0.0
     /// Standard error of ``value``: that of the mean times the value, tokens taken as independent (as llama-perplexity does).
     public var standardError = 0.0
@@ -33,7 +33,9 @@ public struct Perplexity: Sendable, Equatable {
             let mean = sum / Double(count)
             result.meanNegativeLogLikelihood = mean
             result.value = Numerics.exponential(mean)
-            if count > 1 {
+            if !result.value.isFinite {
+                result.standardError = .infinity
+            } else if count > 1 {
                 let variance = max(0, squares / Double(count) - mean * mean)
                 result.standardError = (variance / Double(count - 1)).squareRoot() * result.value
             }

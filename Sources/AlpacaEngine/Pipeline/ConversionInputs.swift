@@ -24,7 +24,10 @@ struct ConversionInputs {
         }
         self.adapters = adapters
         givenTokenizer = try options.tokenizer.map { (path) throws(AlpacaError) in
-            ChosenTokenizer(path: path, model: try SentencePieceModel(InputFile(path: path)))
+            let slash = path.lastIndex(of: "/")
+            let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            return ChosenTokenizer(
+                path: path, model: try SentencePieceModel(InputFile(path: path)), added: try AddedTokens(FolderFiles(path: folder)))
         }
     }
 
@@ -42,15 +45,18 @@ struct ConversionInputs {
     /// Throws when the parts do not belong together; gives what is merely unusual.
     func check(_ hashes: [String: String]) throws(AlpacaError) -> [String] {
         guard !adapters.isEmpty else { return [] }
+        let rows = try base.configuration().vocabularySize
         var pieces = base.tokenizer?.pieces.count
         if pieces == nil { pieces = (try? base.metadata.stringsIfPresent(GGUFKey.tokens))?.count }
+        // Tokens that were added to a tokenizer count as its pieces.
+        if let count = pieces { pieces = count + (base.folder?.addedTokens.listed(in: count..<max(count, rows)).count ?? 0) }
         return try FamilyRules.check(
             base: try base.configuration(), basePieces: pieces,
             adapters: adapters.map { adapter, _ in
                 FamilyRules.Entry(
                     adapter: adapter, name: Self.modelName(adapter.path), sha256: adapter.inputs.first.flatMap { hashes[$0.path] })
             },
-            tokenizerPieces: givenTokenizer?.model.pieces.count, checksFamily: options.checksFamily)
+            tokenizerPieces: givenTokenizer.map { $0.tokenCount(rows: Int.max) }, checksFamily: options.checksFamily)
     }
 
     // MARK: The result
@@ -87,6 +93,7 @@ struct ConversionInputs {
     ) throws(AlpacaError) -> MergedTensor {
         var origin = base
         var updates: [LowRankUpdate] = []
+        var rows: [RowUpdate] = []
         for (adapter, userScale) in adapters {
             guard let change = adapter.changes[spec.role] else { continue }
             func part(_ index: Int) -> MergedTensor.Part { MergedTensor.Part(source: adapter.weights, index: index) }
@@ -95,10 +102,30 @@ struct ConversionInputs {
                 // What adapters before have added to the old tensor goes with it.
                 origin = part(index)
                 updates = []
+                rows = []
+            case .rows(let change):
+                if let base = change.base {
+                    origin = part(base)
+                    updates = []
+                    rows = []
+                }
+                rows.append(RowUpdate(part: part(change.index), ids: change.ids))
             case .lowRank(let update):
                 if let base = update.base {
                     origin = part(base)
                     updates = []
+                    rows = []
+                }
+                guard rows.isEmpty else {
+                    throw AlpacaError(
+                        .unsupported, path: adapter.path,
+                        "it adds to \(spec.names.gguf.quoted()), of which the adapter before it brings single rows: merge the first by itself, "
+                            + "then this one")
+                }
+                guard Float(update.scale * userScale).isFinite else {
+                    throw AlpacaError(
+                        .invalidArgument, path: adapter.path,
+                        "the scale \(userScale), times the adapter's own of \(update.scale), is out of range")
                 }
                 updates.append(
                     LowRankUpdate(
@@ -116,7 +143,21 @@ struct ConversionInputs {
                     + "expected \(TensorInfo.text(expected))")
         }
         return MergedTensor(
-            origin: origin, info: try TensorInfo(name: spec.names.gguf, type: base.info.type, shape: expected), updates: updates)
+            origin: origin, info: try TensorInfo(name: spec.names.gguf, type: base.info.type, shape: expected), updates: updates, rows: rows
+        )
+    }
+
+    /// What was added to the base's tokenizer, and by the adapters.
+    var addedTokens: AddedTokens {
+        adapters.reduce(base.folder?.addedTokens ?? AddedTokens()) { $0.merged(with: $1.adapter.addedTokens) }
+    }
+
+    /// Sentences about rows of the result's embeddings that are no tokens, and tokens that have no row.
+    func vocabularyWarnings(_ tokenizer: ChosenTokenizer?, _ model: ModelConfiguration) -> [String] {
+        guard let tokenizer, adapters.contains(where: { $0.adapter.vocabularySize != nil }) || givenTokenizer != nil else { return [] }
+        let rows = model.vocabularySize
+        let unused = GGUFMetadata.unusedRows(rows, known: tokenizer.tokenCount(rows: rows)).map { ["\(tokenizer.path): \($0)"] } ?? []
+        return tokenizer.added.warnings(rows: rows, path: tokenizer.path) + unused
     }
 
     /// The tokenizer that was asked for, else that of the last adapter that has one, else the base's.
@@ -125,15 +166,16 @@ struct ConversionInputs {
         var chosen = givenTokenizer
         if chosen == nil {
             if let adapter = FamilyRules.tokenizer(of: adapters.map(\.adapter)), let tokenizer = adapter.tokenizer {
-                chosen = ChosenTokenizer(path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer)
+                chosen = ChosenTokenizer(path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer, added: addedTokens)
             }
         }
         if chosen == nil, let tokenizer = base.tokenizer, let file = base.tokenizerFile {
-            chosen = ChosenTokenizer(path: file.name, model: tokenizer)
+            chosen = ChosenTokenizer(path: file.name, model: tokenizer, added: addedTokens)
         }
         guard let chosen else {
             if options.format.isFolder, base.metadata[GGUFKey.tokens] != nil {
-                return ChosenTokenizer(path: base.path, model: try SentencePieceModel(base.metadata))
+                let (tokenizer, added) = try SentencePieceModel.divided(base.metadata)
+                return ChosenTokenizer(path: base.path, model: tokenizer, added: added.merged(with: addedTokens))
             }
             return nil
         }
@@ -143,11 +185,11 @@ struct ConversionInputs {
             // One of another kind is fine where it is only copied.
             if error.code != .unsupported || !options.format.isFolder { throw error.inFile(chosen.path) }
         }
-        guard chosen.model.pieces.count == model.vocabularySize else {
+        guard chosen.model.pieces.count <= model.vocabularySize else {
             throw AlpacaError(
                 .shapeMismatch, path: chosen.path,
-                "the tokenizer has \(chosen.model.pieces.count) pieces, the result's embeddings have \(model.vocabularySize) "
-                    + "rows: name the tokenizer.model that belongs to the last adapter")
+                "the tokenizer has \(chosen.model.pieces.count) pieces, the result's embeddings have \(model.vocabularySize) rows, so that the "
+                    + "last pieces have none: name the tokenizer.model that belongs to the last adapter, or to \(base.path)")
         }
         return chosen
     }

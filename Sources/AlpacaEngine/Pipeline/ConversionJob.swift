@@ -33,7 +33,7 @@ struct ConversionJob {
         let merged = try inputs.mergedTensors(configuration)
         source = try MergedSource(merged, inputs: inputs.files, rounding: options.effectiveRounding, precision: options.precision)
         tokenizer = try inputs.tokenizer(configuration)
-        mergedTensorCount = merged.count { !$0.updates.isEmpty || !($0.origin.source is ModelTensors) }
+        mergedTensorCount = merged.count { $0.isChanged || !($0.origin.source is ModelTensors) }
         memoryByteCount = ConversionJob.memory(source, merged, ConversionJob.threadCount(options))
         sidePaths = [options.tokenizer, options.importanceMatrix, inputs.base.tokenizerFile?.file.path].compactMap { $0 }
         sideFolders = ([inputs.base.folder?.path] + inputs.adapters.map(\.adapter.path)).compactMap { $0 }
@@ -59,7 +59,7 @@ struct ConversionJob {
         try Output.make(
             OutputRequest(
                 options: inputs.options, base: inputs.base, source: source, configuration: configuration, tokenizer: tokenizer,
-                provenance: inputs.provenance(hashes)))
+                added: inputs.addedTokens, provenance: inputs.provenance(hashes)))
     }
 
     private static func plan(
@@ -70,11 +70,13 @@ struct ConversionJob {
         return ConversionPlan(
             base: .init(path: base.path, format: base.format, byteCount: base.byteCount),
             adapters: inputs.adapters.map { .init(path: $0.adapter.path, format: $0.adapter.summary, byteCount: $0.adapter.byteCount) },
-            tokenizer: tokenizer.map { ($0.path, $0.model.pieces.count) }, configuration: configuration, output: options.output,
+            tokenizer: tokenizer.map { ($0.path, $0.tokenCount(rows: configuration.vocabularySize)) }, configuration: configuration,
+            output: options.output,
             format: options.format, quantization: output.quantization, files: files(output, options.output),
             types: ModelDescription.summarize(output.tensors.map(\.info)), mergedTensorCount: mergedTensorCount,
             parameterCount: source.tensors.reduce(0) { $0 &+ $1.elementCount }, memoryByteCount: memoryByteCount,
-            freeByteCount: freeBytes(options.output), warnings: base.warnings + warnings + output.warnings)
+            freeByteCount: freeBytes(options.output),
+            warnings: base.warnings + warnings + inputs.vocabularyWarnings(tokenizer, configuration) + output.warnings)
     }
 
     private static func files(_ output: Output, _ path: String) -> [(name: String, byteCount: Int)] {
@@ -125,7 +127,10 @@ struct ConversionJob {
     }
 
     /// Writes everything. Nothing shows under the output's name before all of it is on the disk.
-    func run(progress: ProgressHandler) throws(AlpacaError) {
+    ///
+    /// - Returns: warnings.
+    func run(progress: ProgressHandler) throws(AlpacaError) -> [String] {
+        let warnings: [String]
         let cancelled = AlpacaError(.cancelled, path: options.output, "conversion was cancelled")
         if options.format.isFolder {
             let folder = try AtomicFolderWriter(path: options.output, overwrite: options.overwrites, inputs: inputs)
@@ -135,7 +140,7 @@ struct ConversionJob {
                 try file.reserve(planned.layout.byteCount)
                 files.append((file, planned.layout))
             }
-            try write(files, progress, cancelled)
+            warnings = try write(files, progress, cancelled)
             for extra in output.extras { try folder.create(extra.name).write(extra.bytes, at: 0) }
             try flush(files, progress, cancelled)
             try folder.finish()
@@ -143,10 +148,11 @@ struct ConversionJob {
             guard let planned = output.files.first else { throw AlpacaError(.internalError, path: options.output, "nothing to write") }
             let writer = try AtomicFileWriter(
                 path: options.output, size: planned.layout.byteCount, overwrite: options.overwrites, inputs: inputs)
-            try write([(writer.file, planned.layout)], progress, cancelled)
+            warnings = try write([(writer.file, planned.layout)], progress, cancelled)
             try flush([(writer.file, planned.layout)], progress, cancelled)
             try writer.finish()
         }
+        return warnings
     }
 
     /// What remains to be done when all is written: waiting for the disk, for a megabyte at a time, since a wait can't be cancelled.
@@ -174,10 +180,12 @@ struct ConversionJob {
 
     private func write(
         _ files: [(file: OutputFile, layout: FileLayout)], _ progress: ProgressHandler, _ cancelled: AlpacaError
-    ) throws(AlpacaError) {
+    ) throws(AlpacaError) -> [String] {
         for input in inputs { input.willBeReadInOrder() }
         let pipeline = try TensorPipeline(
-            source: source, outputs: output.tensors, constants: output.constants, files: files, threadCount: threadCount)
+            source: source, outputs: output.tensors, constants: output.constants, files: files, threadCount: threadCount,
+            allowsNonfinite: options.allowsNonfinite)
         try pipeline.run(progress: progress, cancelled: cancelled)
+        return try pipeline.warnings()
     }
 }

@@ -70,6 +70,9 @@ public struct ConversionOptions: Sendable {
     public var maximumShardByteCount: Int?
     /// Meta folders: number of files; nil: as Meta cut models of that width.
     public var shardCount: Int?
+    /// Writes numbers that are infinite or NaN, and scales of blocks that were cut, and warns of them; else they end the conversion. Quantized
+    /// types have no infinities and no NaN: of those they stay an error.
+    public var allowsNonfinite = false
     /// Leaves the tokenizer out, so that models can be converted whose tokenizers this version doesn't know. Such a file can't be used but to
     /// look at its weights.
     package var omitsTokenizer = false

@@ -32,7 +32,7 @@ public enum Converter {
         try job.checkPlace(cleans: true)
         var warnings: [String] = []
         try job.note(verify(inputs, &warnings, report))
-        try job.run(progress: report)
+        warnings += try job.run(progress: report)
         var files: [(path: String, sha256: String, published: String?)] = []
         if options.hashesOutput, options.output != "/dev/null" {
             let paths = job.output.files.map { $0.name.isEmpty ? options.output : FolderFiles.join(options.output, $0.name) }

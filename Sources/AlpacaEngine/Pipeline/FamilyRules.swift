@@ -34,7 +34,7 @@ package struct FamilyRules {
                 throw error.inFile(entry.name)
             }
             rules.rows = entry.adapter.vocabularySize ?? rules.rows
-            rules.pieces = entry.adapter.tokenizer?.pieces.count ?? rules.pieces
+            rules.pieces = rules.tokens(of: entry.adapter) ?? rules.pieces
             rules.warnings += entry.adapter.warnings
         }
         try rules.checkResult(tokenizerPieces)
@@ -69,7 +69,12 @@ package struct FamilyRules {
             throw AlpacaError(
                 .shapeMismatch, "the adapter has layers up to number \(last), the base has \(base.layerCount): it is for another model")
         }
-        if base.isOutputTied, (adapter.changes[.tokenEmbedding] == nil) != (adapter.changes[.output] == nil) {
+        var changesRows = false
+        if case .rows = adapter.changes[.tokenEmbedding] { changesRows = adapter.shape(.tokenEmbedding) == nil }
+        // Trained rows of a matrix that is both are rows of both.
+        if base.isOutputTied, !changesRows || adapter.changes[.output] != nil,
+            (adapter.changes[.tokenEmbedding] == nil) != (adapter.changes[.output] == nil)
+        {
             throw AlpacaError(
                 .unsupported,
                 "the base has one matrix for embeddings and output, of which the adapter changes only the one; it would have to become two")
@@ -88,6 +93,7 @@ package struct FamilyRules {
                 expected = [isReplaced ? newRows : rows, width]
             }
             guard shape != expected else { continue }
+            if case .rows = change, adapter.shape(role) == nil, shape.last == expected.last, shape[0] <= expected[0] { continue }
             let what = if case .replacement = change { "it has" } else { "its update is for" }
             throw AlpacaError(
                 .shapeMismatch,
@@ -117,6 +123,8 @@ package struct FamilyRules {
         switch change {
         case .replacement(let index): adapter.weights.tensors[index].shape
         case .lowRank(let update): [update.rows, update.columns]
+        // The matrix that they are rows of, where it is stored with them; else as many rows as have to be there.
+        case .rows(let rows): adapter.shape(role) ?? [(rows.ids.max() ?? 0) + 1, adapter.weights.tensors[rows.index].columns]
         }
     }
 
@@ -137,14 +145,14 @@ package struct FamilyRules {
                     + "vocabulary only grows along a chain (are the adapters in the wrong order, or was this one merged already?)"
                     + FamilyRules.hint)
         }
-        guard let found = adapter.tokenizer?.pieces.count else { return }
+        guard let found = tokens(of: adapter, rows: newRows) else { return }
         if let pieces, found < pieces {
             throw AlpacaError(
                 .shapeMismatch,
                 "its tokenizer has \(FamilyRules.count(found, "pieces")), the one before it \(FamilyRules.count(pieces, "pieces")): this is not "
                     + "the intended use; check the order of the adapters" + FamilyRules.hint)
         }
-        guard adapter.vocabularySize != nil, found != newRows else { return }
+        guard adapter.vocabularySize != nil, found != newRows, !FamilyRules.isPadding(from: found, to: newRows) else { return }
         var advice = "take the tokenizer.model that was released with the adapter"
         if found == AdapterIdentity.llamaRows, newRows == AdapterIdentity.alpacaRows {
             advice = "you gave the LLaMA tokenizer to an Alpaca adapter; the Alpaca tokenizer has the piece [PAD] at its end"
@@ -161,6 +169,20 @@ package struct FamilyRules {
                 + FamilyRules.hint)
     }
 
+    /// Tokens of an adapter's own tokenizer, those that were added to it too; or of the one before with those that the adapter adds. Nil where
+    /// it has nothing to say.
+    private func tokens(of adapter: LoRAAdapter, rows given: Int? = nil) -> Int? {
+        let rows = given ?? rows
+        guard let count = adapter.tokenizer?.pieces.count ?? (adapter.addedTokens.tokens.isEmpty ? nil : pieces) else { return nil }
+        return count + adapter.addedTokens.listed(in: count..<max(count, rows)).count
+    }
+
+    /// Whether rows that no token has may be there to fill up a multiple, as training tools do. One row alone is a token that is missing.
+    private static func isPadding(from pieces: Int, to rows: Int) -> Bool {
+        guard rows > pieces, AdapterIdentity.vocabulary(rows) == nil || rows == AdapterIdentity.originalRows else { return false }
+        return (2..<64).contains(rows - pieces) || rows % 64 == 0 && rows - pieces <= 256
+    }
+
     /// The tokenizer that the result gets, against the rows that it has.
     private func checkResult(_ tokenizerPieces: Int?) throws(AlpacaError) {
         guard let pieces = tokenizerPieces ?? pieces, pieces != rows else { return }
@@ -171,7 +193,9 @@ package struct FamilyRules {
                     + "the last pieces have none")
         }
         // A base that has more rows than pieces is none of the adapters' doing.
-        guard checksFamily, rows != base.vocabularySize || tokenizerPieces != nil else { return }
+        guard checksFamily, rows != base.vocabularySize || tokenizerPieces != nil, !FamilyRules.isPadding(from: pieces, to: rows) else {
+            return
+        }
         throw AlpacaError(
             .shapeMismatch,
             "the model has \(FamilyRules.count(rows, "rows")) of embeddings, its tokenizer \(FamilyRules.count(pieces, "pieces")): the "

@@ -12,6 +12,11 @@ struct MergedTensor: Sendable {
     /// As it is before adapters' types are forgotten: name and shape of the result, type of the base.
     let info: TensorInfo
     var updates: [LowRankUpdate] = []
+    /// Rows that take the place of what the updates gave.
+    var rows: [RowUpdate] = []
+
+    /// Whether anything is done to what the origin holds.
+    var isChanged: Bool { !updates.isEmpty || !rows.isEmpty }
 
     /// A tensor of one of the sources.
     struct Part: Sendable {
@@ -40,11 +45,17 @@ struct LowRankUpdate: Sendable {
     }
 }
 
+/// Rows of a matrix that were trained alone: row `i` of the part is row `ids[i]` of the matrix.
+struct RowUpdate: Sendable {
+    let part: MergedTensor.Part
+    let ids: [Int]
+}
+
 /// A source over sources.
 final class MergedSource: TensorSource {
     let tensors: [TensorInfo]
     let inputs: [InputFile]
-    private let parts: [MergedTensor]
+    let parts: [MergedTensor]
     private let rounding: MergeRounding
     private let indexByName: [String: Int]
     private let prepared = Lock<[Prepared]>([])
@@ -78,7 +89,7 @@ final class MergedSource: TensorSource {
         for part in parts {
             try MergedSource.check(part)
             // What an adapter replaces takes the base's type too, as PEFT has it: an F32 copy of the embeddings makes no F32 model.
-            let isUntouched = part.updates.isEmpty && part.origin.info.type == part.info.type
+            let isUntouched = !part.isChanged && part.origin.info.type == part.info.type
             let isKept = isUntouched || (precision == .base && FloatType(part.info.type) != nil)
             let type = isKept ? part.info.type : .f32
             tensors.append(try TensorInfo(name: part.info.name, type: type, shape: part.info.shape))
@@ -94,6 +105,15 @@ final class MergedSource: TensorSource {
             throw AlpacaError(
                 .shapeMismatch,
                 "tensor \(tensor.origin.info.name.quoted()): found shape \(tensor.origin.info.shapeText), expected \(info.shapeText)")
+        }
+        for update in tensor.rows {
+            guard update.part.info.columns == info.columns, update.ids.count == update.part.info.rows,
+                update.ids.allSatisfy({ (0..<info.rows).contains($0) })
+            else {
+                throw AlpacaError(
+                    .shapeMismatch,
+                    "tensor \(update.part.info.name.quoted()): found rows \(update.part.info.shapeText) of a matrix \(info.shapeText)")
+            }
         }
         for update in tensor.updates {
             let rank = update.rank
@@ -119,7 +139,7 @@ final class MergedSource: TensorSource {
     func index(of name: String) -> Int? { indexByName[name] }
 
     func place(of index: Int) -> FileRegion? {
-        guard parts.indices.contains(index), parts[index].updates.isEmpty, parts[index].origin.info.type == tensors[index].type else {
+        guard parts.indices.contains(index), !parts[index].isChanged, parts[index].origin.info.type == tensors[index].type else {
             return nil
         }
         return parts[index].origin.source.place(of: parts[index].origin.index)
@@ -131,6 +151,23 @@ final class MergedSource: TensorSource {
         try unsafe checkRead(index, rows, target)
         let part = parts[index]
         try unsafe readOrigin(part.origin, as: tensors[index].type, rows: rows, into: target, scratch: scratch)
+        try unsafe addUpdates(index, rows, target, scratch)
+        for update in part.rows {
+            let size = tensors[index].rowByteCount
+            for (number, id) in update.ids.enumerated() where rows.contains(id) {
+                // Bound: the row lies inside `rows`, of which the target has all.
+                let place = (id - rows.lowerBound) * size
+                let row = unsafe UnsafeMutableRawBufferPointer(rebasing: target[place..<place + size])
+                try unsafe readOrigin(update.part, as: tensors[index].type, rows: number..<number + 1, into: row, scratch: scratch)
+            }
+        }
+    }
+
+    /// Adds the low-rank updates to rows that are read.
+    @unsafe private func addUpdates(
+        _ index: Int, _ rows: Range<Int>, _ target: UnsafeMutableRawBufferPointer, _ scratch: ScratchArena
+    ) throws(AlpacaError) {
+        let part = parts[index]
         guard !part.updates.isEmpty, let base = target.baseAddress else { return }
         guard let type = FloatType(tensors[index].type) else {
             throw AlpacaError(.internalError, "tensor \(part.info.name.quoted()) can't be merged in \(tensors[index].type)")

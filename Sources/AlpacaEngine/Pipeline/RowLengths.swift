@@ -30,8 +30,9 @@ enum RowLengths {
                 // PEFT has the norm and the factor as tensors of the sum's type.
                 var number = Float(squares.squareRoot())
                 try unsafe round(&number, rows: 1, columns: 1, to: source, scratch: scratch)
-                guard number > 0 else { continue }
-                number = length / number
+                guard number > 0 || number.isNaN else { continue }
+                // An infinite length would make zeros of the row, and nobody would know.
+                number = number.isFinite ? length / number : .nan
                 try unsafe round(&number, rows: 1, columns: 1, to: source, scratch: scratch)
                 let factor = number
                 for column in 0..<columns { unsafe floats[column] *= factor }

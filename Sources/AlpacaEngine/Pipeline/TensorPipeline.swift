@@ -34,6 +34,7 @@ final class TensorPipeline: Sendable {
     private let files: [(file: OutputFile, layout: FileLayout)]
     private let chunks: [Chunk]
     private let scratch: [Scratch]
+    private let numbers: NumberCheck
     private let done = Atomic<UInt64>(0)
     private let current = Atomic<Int>(0)
     /// CRC-32 of what each chunk wrote to each piece, for formats that store checksums.
@@ -56,9 +57,10 @@ final class TensorPipeline: Sendable {
 
     init(
         source: any TensorSource, outputs: [OutputTensor], constants: [Output.Constant] = [],
-        files: [(file: OutputFile, layout: FileLayout)], threadCount: Int
+        files: [(file: OutputFile, layout: FileLayout)], threadCount: Int, allowsNonfinite: Bool = false
     ) throws(AlpacaError) {
         self.source = source
+        numbers = NumberCheck(source, outputs, allowsNonfinite: allowsNonfinite)
         self.outputs = outputs
         self.constants = constants
         self.files = files
@@ -93,6 +95,9 @@ final class TensorPipeline: Sendable {
         for output in outputs { sum = try CheckedMath.sum(sum, source.tensors[output.source].byteCount, of: "size of the input") }
         return sum
     }
+
+    /// What was written although it is no number, in sentences.
+    func warnings() throws(AlpacaError) -> [String] { try numbers.warnings() }
 
     /// Does the work on as many threads as `init` was told.
     func run(progress: ProgressHandler, cancelled: AlpacaError) throws(AlpacaError) {
@@ -140,15 +145,12 @@ final class TensorPipeline: Sendable {
                         let bad = try unsafe encoder.encode(
                             rows: min(step, count - row), from: from + row * info.rowByteCount, to: to + row * output.info.rowByteCount,
                             scratch: scratch)
-                        guard let bad else { continue }
-                        throw AlpacaError(
-                            .badFormat, path: source.inputs.first?.path ?? "",
-                            "tensor \(info.name.quoted()): row \(chunk.rows.lowerBound + row + bad) holds "
-                                + "an infinity or NaN, which \(output.info.type) can't store; the file is damaged, or what made it failed")
+                        if bad != nil { throw try numbers.refusal(chunk.output) }
                     }
                 }
                 unsafe bytes = UnsafeRawBufferPointer(encoded)
             }
+            try unsafe numbers.check(chunk.output, bytes, from: UnsafeRawBufferPointer(input), scratch)
             try unsafe write(bytes, item, output, chunk.rows, scratch)
         }
         done.add(UInt64(count * info.rowByteCount), ordering: .relaxed)

@@ -11,6 +11,8 @@ package protocol TensorSource: Sendable {
     func index(of name: String) -> Int?
     /// Where all bytes of the tensor lie as ``read(_:rows:into:scratch:)`` gives them; nil where they are put together or computed.
     func place(of index: Int) -> FileRegion?
+    /// The tensors of files that the tensor is put together from, as they lie there.
+    func origins(of index: Int) -> [TensorOrigin]
 
     /// Reads rows of tensor `index`, little-endian, one behind the other.
     ///
@@ -27,6 +29,10 @@ extension TensorSource {
     package var others: [ForeignTensor] { [] }
 
     package func place(of index: Int) -> FileRegion? { nil }
+
+    package func origins(of index: Int) -> [TensorOrigin] {
+        tensors.indices.contains(index) ? [TensorOrigin(source: self, index: index)] : []
+    }
 
     /// Calls `body` with all bytes of tensor `index`, read into memory of its own: a file cut short meanwhile gives an error, where a
     /// mapping would give a signal.

@@ -41,26 +41,31 @@ public final class Tokenizer: Sendable {
     /// From the metadata of a GGUF file.
     package convenience init(_ gguf: GGUFMetadata) throws(AlpacaError) { try self.init(TokenizerRegistry.model(of: gguf)) }
 
-    /// Opens a sentencepiece `tokenizer.model`, or takes the tokenizer of a model's file: what the file holds decides.
+    /// Opens a sentencepiece `tokenizer.model`, or a folder with one and the tokens that were added to it, or takes the tokenizer of a model's
+    /// file: what the file holds decides.
     public convenience init(file path: String) throws(AlpacaError) {
-        let path = try Tokenizer.file(at: path)
+        let path = try HubCache.resolve(path)
+        guard try FolderListing.isFolder(path) else {
+            try self.init(plainFile: path)
+            return
+        }
+        let files = try FolderFiles(path: path)
+        guard let found = try FolderTokenizer(files) else { throw FolderTokenizer.missing(files) }
+        do { try self.init(found, files) } catch { throw error.inFile(found.file.name) }
+    }
+
+    private convenience init(plainFile path: String) throws(AlpacaError) {
         let file = try InputFile(path: path)
         do {
             switch try CheckpointKind(file) {
             case .gguf: try self.init(GGUFReader(file).metadata)
             case .legacyGGML: try self.init(LegacyGGMLReader(file).metadata)
+            case .json: try self.init(TokenizerJSON.sentencePieceModel(FileRegion(file)))
             default: try self.init(path: path)
             }
         } catch {
             throw error.inFile(path)
         }
-    }
-
-    /// The file that `path` stands for: in a folder, or under a name of the hub, its `tokenizer.model`.
-    private static func file(at path: String) throws(AlpacaError) -> String {
-        let found = try HubCache.resolve(path)
-        guard (try? FolderListing.isFolder(found)) == true else { return found }
-        return found.hasSuffix("/") ? found + "tokenizer.model" : found + "/tokenizer.model"
     }
 
     // MARK: - Text to tokens

@@ -19,6 +19,8 @@ protocol TokenizerModel: AnyObject, Sendable {
     var addsSpacePrefix: Bool { get }
     /// Pieces that are tokens only where a caller asks for it, with their text, longest first.
     var controlPieces: [(bytes: [UInt8], id: TokenID)] { get }
+    /// Rows of a model that are no tokens: no text becomes them, and none is drawn.
+    var unused: [TokenID] { get }
 
     /// Appends the tokens of `text`, which is not empty and may be any bytes. Control pieces in it are text.
     ///
@@ -42,6 +44,10 @@ protocol TokenizerModel: AnyObject, Sendable {
     func score(_ id: TokenID) -> Float
     /// The token of a piece, of any kind; nil if there is none.
     func id(ofPiece piece: [UInt8]) -> TokenID?
+}
+
+extension TokenizerModel {
+    var unused: [TokenID] { [] }
 }
 
 /// Tokens with a task, nil where there is none; all are of the vocabulary.

@@ -5,6 +5,7 @@
 #include "vector_elementwise.h"
 #include "vector_lora.h"
 #include "quantize.h"
+#include "stored_numbers.h"
 
 const kern_vector_table VECTOR_TABLE_NAME = {
     .rms_norm = rms_norm,
@@ -21,4 +22,5 @@ const kern_vector_table VECTOR_TABLE_NAME = {
     .lora_pack = lora_pack,
     .lora_merge = lora_merge,
     .quantize_row = quantize_row,
+    .stored_numbers = stored_numbers,
 };

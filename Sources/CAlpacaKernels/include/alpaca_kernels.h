@@ -119,6 +119,9 @@ typedef struct kern_lora {
     int32_t rounding; /* KERN_F32, KERN_F16 or KERN_BF16 */
 } kern_lora;
 
+/* Flags of stored_numbers: an infinity or NaN; a scale that is the greatest number of binary16, to which quantize_row cuts greater ones. */
+enum kern_stored { KERN_NOT_FINITE = 1, KERN_SCALE_FULL = 2 };
+
 /* Everything on vectors: written once with vector types, compiled for each CPU path. */
 typedef struct kern_vector_table {
     /* out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i], n elements. out may be x. */
@@ -155,6 +158,8 @@ typedef struct kern_vector_table {
     /* n floats to blocks of any type (n is a multiple of its block). importance: NULL, or n weights >= 0 of the squared errors, which
      * all quantized types but Q8_0 heed. Returns 0 where a number is infinite or NaN and the type has none; out is then unspecified. */
     int (*quantize_row)(int32_t type, const float *x, size_t n, const float *importance, void *out);
+    /* What is among n stored weights of any type (a multiple of its block): kern_stored, or 0. Of blocks the scales are looked at. */
+    int (*stored_numbers)(int32_t type, const void *row, size_t n);
 } kern_vector_table;
 
 typedef struct kern_table {

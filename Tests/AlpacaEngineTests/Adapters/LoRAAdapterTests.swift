@@ -48,7 +48,20 @@ import Testing
         ("base_model.model.model.layers.0.mlp.up_proj.lora_B.bias", "model.layers.0.mlp.up_proj", .bias),
         ("base_model.model.model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.0.self_attn.rotary_emb.inv_freq", .ignored),
         ("base_model.model.model.layers.0.mlp.up_proj.lora_C.weight", nil, .saved),
-        ("base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta", nil, .saved),
+        ("base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta", "model.embed_tokens", .tokens),
+        ("base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta.default", "model.embed_tokens", .tokens),
+        ("base_model.model.model.embed_tokens.token_adapter.trainable_tokens_original.default", "model.embed_tokens", .ignored),
+        ("base_model.model.model.embed_tokens.token_adapter.base_layer.weight", "model.embed_tokens", .base),
+        ("base_model.model.model.layers.0.self_attn.q_proj.lora_A.my-adapter.weight", "model.layers.0.self_attn.q_proj", .loraA),
+        ("_orig_mod.base_model.model.model.layers.0.mlp.up_proj.lora_B.weight", "model.layers.0.mlp.up_proj", .loraB),
+        ("base_model.model._orig_mod.model.layers.0.mlp.up_proj.lora_A.weight", "model.layers.0.mlp.up_proj", .loraA),
+        ("base_model.model.model.layers.0._orig_mod.mlp.up_proj.lora_A.default.weight", "model.layers.0.mlp.up_proj", .loraA),
+        ("module.base_model.model.model.layers.0.mlp.up_proj.lora_B.default.weight", "model.layers.0.mlp.up_proj", .loraB),
+        ("module._orig_mod.base_model.model.lm_head.modules_to_save.default.weight", "lm_head", .saved),
+        (
+            "base_model.model.model.layers.0._fsdp_wrapped_module._checkpoint_wrapped_module.mlp.up_proj.lora_A.weight",
+            "model.layers.0.mlp.up_proj", .loraA
+        ),
         ("", nil, .saved), (".weight", nil, .saved), ("base_model.model.", nil, .saved),
     ]
 
@@ -68,7 +81,11 @@ import Testing
         (["rank_pattern": "{\"q_proj\": 4, \"up_proj\": 4}", "r": "16", "use_rslora": "true", "alpha_pattern": "{}"], 4),
         (["some_field_to_come": "{\"a\":[1]}", "enable_lora": "null", "revision": "null", "merge_weights": "false"], 2),
         (["init_lora_weights": "\"gaussian\""], 2), (["init_lora_weights": "true", "lora_bias": "false", "target_parameters": "[]"], 2),
-        (["target_modules": "\".*q_proj|.*up_proj\""], 2), (["bias": "\"all\""], 2),
+        (["target_modules": "\".*q_proj|.*up_proj\""], 2), (["target_modules": "\"all-linear\""], 2),
+        (["alpha_pattern": "{\"layers\\\\.(1|0)\\\\.self_attn.[qk]_proj\": 1, \"q_proj\": 2}"], 0.25),
+        (["alpha_pattern": "{\"^layers.*q_proj\": 1, \"^model.layers.\\\\d+.self_attn.q_proj\": 2}"], 0.5),
+        (["rank_pattern": "{\".*(q|up)_proj\": 4}", "r": "16"], 2),
+        (["bias": "\"all\""], 2),
     ]
 
     @Test(arguments: scales)
@@ -83,11 +100,13 @@ import Testing
         (["r": "0"], .badFormat, "found 0"), (["r": "\"4\""], .badFormat, "the string"), (["r": "8"], .shapeMismatch, "says 8"),
         (["r": nil], .missing, "\"r\""), (["lora_alpha": "\"nan\""], .badFormat, "a number"),
         (["lora_alpha": "1e300"], .badFormat, "scale"),
-        (["rank_pattern": "{\".*q_proj\": 4}"], .unsupported, "\".*q_proj\""),
+        (["rank_pattern": "{\"(?<name>q)_proj\": 4}"], .unsupported, "\"(?<name>q)_proj\""),
+        (["rank_pattern": "{\".*up_pro[a-j]\": 2}"], .shapeMismatch, "says 2"),
         (["rank_pattern": "{\"up_proj\": 2}"], .shapeMismatch, "says 2"),
         (["alpha_pattern": "{\"q_proj\": null}"], .badFormat, "found null"),
         (["enable_lora": "[true,false,true]"], .unsupported, "enable_lora"),
-        (["lora_bias": "true"], .unsupported, "bias"), (["trainable_token_indices": "[1]"], .unsupported, "tokens"),
+        (["lora_bias": "true"], .unsupported, "bias"), (["trainable_token_indices": "[1]"], .missing, "trainable_token_indices"),
+        (["trainable_token_indices": "[1, 1]"], .badFormat, "trainable_token_indices"),
         (["layer_replication": "[[0,2],[1,3]]"], .unsupported, "repeated"),
         (["init_lora_weights": "\"pissa_niter_4\""], .unsupported, "pissa"),
         (["init_lora_weights": "\"loftq\""], .unsupported, "loftq"), (["use_dora": "true"], .missing, "lora_magnitude_vector"),

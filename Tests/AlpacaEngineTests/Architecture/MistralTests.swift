@@ -25,8 +25,8 @@ import Testing
             #expect(file.metadata["llama.attention.sliding_window"] == .uint32(32))
             #expect(file.metadata[GGUFKey.architecture] == .string("llama"))
             #expect(try file.runnableConfiguration() == model)
-            #expect(ModelDescription(file).description.contains("sliding window  32\n"))
-            #expect(ModelDescription(file).json().contains("\"sliding_window\": 32,"))
+            #expect(try ModelDescription(file).description.contains("sliding window  32\n"))
+            #expect(try ModelDescription(file).json().contains("\"sliding_window\": 32,"))
 
             let folder = try convert(gguf, "/hf", .huggingFace)
             try FamilyFixtures.expectEqual(

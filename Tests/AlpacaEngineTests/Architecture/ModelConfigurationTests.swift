@@ -245,8 +245,8 @@ import Testing
             "metadata key \"llama.rope.scaling.factor\": found 0.0, expected 0.001 to 10000.0"
         ),
         (
-            "llama.vocab_size", .uint32(4), .shapeMismatch,
-            "metadata key \"tokenizer.ggml.tokens\": found 3 pieces, expected 4 (llama.vocab_size)"
+            "llama.vocab_size", .uint32(2), .shapeMismatch,
+            "metadata key \"tokenizer.ggml.tokens\": found 3 pieces, but llama.vocab_size is 2: the last pieces have none"
         ),
         ("llama.expert_count", .uint32(8), .unsupported, "metadata key \"llama.expert_count\": a mixture of 8 experts is not supported"),
         (

@@ -96,12 +96,12 @@ import Testing
 
     @Test func namesOfBytes() {
         for byte in UInt8.min...UInt8.max {
-            for format in ["<0x%02X>", "<0x%02x>"] { #expect(Vocabulary.byte(Array(String(format: format, byte).utf8)[...]) == byte) }
+            for format in ["<0x%02X>", "<0x%02x>"] { #expect(TokenKind.byte(Array(String(format: format, byte).utf8)[...]) == byte) }
         }
         // A slice counts from where it begins.
-        #expect(Vocabulary.byte(Array("ab<0xE2>".utf8)[2...]) == 0xE2)
+        #expect(TokenKind.byte(Array("ab<0xE2>".utf8)[2...]) == 0xE2)
         for other in ["", "<0x>", "<0xA>", "<0x+A>", "<0x-0>", "<0xAG>", "<0x0A", "<0x0A>>", "<0X0A>", "[0x0A>", "<0x0A]"] {
-            #expect(Vocabulary.byte(Array(other.utf8)[...]) == nil, "\(other)")
+            #expect(TokenKind.byte(Array(other.utf8)[...]) == nil, "\(other)")
         }
     }
 

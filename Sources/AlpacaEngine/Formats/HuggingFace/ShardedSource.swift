@@ -99,6 +99,11 @@ package final class ShardedSource: TensorSource {
         return shards[places[index].shard].place(of: places[index].index)
     }
 
+    package func origins(of index: Int) -> [TensorOrigin] {
+        guard places.indices.contains(index) else { return [] }
+        return shards[places[index].shard].origins(of: places[index].index)
+    }
+
     @unsafe package func read(
         _ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
     ) throws(AlpacaError) {

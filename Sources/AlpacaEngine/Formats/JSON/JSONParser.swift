@@ -55,7 +55,7 @@ struct JSONParser {
             case UInt8(ascii: "f"): return try literal("false", .bool, 0)
             case UInt8(ascii: "n"): return try literal("null", .null, 0)
             default:
-                guard isDigit else { throw found("a value") }
+                guard isDigit else { throw found(notANumber ?? "a value") }
                 return try number()
             }
         }
@@ -138,12 +138,19 @@ struct JSONParser {
         try add(kind, payload)
     }
 
+    /// What to expect in place of what Python's `json` writes for numbers that aren't.
+    private var notANumber: String? {
+        let words = ["NaN", "Infinity"]
+        guard let word = words.first(where: { bytes[at...].starts(with: $0.utf8) }) else { return nil }
+        return "a number: \(word) is none, and no JSON"
+    }
+
     private mutating func number() throws(AlpacaError) {
         let start = at
         let negative = take(UInt8(ascii: "-"))
         var integer: Int64? = 0
         if !take(UInt8(ascii: "0")) {
-            guard isDigit else { throw found("a digit") }
+            guard isDigit else { throw found(notANumber ?? "a digit") }
             while isDigit, let digit = current {
                 // Accumulated below zero, where there is one number more.
                 let (tens, overflow) = (integer ?? 0).multipliedReportingOverflow(by: 10)

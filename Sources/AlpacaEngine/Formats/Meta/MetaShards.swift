@@ -119,6 +119,11 @@ package final class MetaShards: TensorSource {
         return shards[0].place(of: places[index].indices[0])
     }
 
+    package func origins(of index: Int) -> [TensorOrigin] {
+        guard places.indices.contains(index) else { return [] }
+        return zip(shards, places[index].indices).flatMap { $0.origins(of: $1) }
+    }
+
     @unsafe package func read(
         _ index: Int, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
     ) throws(AlpacaError) {

@@ -70,6 +70,14 @@
         for i in 0..<min(size, given.count) { unsafe logits[i] = Candidates.number(given[i]) }
     }
 
+    /// Tokens that are not to be drawn, while the logits can change.
+    func forbid(_ ids: [TokenID]) {
+        for id in ids where id >= 0 && Int(id) < size {
+            // Bound: id < size, as asked before.
+            unsafe logits[Int(id)] = -.infinity
+        }
+    }
+
     /// The logits stay as they are from here on.
     func begin() {
         var best = 0

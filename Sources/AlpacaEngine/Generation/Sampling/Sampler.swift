@@ -11,9 +11,12 @@ public struct Candidate: Sendable, Equatable, BitwiseCopyable {
 final class Sampler {
     let pool: Candidates
     let chain: SamplingChain
+    /// Rows of the model that are no tokens: they are never drawn, whatever their logits.
+    private let unused: [TokenID]
 
-    init(vocabularySize: Int, chain: SamplingChain = .standard) throws(AlpacaError) {
+    init(vocabularySize: Int, unused: [TokenID] = [], chain: SamplingChain = .standard) throws(AlpacaError) {
         pool = try Candidates(size: vocabularySize)
+        self.unused = unused
         self.chain = chain
     }
 
@@ -25,6 +28,7 @@ final class Sampler {
     func sample(_ logits: Span<Float>, recent: Span<TokenID>, _ p: SamplingParameters, _ random: inout RandomSource) -> TokenID {
         guard logits.count == pool.size, pool.size > 0 else { return 0 }
         pool.fill(logits)
+        pool.forbid(unused)
         for i in chain.logits.indices { chain.logits[i].apply(to: pool, p, recent: recent) }
         pool.begin()
         let last = chain.candidates.count - 1
@@ -40,6 +44,7 @@ final class Sampler {
     func candidates(_ logits: Span<Float>, chosen: TokenID, count: Int) -> (logprob: Float, top: [Candidate]) {
         guard logits.count == pool.size, pool.size > 0 else { return (-.infinity, []) }
         pool.fill(logits)
+        pool.forbid(unused)
         pool.begin()
         return pool.logarithms(chosen: chosen, count: count)
     }

@@ -97,12 +97,17 @@ enum GGUFOutput {
         } else if let tokenizer = request.tokenizer {
             // A tokenizer of our own making: what the base said of another one is no longer true.
             for key in [GGUFKey.merges, GGUFKey.eotToken, GGUFKey.chatTemplate, GGUFKey.addSpacePrefix] { metadata[key] = nil }
-            try metadata.setTokenizer(tokenizer.model, vocabularySize: model.vocabularySize)
+            try metadata.setTokenizer(tokenizer.model, added: tokenizer.added, vocabularySize: model.vocabularySize)
         } else if metadata[GGUFKey.tokens] == nil {
             throw request.base.tokenizerProblem
                 ?? AlpacaError(.missing, path: request.base.path, "there is no tokenizer.model, which a GGUF file needs: name one")
         } else {
-            do throws(AlpacaError) { try checkVocabulary(metadata) } catch { throw error.inFile(request.base.path) }
+            do throws(AlpacaError) {
+                try checkVocabulary(metadata)
+                try metadata.extendVocabulary(to: model.vocabularySize, by: request.added)
+            } catch {
+                throw error.inFile(request.base.path)
+            }
         }
         request.provenance.add(to: &metadata)
         return metadata

@@ -82,7 +82,13 @@ enum HuggingFaceBinOutput {
         {
             return try folder.weights.withTensor(index) { (bytes: RawSpan) throws(AlpacaError) in
                 // Bound: the span's own bytes.
-                unsafe bytes.withUnsafeBytes { unsafe Array($0) }
+                let stored = unsafe bytes.withUnsafeBytes { unsafe StoredNumbers(info.type, $0) }
+                guard stored.isEmpty || request.options.allowsNonfinite else {
+                    throw AlpacaError(
+                        .badFormat, path: folder.weights.origins(of: index).first?.file ?? folder.path,
+                        "tensor \(info.name.quoted()) has numbers that are infinite or NaN (`--allow-nonfinite` writes them nevertheless)")
+                }
+                return unsafe bytes.withUnsafeBytes { unsafe Array($0) }
             }
         }
         return RotaryBuffer.bytes(request.configuration, type: info.type)

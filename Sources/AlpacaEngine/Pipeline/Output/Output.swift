@@ -44,6 +44,8 @@ struct OutputRequest: Sendable {
     /// The result's sizes.
     let configuration: ModelConfiguration
     let tokenizer: ChosenTokenizer?
+    /// What was added to the vocabulary of a base whose metadata keep theirs.
+    let added: AddedTokens
     let provenance: Provenance
 
     /// The number of a role's tensor in the source.
@@ -81,6 +83,15 @@ struct OutputRequest: Sendable {
 struct ChosenTokenizer: Sendable {
     let path: String
     let model: SentencePieceModel
+    /// Tokens behind its pieces.
+    let added: AddedTokens
+
+    /// Pieces, and added tokens that have one of the rows.
+    func tokenCount(rows: Int) -> Int {
+        let count = model.pieces.count
+        return count + added.listed(in: count..<max(count, rows)).count
+    }
+
     /// The `tokenizer.model` itself.
     var bytes: [UInt8] { model.source }
 }

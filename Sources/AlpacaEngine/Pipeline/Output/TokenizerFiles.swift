@@ -22,14 +22,44 @@ enum TokenizerFiles {
         // No "tokenizer_class": "LlamaTokenizer" of transformers 5 splits runs of blanks in another way than sentencepiece. Without a class
         // each version takes what it has for the model's type, which is right.
         for (key, piece) in special { config.member(key, piece) }
+        let count = model.pieces.count
+        let added = tokenizer.added.listed(in: count..<max(count, request.configuration.vocabularySize))
+        writeDecoder(added, &config)
         config.end()
         var map = JSONWriter()
         map.beginObject()
+        let names = added.filter(\.token.isSpecial).map(\.token.text)
+        if !names.isEmpty { map.strings("additional_special_tokens", names) }
         for (key, piece) in special { map.member(key, piece) }
         map.end()
         return [
             ("tokenizer.model", tokenizer.bytes), ("tokenizer_config.json", Array(config.text.utf8) + [0x0a]),
             ("special_tokens_map.json", Array(map.text.utf8) + [0x0a]),
-        ]
+        ] + list(added)
+    }
+
+    /// added_tokens.json, in which older versions look for tokens behind the pieces.
+    private static func list(_ added: [(id: Int, token: AddedTokens.Token)]) -> [(name: String, bytes: [UInt8])] {
+        guard !added.isEmpty else { return [] }
+        var json = JSONWriter()
+        json.beginObject()
+        var known: Set<String> = []
+        for (id, token) in added where known.insert(token.text).inserted { json.member(token.text, id) }
+        json.end()
+        return [("added_tokens.json", Array(json.text.utf8) + [0x0a])]
+    }
+
+    /// The same for newer versions, which also say what is special.
+    private static func writeDecoder(_ added: [(id: Int, token: AddedTokens.Token)], _ json: inout JSONWriter) {
+        guard !added.isEmpty else { return }
+        json.beginObject("added_tokens_decoder")
+        for (id, token) in added {
+            json.beginObject(String(id))
+            json.member("content", token.text)
+            for key in ["lstrip", "normalized", "rstrip", "single_word"] { json.member(key, false) }
+            json.member("special", token.isSpecial)
+            json.end()
+        }
+        json.end()
     }
 }

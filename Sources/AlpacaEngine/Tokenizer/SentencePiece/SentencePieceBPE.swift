@@ -19,7 +19,7 @@ struct SentencePieceBPE: Sendable {
         self.vocabulary = vocabulary
         self.unknown = unknown
         var fixed: [(bytes: [UInt8], id: TokenID)] = []
-        for id in 0..<vocabulary.count where vocabulary.kinds[id] == .userDefined {
+        for id in 0..<vocabulary.count where vocabulary.kinds[id] == .userDefined && !vocabulary.pieces[id].isEmpty {
             fixed.append((Array(vocabulary.pieces[id]), TokenID(id)))
         }
         self.fixed = fixed.sorted { $0.bytes.count > $1.bytes.count }

@@ -18,6 +18,9 @@ extension SentencePieceTokenizer {
             specials: SpecialTokens(bos: model.bos, eos: model.eos, unknown: model.unknown, pad: model.pad, addsBOS: true),
             addsSpacePrefix: model.addsDummyPrefix, file: model)
         // What sentencepiece's own library refuses.
+        if let empty = model.pieces.indices.first(where: { model.pieces[$0].isEmpty }) {
+            throw AlpacaError(.badFormat, "vocabulary: piece \(empty) is empty")
+        }
         if let duplicate = vocabulary.duplicate {
             throw AlpacaError(
                 .badFormat, "vocabulary: piece \(duplicate), \(model.pieces.text(Int(duplicate)).quoted()), has the text of one before it")
@@ -31,17 +34,8 @@ extension SentencePieceTokenizer {
 
     /// From the metadata of a GGUF file.
     convenience init(_ gguf: GGUFMetadata) throws(AlpacaError) {
-        let pieces = try gguf.strings(GGUFKey.tokens)
-        let scores = try gguf.floats(GGUFKey.scores)
-        let types = try gguf.ints(GGUFKey.tokenTypes)
-        var kinds: [TokenKind] = []
-        try kinds.makeRoom(for: types.count, of: "vocabulary")
-        for (index, type) in types.enumerated() {
-            guard let kind = UInt8(exactly: type).flatMap(TokenKind.init(rawValue:)) else {
-                throw AlpacaError(.badFormat, "metadata key \"\(GGUFKey.tokenTypes)\": found \(type) for token \(index), expected 1 to 6")
-            }
-            kinds.append(kind)
-        }
+        let list = try PieceList(gguf)
+        let pieces = list.pieces
         func id(_ key: String) throws(AlpacaError) -> TokenID? {
             guard let value = try gguf.uintIfPresent(key, in: 0...Int(UInt32.max)) else { return nil }
             // Some converters write -1, as 32 bits, for "none".
@@ -56,7 +50,7 @@ extension SentencePieceTokenizer {
             pad: try id(GGUFKey.paddingToken), eot: try id(GGUFKey.eotToken), addsBOS: try gguf.boolIfPresent(GGUFKey.addBOS) ?? true,
             addsEOS: try gguf.boolIfPresent(GGUFKey.addEOS) ?? false)
         try self.init(
-            pieces: pieces, scores: scores, kinds: kinds, specials: specials,
+            pieces: pieces, scores: list.scores, kinds: list.kinds, specials: specials,
             addsSpacePrefix: try gguf.boolIfPresent(GGUFKey.addSpacePrefix) ?? true)
     }
 }
@@ -73,4 +67,20 @@ extension Tokenizer {
     }
 
     package convenience init(_ model: SentencePieceModel) throws(AlpacaError) { try self.init(SentencePieceTokenizer(model)) }
+
+    /// The tokenizer of a folder, with the tokens that were added to it.
+    convenience init(_ folder: FolderTokenizer, _ files: some FileCollection) throws(AlpacaError) {
+        let model = try SentencePieceTokenizer(folder.model)
+        let added = try AddedTokens(files).listed(in: model.count..<model.count + FolderTokenizer.mostAdded)
+        guard let last = added.last else {
+            self.init(model)
+            return
+        }
+        var list = PieceList(folder.model)
+        try list.extend(by: AddedTokens(added), to: last.id + 1)
+        try self.init(
+            SentencePieceTokenizer(
+                pieces: list.pieces, scores: list.scores, kinds: list.kinds, specials: model.specials,
+                addsSpacePrefix: model.addsSpacePrefix))
+    }
 }

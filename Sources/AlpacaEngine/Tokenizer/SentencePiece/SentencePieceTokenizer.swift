@@ -6,6 +6,7 @@ final class SentencePieceTokenizer: TokenizerModel {
     let specials: SpecialTokens
     let addsSpacePrefix: Bool
     let controlPieces: [(bytes: [UInt8], id: TokenID)]
+    let unused: [TokenID]
     let vocabulary: Vocabulary
     let encoder: SentencePieceBPE
     /// The `tokenizer.model` that this was made of, nil for one out of a model's file.
@@ -35,6 +36,7 @@ final class SentencePieceTokenizer: TokenizerModel {
             control.append((Array(pieces[id]), TokenID(id)))
         }
         controlPieces = control.sorted { $0.bytes.count > $1.bytes.count }
+        unused = (0..<pieces.count).filter { kinds[$0] == .unused }.map { TokenID($0) }
     }
 
     // MARK: - Text to tokens
@@ -96,7 +98,7 @@ final class SentencePieceTokenizer: TokenizerModel {
         case .control: return
         case .unknown: bytes += Array(" \u{2047} ".utf8)
         case .byte:
-            if let byte = Vocabulary.byte(vocabulary.pieces[Int(id)]) { bytes.append(byte) }
+            if let byte = TokenKind.byte(vocabulary.pieces[Int(id)]) { bytes.append(byte) }
         case .normal, .userDefined, .unused:
             let all = vocabulary.pieces.bytes
             let range = vocabulary.pieces.range(of: Int(id))

@@ -16,7 +16,7 @@ struct Vocabulary: Sendable {
 
     static let most = 1 << 22
 
-    /// - Throws: when lists differ in length, a byte piece is not `<0x00>` ... `<0xFF>`, or a score is not a number.
+    /// - Throws: when lists differ in length, a byte piece is not `<0x00>` ... `<0xFF>`, or a score is no finite number.
     init(pieces: GGUFStrings, scores: [Float], kinds: [TokenKind]) throws(AlpacaError) {
         guard !pieces.isEmpty, pieces.count <= Vocabulary.most else {
             throw AlpacaError(.badFormat, "vocabulary: found \(pieces.count) pieces, expected 1 to \(Vocabulary.most)")
@@ -34,11 +34,16 @@ struct Vocabulary: Sendable {
             let range = pieces.range(of: id)
             switch kinds[id] {
             case .normal, .userDefined:
-                guard !scores[id].isNaN else { throw AlpacaError(.badFormat, "vocabulary: the score of piece \(id) is not a number") }
-                guard !range.isEmpty else { throw AlpacaError(.badFormat, "vocabulary: piece \(id) is empty") }
+                guard scores[id].isFinite else {
+                    throw AlpacaError(
+                        .badFormat,
+                        "vocabulary: the score of piece \(id), \(pieces.text(id).quoted(limit: 40)), is \(scores[id]), no number")
+                }
+                // No text becomes an empty piece.
+                guard !range.isEmpty else { break }
                 if !table.add(TokenID(id), score: scores[id]) { duplicate = duplicate ?? TokenID(id) }
             case .byte:
-                guard let byte = Vocabulary.byte(all[range]) else {
+                guard let byte = TokenKind.byte(all[range]) else {
                     throw AlpacaError(
                         .badFormat, "vocabulary: byte piece \(id): found \(pieces.text(id).quoted()), expected \"<0x00>\" to \"<0xFF>\"")
                 }
@@ -61,22 +66,4 @@ struct Vocabulary: Sendable {
 
     /// The token that `range` of `text` is a piece of, -1 if none.
     func token(_ text: [UInt8], _ range: Range<Int>) -> TokenID { table.find(text.span.extracting(range)).token }
-
-    /// The byte of a piece "<0x0A>".
-    static func byte(_ piece: ArraySlice<UInt8>) -> UInt8? {
-        let at = piece.startIndex
-        guard piece.count == 6, piece[at] == UInt8(ascii: "<"), piece[at + 1] == UInt8(ascii: "0"), piece[at + 2] == UInt8(ascii: "x"),
-            let high = hexDigit(piece[at + 3]), let low = hexDigit(piece[at + 4]), piece[at + 5] == UInt8(ascii: ">")
-        else { return nil }
-        return high << 4 | low
-    }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        default: nil
-        }
-    }
 }

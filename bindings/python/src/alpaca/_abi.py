@@ -279,6 +279,7 @@ class ConvertParams(Structure):
         ("hash_output", c_int32),
         ("progress", ProgressCallback),
         ("user_data", c_void_p),
+        ("allow_nonfinite", c_int32),
     ]
 
 

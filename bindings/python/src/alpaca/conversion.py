@@ -39,6 +39,7 @@ def convert(
     verify_base: bool = False,
     hash_output: bool = False,
     overwrite: bool = False,
+    allow_nonfinite: bool = False,
     progress: Union[bool, ProgressFunction, None] = None,
     plan: bool = False,
 ) -> dict[str, Any]:
@@ -66,6 +67,8 @@ def convert(
     :param verify_base: the base's files are hashed and compared with the published list too.
     :param hash_output: the output's files are hashed when they are written.
     :param overwrite: what stands under the output's name may be replaced.
+    :param allow_nonfinite: numbers that are infinite or NaN are written, with a warning; by default they are an error that names the file and
+        the tensor. Quantized types can't hold them: there they stay an error.
     :param progress: True for a bar, or a function of (stage, item, done, total); returning False cancels.
     :param plan: only say what would be read and written, and what it takes.
     :returns: the plan, and what was done: ``seconds``, ``written_bytes``, ``peak_memory``, ``warnings``, ``hashes``.
@@ -88,6 +91,7 @@ def convert(
     params.n_threads, params.shard_size, params.n_shards = n_threads, shard_size, n_shards
     params.name = None if name is None else name.encode()
     params.pure, params.check, params.overwrite = int(pure), int(check), int(overwrite)
+    params.allow_nonfinite = int(allow_nonfinite)
     params.verify_base, params.hash_output = int(verify_base), int(hash_output)
     text = c_void_p()
     if plan:
