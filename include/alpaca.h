@@ -208,7 +208,8 @@ typedef struct alpaca_model_info {
     double rope_theta;      /**< Base of the rotary angles. */
     char architecture[32];  /**< "llama", zero-terminated. */
     char quantization[32];  /**< "Q8_0", "Q4_K_M" ..., zero-terminated; cut if longer. */
-    char template_name[32]; /**< The template that prompts get by default, "none" if none; zero-terminated. */
+    char template_name[32]; /**< The template that prompts get by default; "none" if none, "unknown" if the files have one that this version
+                                 doesn't know: the prompt goes in as it is then; zero-terminated. */
 } alpaca_model_info;
 
 /** Tells a model's sizes.
@@ -333,7 +334,7 @@ alpaca_status alpaca_tokenizer_add_piece(const alpaca_tokenizer *base, const cha
 /** Writes a tokenizer as a tokenizer.model, which appears whole or not at all: what was opened byte for byte, with what was added behind its
  *  last piece.
  *
- *  @param overwrite  1: a file of that name is replaced; 0: it is left alone, and the call fails.
+ *  @param overwrite  1: a tokenizer.model of that name is replaced, another kind of file is refused; 0: it is left alone, and the call fails.
  *  @return ALPACA_OK, ALPACA_IO, ALPACA_NOT_FOUND (no such folder), ALPACA_UNSUPPORTED (the tokenizer is a model's),
  *          ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_tokenizer_save(const alpaca_tokenizer *tokenizer, const char *path, int32_t overwrite);
@@ -758,14 +759,16 @@ typedef struct alpaca_convert_params {
     int32_t precision;                     /**< alpaca_merge_precision. Default ALPACA_PRECISION_BASE. */
     int32_t n_threads;                     /**< At most 256; 0 (default): one on each core that the process may use. */
     const char *quantization;              /**< A type or mix such as "Q4_K_M" or "F16", in any case; NULL (default): as the base is. */
-    const alpaca_type_override *overrides; /**< `n_overrides` of them; a tensor takes the type of the first whose pattern matches. */
+    const alpaca_type_override *overrides; /**< `n_overrides` of them; a tensor takes the type of the first whose pattern matches. One
+                                                that matches no matrix is an error. */
     size_t n_overrides;                    /**< Default 0. */
-    const char *imatrix;                   /**< An importance matrix of llama-imatrix (GGUF); NULL (default): none. */
+    const char *imatrix;                   /**< An importance matrix of llama-imatrix (GGUF, or the older .dat); NULL (default): none. */
     const char *name;                      /**< The model's name in the output; NULL (default): the last adapter's or the base's. */
     uint64_t shard_size;                   /**< Hugging Face folders: bytes of a file at most; 0 (default): 10 GB, or as the base is. */
     int32_t n_shards;                      /**< Meta folders: files; 0 (default): as Meta cut models of that width. */
     int32_t pure;                          /**< 1: one type for every matrix, the embeddings and the output too. Default 0. */
-    int32_t overwrite;                     /**< 1: what stands under the output's name may be replaced. Default 0. */
+    int32_t overwrite;                     /**< 1: what stands under the output's name may be replaced, if a conversion wrote it; a
+                                                file or folder with anything else is refused. Default 0. */
     int32_t check;                         /**< 1 (default): the rules of the family are checked (tokenizers, order of adapters). */
     int32_t verify_base;                   /**< 1: the base's files are hashed and compared with the published list too. Default 0. */
     int32_t hash_output;                   /**< 1: the output's files are hashed when they are written. Default 0. */

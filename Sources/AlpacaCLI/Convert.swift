@@ -46,7 +46,7 @@ struct Convert: ParsableCommand {
     @Flag(help: "One type for every matrix, the embeddings and the output too.")
     var pure = false
 
-    @Option(name: .customLong("imatrix"), help: "An importance matrix of llama-imatrix (GGUF).", completion: .file())
+    @Option(name: .customLong("imatrix"), help: "An importance matrix of llama-imatrix (GGUF, or the older .dat).", completion: .file())
     var importanceMatrix: String?
 
     @Option(

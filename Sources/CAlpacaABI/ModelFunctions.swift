@@ -98,7 +98,7 @@ public func alpaca_model_get_info(_ model: OpaquePointer?, _ info: UnsafeMutable
         result.rope_theta = c.ropeTheta
         store(c.architecture, in: &result.architecture)
         store(model.description.quantization ?? "", in: &result.quantization)
-        store(model.template?.name ?? "none", in: &result.template_name)
+        store(model.modelTemplate.name, in: &result.template_name)
         try unsafe GrowingStruct.write(result, to: info, "info")
     }
 }

@@ -49,8 +49,9 @@ def digest(path):
 class Place:
     """A folder with the target of conversions in it."""
 
-    def __init__(self, folder, form):
-        self.folder = folder
+    def __init__(self, folder, form, earlier):
+        """`earlier` is an output of that form: what is no output is not replaced."""
+        self.folder, self.earlier = folder, earlier
         self.path = os.path.join(self.folder, "out.gguf" if form == "gguf" else "out")
         self.form, self.old, self.new = form, "", ""
 
@@ -63,14 +64,7 @@ class Place:
 
     def fill(self):
         """The old target."""
-        if self.form == "gguf":
-            with open(self.path, "wb") as f:
-                f.write(b"old" * 1000)
-        else:
-            os.makedirs(self.path)
-            for name in ["params.json", "consolidated.00.pth", "notes.txt"]:
-                with open(os.path.join(self.path, name), "wb") as f:
-                    f.write(b"old " + name.encode())
+        (shutil.copyfile if self.form == "gguf" else shutil.copytree)(self.earlier, self.path)
 
     def litter(self):
         return [n for n in os.listdir(self.folder) if n != os.path.basename(self.path)]
@@ -236,7 +230,7 @@ def limits(alpaca, place):
     def small():
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     refused(alpaca, place, "RLIMIT_FSIZE", ["File too large"], limit=small)
-    lost = Place(os.path.join(place.folder, "none"), place.form)
+    lost = Place(os.path.join(place.folder, "none"), place.form, place.earlier)
     refused(alpaca, lost, "missing folder", ["No such file or directory"])
 
 
@@ -264,11 +258,13 @@ def read_only(alpaca, place):
     refused(alpaca, place, "read-only folder", ["Permission denied"], limit=nobody)
 
 
-def full_disk(alpaca, form):
-    """A file system of 4 MB, where there may be one; the output takes 11."""
-    place = Place(os.path.join(alpaca.work, form + "-full"), form)
+def full_disk(alpaca, form, earlier):
+    """A file system with 4 MB beside the old target, where there may be one; the output takes 11."""
+    place = Place(os.path.join(alpaca.work, form + "-full"), form, earlier)
     os.makedirs(place.folder)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place.folder], capture_output=True).returncode != 0:
+    files = [earlier] if form == "gguf" else [os.path.join(earlier, name) for name in os.listdir(earlier)]
+    size = "size=%d" % (sum(map(os.path.getsize, files)) + (4 << 20))
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", place.folder], capture_output=True).returncode != 0:
         skipped.append("full disk: no right to mount a small tmpfs")
         return
     try:
@@ -290,7 +286,9 @@ def main():
         work = os.path.realpath(work)
         alpaca = Alpaca(os.path.abspath(a.alpaca), os.path.abspath(a.shim), a.fixtures, work)
         for form in FORMATS:
-            place = Place(os.path.join(work, form), form)
+            earlier = os.path.join(work, "earlier-" + form)
+            subprocess.run([alpaca.command, "convert", alpaca.base, "--format", form, "-o", earlier], check=True, capture_output=True)
+            place = Place(os.path.join(work, form), form, earlier)
             place.reset(old=False)
             status, message = alpaca.run(place)
             if status != 0:
@@ -298,7 +296,7 @@ def main():
             place.new = digest(place.path)
             limits(alpaca, place)
             read_only(alpaca, place)
-            full_disk(alpaca, form)
+            full_disk(alpaca, form, earlier)
             interrupts(alpaca, place, 10 if a.full else 3)
             count = 200 if a.full else 20
             left = kills(alpaca, place, count)

@@ -17,6 +17,8 @@ package final class LoRAAdapter: Sendable {
     package let tokenizerFile: FileRegion?
     /// Tokens that the adapter's own rows of embeddings are for; none where it leaves the vocabulary alone.
     package let addedTokens: AddedTokens
+    /// The chat templates that were saved with it.
+    package let templates: TemplateTexts
     package let warnings: [String]
 
     package enum Change: Sendable, Equatable {
@@ -90,7 +92,8 @@ package final class LoRAAdapter: Sendable {
         addedTokens = growsVocabulary ? try AddedTokens(files) : AddedTokens()
         tokenizerFile = try files.open("tokenizer.model")
         tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
-        var warnings = configuration.warnings
+        templates = TemplateTexts(files)
+        var warnings = configuration.warnings + templates.warnings
         if found.count > 1, found[1] != "pytorch_model.bin" {
             warnings.append("\(files.path): there are \(found[0]) and \(found[1]): the first is used, as PEFT does")
         }

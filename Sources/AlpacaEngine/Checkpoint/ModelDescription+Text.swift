@@ -92,6 +92,7 @@ extension ModelDescription {
         }
         json.member("template", template)
         json.member("template_reason", templateReason)
+        json.member("template_source", templateSource)
         json.beginObject("metadata")
         for key in metadata.keys { if let value = metadata[key] { Self.write(value, key, &json) } }
         json.end()

@@ -23,10 +23,13 @@ public struct ModelDescription: Sendable {
     /// What it was made from, where it was made by this library; nil elsewhere.
     public let origin: ModelOrigin?
     public let tokenizer: TokenizerSummary?
-    /// The chat template that is used when none is asked for, "none" for models that only continue texts; nil when nobody has chosen.
+    /// The chat template that is used when none is asked for, "none" for models that only continue texts, "unknown" for a template that this
+    /// version doesn't know; nil when nobody has chosen.
     public var template: String?
     /// Why this template.
     public var templateReason: String?
+    /// Where the template's text is: a metadata key, or a file of the folder; nil where there is none. The text itself is in the metadata.
+    public var templateSource: String?
 
     let metadata: GGUFMetadata
 
@@ -80,7 +83,11 @@ public struct ModelDescription: Sendable {
         self.init(
             path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata,
             tensors: source.weights.tensors,
-            configuration: configuration, problem: problem, files: source.files, warnings: source.warnings, origin: source.folder?.origin)
+            configuration: configuration, problem: problem, files: source.files,
+            warnings: source.warnings + [source.template.warning].compactMap { $0 }, origin: source.folder?.origin)
+        template = source.template.name
+        templateReason = source.template.reason
+        templateSource = source.template.origin
     }
 
     package init(

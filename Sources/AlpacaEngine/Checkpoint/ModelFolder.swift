@@ -17,6 +17,12 @@ package struct ModelFolder: Sendable {
     package let files: [WeightsFile]
     /// What the model was made from, as alpaca.json says; nil where there is none, or one of another program.
     package let origin: ModelOrigin?
+    /// The chat templates that lie in the folder.
+    package let templates: TemplateTexts
+    /// The template's name that alpaca.json has; nil where there is none, or the text was changed since.
+    package let templateName: String?
+    /// What the folder and its files call the model and what it was made from.
+    package let names: [String]
     /// The index of files in shards; nil where there is one file, or none is needed.
     package let index: JSONDocument?
     /// generation_config.json; nil where it is missing.
@@ -30,6 +36,8 @@ package struct ModelFolder: Sendable {
     package let tokenizerRefusal: AlpacaError?
     /// Tokens that were added to the tokenizer, where the embeddings have rows for them.
     package let addedTokens: AddedTokens
+    /// What is unusual of the small files, in sentences.
+    package let warnings: [String]
 
     private static let metaPrefix = "consolidated."
     private static let indexNames = ["model.safetensors.index.json", "pytorch_model.bin.index.json"]
@@ -74,7 +82,12 @@ package struct ModelFolder: Sendable {
         weightFiles = naming == .meta ? shards : opened.map(\.name)
         tensorNames = opened.map { ($0.name, $0.source.tensors.map(\.name)) }
         self.files = opened.map { WeightsFile($0.region, $0.source) }
-        origin = (try? ModelFolder.json("alpaca.json", files)).flatMap { ModelOrigin($0) }
+        let mark = try? ModelFolder.json(OwnOutput.mark, files)
+        origin = mark.flatMap { ModelOrigin($0) }
+        let texts = TemplateTexts(files)
+        templates = texts
+        templateName = mark.flatMap { ModelFolder.templateName($0, texts, files) }
+        self.names = ModelFolder.modelNames(files, configuration, origin)
         let kind = weightFiles.first?.hasSuffix(".safetensors") == true ? "safetensors" : "PyTorch"
         let count = weightFiles.count == 1 ? "1 file" : "\(weightFiles.count) files"
         format = "\(naming == .meta ? "Meta" : "Hugging Face") folder (\(kind), \(count))"
@@ -92,6 +105,32 @@ package struct ModelFolder: Sendable {
         var rows = 0
         if let name = TensorRole.tokenEmbedding.name(in: naming), let index = weights.index(of: name) { rows = weights.tensors[index].rows }
         addedTokens = try found.map { $0.model.pieces.count < rows } ?? false ? AddedTokens(files) : AddedTokens()
+        var warnings = texts.warnings
+        // Meta's downloads have it there; a Hugging Face folder has its own.
+        if naming == .huggingFace, !files.names.contains("tokenizer.model"), let tokenizerFile,
+            tokenizerFile.name.hasSuffix("tokenizer.model")
+        {
+            warnings.append(
+                "\(files.path): there is no tokenizer.model; the one beside the folder is taken for its own, \(tokenizerFile.name.quoted())"
+            )
+        }
+        self.warnings = warnings
+    }
+
+    /// The template that a conversion has written down, unless somebody has given the folder another text since.
+    private static func templateName(_ mark: JSONDocument, _ texts: TemplateTexts, _ files: some FileCollection) -> String? {
+        guard let name = (try? mark.root.stringIfPresent("template")) ?? nil else { return nil }
+        guard !texts.isEmpty else { return name }
+        let size = mark.root[OwnOutput.filesMember].flatMap { $0[texts.origin] }.flatMap { try? $0.int() }
+        return size != nil && size == (try? files.open(texts.origin))??.count ? name : nil
+    }
+
+    private static func modelNames(_ files: some FileCollection, _ configuration: JSONDocument?, _ origin: ModelOrigin?) -> [String] {
+        var names: [String] = []
+        // Where transformers loaded it from before it was saved.
+        if let name = (try? configuration?.root.stringIfPresent("_name_or_path")) ?? nil { names.append(PathName.last(name)) }
+        if let origin { names += origin.adapters.map(\.name) + [origin.base] }
+        return names + [PathName.of(files.path)]
     }
 
     /// The sizes, from config.json or params.json and the tensors' shapes; with what is unusual.

@@ -10,9 +10,9 @@ public struct ModelOrigin: Sendable, Equatable {
     }
 
     init?(_ metadata: GGUFMetadata) {
-        guard let base = try? metadata.stringIfPresent("alpaca.base.name") else { return nil }
+        guard let base = try? metadata.stringIfPresent(GGUFKey.baseName) else { return nil }
         self.base = base
-        let names = (try? metadata.stringsIfPresent("alpaca.adapter.names"))?.map { String(decoding: $0, as: UTF8.self) } ?? []
+        let names = (try? metadata.stringsIfPresent(GGUFKey.adapterNames))?.map { String(decoding: $0, as: UTF8.self) } ?? []
         let scales = (try? metadata.floats("alpaca.adapter.scales")) ?? []
         adapters = names.enumerated().map { Adapter(name: $1, scale: $0 < scales.count ? Double(scales[$0]) : 1) }
     }

@@ -21,6 +21,10 @@ package final class ModelSource: Sendable {
     package let tokenizerProblem: AlpacaError?
     /// The folder, when it is one.
     package let folder: ModelFolder?
+    /// Its chat templates' texts, which ``metadata`` have too; the template that prompts get; what its files call the model.
+    package let templates: TemplateTexts
+    package let template: ModelTemplate
+    package let names: [String]
     /// What is unusual, in sentences.
     package let warnings: [String]
 
@@ -103,11 +107,12 @@ package final class ModelSource: Sendable {
         var problem: AlpacaError?
         var warnings = (try? configured.get().warnings) ?? []
         if case .success(let found) = configured {
-            let types = folder.weights.tensors.filter { $0.shape.count > 1 }.map(\.type)
+            // One tensor in another type does not decide over all.
+            let type = TensorType.mostUsed(folder.weights.tensors.filter { $0.shape.count > 1 })
             func make(_ tokenizer: SentencePieceModel?) throws(AlpacaError) -> GGUFMetadata {
                 try GGUFMetadata(
-                    found.configuration, tokenizer: tokenizer, added: folder.addedTokens, name: ModelSource.name(of: folder.path),
-                    fileType: types.first == .f32 ? .f32 : types.first == .bf16 ? .bf16 : .f16)
+                    found.configuration, tokenizer: tokenizer, added: folder.addedTokens, name: PathName.of(folder.path),
+                    fileType: type == .f32 ? .f32 : type == .bf16 ? .bf16 : .f16)
             }
             do throws(AlpacaError) {
                 metadata = try make(folder.tokenizer)
@@ -126,15 +131,12 @@ package final class ModelSource: Sendable {
                 metadata = try make(nil)
             }
         }
+        folder.templates.set(in: &metadata)
+        if let name = folder.templateName { metadata[GGUFKey.alpacaTemplate] = .string(Array(name.utf8)) }
         self.init(
             path: folder.path, format: folder.format, weights: folder.weights, naming: folder.naming, metadata: metadata,
             configured: configured.map(\.configuration), files: folder.files, folder: folder, tokenizerProblem: problem,
-            warnings: warnings)
-    }
-
-    /// The last part of a path that says something.
-    private static func name(of path: String) -> String {
-        PathText.shown(path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path)
+            warnings: warnings + folder.warnings)
     }
 
     private init(
@@ -154,6 +156,9 @@ package final class ModelSource: Sendable {
         tokenizer = folder?.tokenizer
         tokenizerFile = folder?.tokenizerFile
         byteCount = weights.inputs.reduce(0) { $0 &+ $1.size }
+        templates = folder?.templates ?? TemplateTexts(metadata)
+        names = folder?.names ?? ModelTemplate.names(in: metadata)
+        template = ModelTemplate(metadata, texts: templates, names: names)
     }
 
     // MARK: What it is

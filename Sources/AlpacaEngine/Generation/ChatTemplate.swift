@@ -24,16 +24,7 @@ enum PromptSegment: Equatable {
 
 /// How a conversation is put to a model: the exact text that its training or its tools used.
 public struct ChatTemplate: Sendable, Equatable {
-    private enum Kind: String, CaseIterable {
-        case alpaca
-        case alpacaTraining = "alpaca-training"
-        case alpacaGradio = "alpaca-gradio"
-        case alpacaServer = "alpaca-server"
-        case alpacaServerChat = "alpaca-server-chat"
-        case alpaca2 = "alpaca-2"
-        case alpaca3 = "alpaca-3"
-    }
-    private let kind: Kind
+    private let kind: KnownTemplate
 
     /// Every template's name, the usual one of the Chinese-Alpaca models first:
     ///
@@ -42,23 +33,17 @@ public struct ChatTemplate: Sendable, Equatable {
     /// - `alpaca-gradio`, `alpaca-server`, `alpaca-server-chat`: the project's web demo and its OpenAI-style server;
     /// - `alpaca-2`: Chinese-Alpaca-2 (Llama-2's `[INST]`);
     /// - `alpaca-3`: Llama-3-Chinese-Instruct.
-    public static let allNames = Kind.allCases.map(\.rawValue)
+    public static let allNames = KnownTemplate.allCases.map(\.rawValue)
 
     /// The template of this name, nil if there is none.
     public init?(name: String) {
-        guard let kind = Kind(rawValue: name) else { return nil }
+        guard let kind = KnownTemplate(rawValue: name) else { return nil }
         self.kind = kind
     }
 
-    private init(_ kind: Kind) { self.kind = kind }
+    init(_ kind: KnownTemplate) { self.kind = kind }
 
     public var name: String { kind.rawValue }
-
-    /// The text that stands before the instructions of the first line's models.
-    static let instructionPreamble =
-        "Below is an instruction that describes a task. Write a response that appropriately completes the request."
-    /// The system text of the second and third line, when the caller gives none.
-    static let systemDefault = "You are a helpful assistant. 你是一个乐于助人的助手。"
 
     /// Texts at which an answer ends, because they begin the next turn.
     var stops: [String] {
@@ -80,40 +65,28 @@ public struct ChatTemplate: Sendable, Equatable {
         var turns = messages[...]
         let system = turns.first?.role == .system ? turns.removeFirst().content : nil
         switch kind {
-        case .alpaca:
-            return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n\n", "\n\n### Response:\n\n", restarts: true)
-        case .alpacaTraining:
-            return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n", "\n\n### Response: ", restarts: true)
-        case .alpacaServer:
-            return joined(turns, system, before: "", after: "\n    \n", "### Instruction:\n", "\n\n### Response: ", restarts: true)
-        case .alpacaServerChat:
-            return joined(turns, system, before: "", after: "\n\n", "### Instruction:\n", "\n\n### Response: ", restarts: false)
-        case .alpacaGradio:
-            return joined(turns, system, before: "\n", after: "\n", "### Instruction:\n", "\n\n### Response: ", restarts: false)
-                + [.text("\n ")]
-        case .alpaca2: return try alpaca2(turns, system ?? ChatTemplate.systemDefault)
-        case .alpaca3: return alpaca3(turns, system ?? ChatTemplate.systemDefault)
+        case .alpaca2: return try alpaca2(turns, system ?? KnownTemplate.systemDefault)
+        case .alpaca3: return alpaca3(turns, system ?? KnownTemplate.systemDefault)
+        case .alpaca, .alpacaTraining, .alpacaGradio, .alpacaServer, .alpacaServerChat:
+            return kind.parts.map { joined(turns, system ?? KnownTemplate.instructionPreamble, $0) } ?? []
         }
     }
 
     /// The first line's form. Later turns either go on in the same text, or begin as if anew (end and beginning of a sequence between them).
-    private func joined(
-        _ turns: ArraySlice<ChatMessage>, _ system: String?, before: String, after: String, _ user: String, _ response: String,
-        restarts: Bool
-    ) -> [PromptSegment] {
-        var segments: [PromptSegment] = [.bos, .text(before + (system ?? ChatTemplate.instructionPreamble) + after)]
+    private func joined(_ turns: ArraySlice<ChatMessage>, _ system: String, _ parts: KnownTemplate.Parts) -> [PromptSegment] {
+        var segments: [PromptSegment] = [.bos, .text(parts.before + system + parts.after)]
         var hasAnswer = false
         for turn in turns {
             if turn.role == .user {
-                if hasAnswer { segments += restarts ? [.eos, .bos, .text("\n\n")] : [.text("\n\n")] }
-                segments.append(.text(user + turn.content + response))
+                if hasAnswer { segments += parts.restarts ? [.eos, .bos, .text("\n\n")] : [.text("\n\n")] }
+                segments.append(.text(parts.user + turn.content + parts.response))
                 hasAnswer = false
             } else {
                 segments.append(.answer(turn.content))
                 hasAnswer = true
             }
         }
-        return segments
+        return parts.end.isEmpty ? segments : segments + [.text(parts.end)]
     }
 
     private func alpaca2(_ turns: ArraySlice<ChatMessage>, _ system: String) throws(AlpacaError) -> [PromptSegment] {
@@ -144,38 +117,5 @@ public struct ChatTemplate: Sendable, Equatable {
             segments += header(turn.role) + [turn.role == .user ? .text(turn.content) : .answer(turn.content), .special("<|eot_id|>")]
         }
         return segments + header(.assistant)
-    }
-}
-
-extension ChatTemplate {
-    /// The template that a model's prompts get by default, and why. The file's own word counts first, then what its vocabulary tells.
-    static func detect(metadata: GGUFMetadata, tokenizer: Tokenizer) -> (ChatTemplate?, String) {
-        if let name = (try? metadata.stringIfPresent(GGUFKey.alpacaTemplate)) ?? nil {
-            if let template = ChatTemplate(name: name) { return (template, "named by the file's key \(GGUFKey.alpacaTemplate)") }
-            if name == "none" { return (nil, "the file's key \(GGUFKey.alpacaTemplate) says none") }
-        }
-        if let text = (try? metadata.stringIfPresent(GGUFKey.chatTemplate)) ?? nil {
-            if text.contains("### Instruction:\n\n") || text.contains("### Instruction:\\n\\n") {
-                return (ChatTemplate(.alpaca), "the file's chat template has Alpaca's headings")
-            }
-            if text.contains("### Instruction:") {
-                return (ChatTemplate(.alpacaTraining), "the file's chat template has Alpaca's headings")
-            }
-            if text.contains("[INST]") { return (ChatTemplate(.alpaca2), "the file's chat template has [INST]") }
-            if text.contains("<|start_header_id|>") { return (ChatTemplate(.alpaca3), "the file's chat template has Llama 3's headers") }
-        }
-        let count = tokenizer.count
-        let name = ((try? metadata.stringIfPresent(GGUFKey.name)) ?? nil)?.lowercased() ?? ""
-        if tokenizer.piece(TokenID(truncatingIfNeeded: count - 1)) == "[PAD]" {
-            return (ChatTemplate(.alpaca), "\(count) pieces, the last of them [PAD], as in Chinese-Alpaca")
-        }
-        switch count {
-        case 49953: return (nil, "49953 pieces, as in Chinese-LLaMA, a base model")
-        case 55296 where name.contains("alpaca"): return (ChatTemplate(.alpaca2), "55296 pieces and the name, as in Chinese-Alpaca-2")
-        case 55296: return (nil, "55296 pieces, as in Chinese-LLaMA-2, and a name without \"alpaca\"")
-        case 128256 where name.contains("instruct"): return (ChatTemplate(.alpaca3), "128256 pieces and the name, as in Llama-3-Instruct")
-        case 32000: return (nil, "32000 pieces, as in LLaMA, a base model")
-        default: return (nil, "nothing in the file tells of a template")
-        }
     }
 }

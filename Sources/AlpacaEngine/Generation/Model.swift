@@ -14,9 +14,12 @@ public final class Model: Sendable {
     public let tokenizer: Tokenizer
     /// What is in the file, for people and programs.
     public let description: ModelDescription
-    /// The template that prompts get when a call asks for `.automatic`, nil for a base model; and why this one.
+    /// The template that prompts get when a call asks for `.automatic`, nil for a base model and for one whose template this version doesn't
+    /// know; and why this one.
     public let template: ChatTemplate?
     public let templateReason: String
+    /// What the model's files say of its template: its name, text and place.
+    public let modelTemplate: ModelTemplate
 
     let runnable: RunnableModel
 
@@ -31,15 +34,15 @@ public final class Model: Sendable {
         configuration = loaded.configuration
         tokenizer = loaded.tokenizer
         runnable = loaded.runnable
-        let (template, reason) = ChatTemplate.detect(metadata: loaded.description.metadata, tokenizer: loaded.tokenizer)
-        description = loaded.description.with(template, reason)
-        self.template = template
-        templateReason = reason
+        description = loaded.description
+        modelTemplate = loaded.template
+        template = loaded.template.known.map { ChatTemplate($0) }
+        templateReason = loaded.template.reason
     }
 
     /// What is in a model's file or folder; also of one that can't be run, as far as it can be told. ``Inspection`` describes any file.
     public static func inspect(path: String) throws(AlpacaError) -> ModelDescription {
-        try ModelDescription(path: HubCache.resolve(path)).withTemplate()
+        try ModelDescription(path: HubCache.resolve(path))
     }
 
     /// The value of a metadata key as text, nil when the file has no such key. Long arrays are shortened.
@@ -48,21 +51,5 @@ public final class Model: Sendable {
     /// A conversation with this model. See ``Session``.
     public func makeSession(_ options: Session.Options = .init()) throws(AlpacaError) -> Session {
         try Session(self, options)
-    }
-}
-
-extension ModelDescription {
-    /// The same with the template that the model's prompts get by default, if its tokenizer can be used.
-    func withTemplate() -> ModelDescription {
-        guard let tokenizer = try? Tokenizer(metadata) else { return self }
-        let (template, reason) = ChatTemplate.detect(metadata: metadata, tokenizer: tokenizer)
-        return with(template, reason)
-    }
-
-    fileprivate func with(_ template: ChatTemplate?, _ reason: String) -> ModelDescription {
-        var result = self
-        result.template = template?.name ?? "none"
-        result.templateReason = reason
-        return result
     }
 }

@@ -124,7 +124,7 @@ extension Inspection {
         if source.folder != nil, case .failure(let error) = source.configured, error.code == .missing || error.code == .badFormat {
             throw error
         }
-        return try ModelDescription(source, refusal: refusal).withTemplate()
+        return try ModelDescription(source, refusal: refusal)
     }
 
     static func open(_ reader: GGUFReader) throws(AlpacaError) -> Inspection {
@@ -135,6 +135,7 @@ extension Inspection {
     static func open(_ reader: LegacyGGMLReader) throws(AlpacaError) -> Inspection { .model(try model(ModelSource(reader))) }
 
     private static func open(_ region: FileRegion) throws(AlpacaError) -> Inspection {
+        if ImportanceMatrix.isLegacy(region.file) { return .importanceMatrix(try ImportanceMatrixDescription(legacy: region.file)) }
         switch try CheckpointKind(region) {
         case .gguf: return try open(GGUFReader(region.file))
         case .legacyGGML: return try open(LegacyGGMLReader(region.file))

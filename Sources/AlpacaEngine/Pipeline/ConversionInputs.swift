@@ -54,7 +54,7 @@ struct ConversionInputs {
             base: try base.configuration(), basePieces: pieces,
             adapters: adapters.map { adapter, _ in
                 FamilyRules.Entry(
-                    adapter: adapter, name: Self.modelName(adapter.path), sha256: adapter.inputs.first.flatMap { hashes[$0.path] })
+                    adapter: adapter, name: PathName.of(adapter.path), sha256: adapter.inputs.first.flatMap { hashes[$0.path] })
             },
             tokenizerPieces: givenTokenizer.map { $0.tokenCount(rows: Int.max) }, checksFamily: options.checksFamily)
     }
@@ -196,26 +196,17 @@ struct ConversionInputs {
 
     // MARK: Provenance
 
-    func provenance(_ hashes: [String: String]) -> Provenance {
+    func provenance(_ hashes: [String: String], _ template: ResultTemplate) -> Provenance {
         // A plan has no hashes yet, but the room that they will take.
         let none = String(repeating: "0", count: 64)
         func hashed(_ files: [InputFile]) -> [(file: String, sha256: String)] {
-            files.map { (Self.name($0.path), hashes[$0.path] ?? none) }
+            files.map { (PathName.last($0.path), hashes[$0.path] ?? none) }
         }
         return Provenance(
-            base: .init(name: Self.modelName(base.path), hashes: options.verifiesBase ? hashed(base.weights.inputs) : []),
+            base: .init(name: PathName.of(base.path), hashes: options.verifiesBase ? hashed(base.weights.inputs) : []),
             adapters: adapters.map {
-                .init(name: Self.modelName($0.adapter.path), scale: $0.scale, hashes: hashed($0.adapter.inputs))
+                .init(name: PathName.of($0.adapter.path), scale: $0.scale, hashes: hashed($0.adapter.inputs))
             },
-            rounding: adapters.isEmpty ? nil : options.effectiveRounding)
-    }
-
-    /// What people call the model or adapter at a path: the folder or file, or for one in the hub's cache, where folders are called by
-    /// revisions, the name it has there.
-    private static func modelName(_ path: String) -> String { name(HubCache.modelName(of: path) ?? path) }
-
-    /// The last part of a path that says something.
-    static func name(_ path: String) -> String {
-        PathText.shown(path.split(separator: "/").last { $0 != "." && $0 != ".." }.map(String.init) ?? path)
+            rounding: adapters.isEmpty ? nil : options.effectiveRounding, template: template.name)
     }
 }

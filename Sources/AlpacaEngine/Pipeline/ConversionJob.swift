@@ -12,6 +12,7 @@ struct ConversionJob {
     private let tokenizer: ChosenTokenizer?
     private let mergedTensorCount: Int
     private let memoryByteCount: Int
+    private let optionWarnings: [String]
     /// What else the output must not replace: files, and folders of files.
     private let sidePaths: [String]
     private let sideFolders: [String]
@@ -25,10 +26,10 @@ struct ConversionJob {
     init(_ inputs: ConversionInputs) throws(AlpacaError) {
         let options = inputs.options
         self.options = options
-        guard !options.output.isEmpty else { throw AlpacaError(.invalidArgument, "the output has no name") }
         given = inputs
         self.inputs = inputs.files
-        let warnings = try inputs.check([:])
+        optionWarnings = try options.check(keepsFiles: HuggingFaceBinOutput.files(of: inputs.base) != nil)
+        let warnings = try optionWarnings + inputs.check([:])
         configuration = try inputs.resultConfiguration()
         let merged = try inputs.mergedTensors(configuration)
         source = try MergedSource(merged, inputs: inputs.files, rounding: options.effectiveRounding, precision: options.precision)
@@ -47,7 +48,7 @@ struct ConversionJob {
     /// - Parameter hashes: SHA-256 by path.
     mutating func note(_ hashes: [String: String]) throws(AlpacaError) {
         guard !hashes.isEmpty else { return }
-        let warnings = try given.check(hashes)
+        let warnings = try optionWarnings + given.check(hashes)
         output = try ConversionJob.output(given, source, configuration, tokenizer, hashes)
         plan = ConversionJob.plan(given, output, source, configuration, tokenizer, mergedTensorCount, memoryByteCount, warnings)
     }
@@ -56,10 +57,11 @@ struct ConversionJob {
         _ inputs: ConversionInputs, _ source: MergedSource, _ configuration: ModelConfiguration, _ tokenizer: ChosenTokenizer?,
         _ hashes: [String: String]
     ) throws(AlpacaError) -> Output {
-        try Output.make(
+        let template = ResultTemplate(inputs, tokenizer)
+        return try Output.make(
             OutputRequest(
                 options: inputs.options, base: inputs.base, source: source, configuration: configuration, tokenizer: tokenizer,
-                added: inputs.addedTokens, provenance: inputs.provenance(hashes)))
+                added: inputs.addedTokens, provenance: inputs.provenance(hashes, template), template: template))
     }
 
     private static func plan(
@@ -108,10 +110,12 @@ struct ConversionJob {
         let guarded = inputs + sideFiles
         if options.format.isFolder {
             try AtomicFolderWriter.check(
-                path: options.output, sizes: plan.files.map(\.byteCount), overwrite: options.overwrites, inputs: guarded, cleans: cleans)
+                path: options.output, sizes: plan.files.map(\.byteCount), overwrite: options.overwrites, inputs: guarded,
+                own: OwnOutput.folder, cleans: cleans)
         } else {
             try AtomicFileWriter.check(
-                path: options.output, size: plan.byteCount, overwrite: options.overwrites, inputs: guarded, cleans: cleans)
+                path: options.output, size: plan.byteCount, overwrite: options.overwrites, inputs: guarded,
+                own: OwnOutput.gguf, cleans: cleans)
         }
     }
 
@@ -128,12 +132,13 @@ struct ConversionJob {
 
     /// Writes everything. Nothing shows under the output's name before all of it is on the disk.
     ///
-    /// - Returns: warnings.
+    /// - Returns: warnings, also of what was replaced.
     func run(progress: ProgressHandler) throws(AlpacaError) -> [String] {
-        let warnings: [String]
+        var warnings: [String]
         let cancelled = AlpacaError(.cancelled, path: options.output, "conversion was cancelled")
         if options.format.isFolder {
-            let folder = try AtomicFolderWriter(path: options.output, overwrite: options.overwrites, inputs: inputs)
+            let folder = try AtomicFolderWriter(
+                path: options.output, overwrite: options.overwrites, inputs: inputs, own: OwnOutput.folder)
             var files: [(file: OutputFile, layout: FileLayout)] = []
             for planned in output.files {
                 let file = try folder.create(planned.name)
@@ -143,11 +148,12 @@ struct ConversionJob {
             warnings = try write(files, progress, cancelled)
             for extra in output.extras { try folder.create(extra.name).write(extra.bytes, at: 0) }
             try flush(files, progress, cancelled)
-            try folder.finish()
+            warnings += try folder.finish()
         } else {
             guard let planned = output.files.first else { throw AlpacaError(.internalError, path: options.output, "nothing to write") }
             let writer = try AtomicFileWriter(
-                path: options.output, size: planned.layout.byteCount, overwrite: options.overwrites, inputs: inputs)
+                path: options.output, size: planned.layout.byteCount, overwrite: options.overwrites, inputs: inputs,
+                own: OwnOutput.gguf)
             warnings = try write([(writer.file, planned.layout)], progress, cancelled)
             try flush([(writer.file, planned.layout)], progress, cancelled)
             try writer.finish()

@@ -46,9 +46,9 @@ public struct ConversionOptions: Sendable {
     public var quantization: String?
     /// One type for every matrix, the embeddings and the output too.
     public var isPure = false
-    /// A tensor takes the type of the first pattern (`*`, `?`) that matches its GGUF name.
+    /// A tensor takes the type of the first pattern (`*`, `?`) that matches its GGUF name. A pattern that matches no matrix is an error.
     public var overrides: [(pattern: String, type: String)] = []
-    /// An importance matrix that llama-imatrix wrote (GGUF).
+    /// An importance matrix that llama-imatrix wrote: GGUF, or the older `.dat`.
     public var importanceMatrix: String?
     /// nil: `.once` for ``OutputFormat/meta`` and ``OutputFormat/huggingFaceBin``, whose files have published hashes, `.each` for the others.
     public var rounding: MergeRounding?

@@ -5,13 +5,30 @@
 package struct ImportanceMatrix: Sendable {
     /// By the weight's name, a number for each column, 0 or more.
     package let columns: [String: [Float]]
+    /// What files of the older form say of how they were measured; the newer one has it in its metadata.
+    let measured: Measured
 
     private static let sums = ".in_sum2", counts = ".counts"
 
     /// Whether a file has what `init` looks for.
     package static func isOne(_ reader: GGUFReader) -> Bool { reader.tensors.contains { $0.name.hasSuffix(sums) } }
 
+    /// Reads a file of either form.
+    package init(path: String) throws(AlpacaError) {
+        let file = try InputFile(path: path)
+        if ImportanceMatrix.isLegacy(file) {
+            try self.init(legacy: file)
+            return
+        }
+        let kind = try CheckpointKind(file)
+        guard kind == .gguf else {
+            throw AlpacaError(.badFormat, path: path, "this is \(kind), expected an importance matrix, as llama-imatrix writes it")
+        }
+        try self.init(GGUFReader(file))
+    }
+
     package init(_ reader: GGUFReader) throws(AlpacaError) {
+        measured = Measured()
         var columns: [String: [Float]] = [:]
         for (index, info) in reader.tensors.enumerated() where info.name.hasSuffix(Self.sums) {
             let name = String(info.name.dropLast(Self.sums.count))
@@ -34,8 +51,7 @@ package struct ImportanceMatrix: Sendable {
         guard !columns.isEmpty else {
             throw AlpacaError(
                 .badFormat, path: reader.file.path,
-                "found no tensor \"*\(Self.sums)\", expected a file that llama-imatrix wrote as GGUF "
-                    + "(convert older ones with it: --in-file OLD -o NEW.gguf)")
+                "found no tensor \"*\(Self.sums)\", expected a file that llama-imatrix wrote")
         }
         self.columns = columns
     }

@@ -11,6 +11,8 @@ struct Provenance: Sendable {
     var base: Input
     var adapters: [Input] = []
     var rounding: MergeRounding?
+    /// The name of the template that the result's prompts get, or "none"; nil where nothing tells.
+    var template: String?
 
     /// What the result may be called: the last adapter's name without "-lora-", since it names the model that is made.
     var resultName: String? {
@@ -22,21 +24,21 @@ struct Provenance: Sendable {
 
     func add(to metadata: inout GGUFMetadata) {
         func strings(_ list: [String]) -> GGUFValue { .array(.string(GGUFStrings(list))) }
-        metadata["alpaca.version"] = .string(Version.string)
-        metadata["alpaca.base.name"] = .string(base.name)
+        metadata[GGUFKey.alpacaVersion] = .string(Version.string)
+        metadata[GGUFKey.baseName] = .string(base.name)
         if !base.hashes.isEmpty {
             metadata["alpaca.base.files"] = strings(base.hashes.map(\.file))
             metadata["alpaca.base.sha256"] = strings(base.hashes.map(\.sha256))
         }
         guard !adapters.isEmpty else { return }
-        metadata["alpaca.adapter.names"] = strings(adapters.map(\.name))
+        metadata[GGUFKey.adapterNames] = strings(adapters.map(\.name))
         metadata["alpaca.adapter.scales"] = .array(.float32(adapters.map { Float($0.scale ?? 1) }))
         metadata["alpaca.adapter.sha256"] = strings(adapters.map { $0.hashes.first?.sha256 ?? "" })
         if let rounding { metadata["alpaca.merge_rounding"] = .string(rounding.rawValue) }
     }
 
-    /// The same as a file beside the weights.
-    func json() -> [UInt8] {
+    /// The same as a file beside the weights, with the other files of the folder: what else lies there is somebody else's.
+    func json(_ files: [(name: String, byteCount: Int)]) -> [UInt8] {
         var json = JSONWriter()
         func write(_ input: Input) {
             json.member("name", input.name)
@@ -46,7 +48,7 @@ struct Provenance: Sendable {
             json.end()
         }
         json.beginObject()
-        json.member("alpaca_version", Version.string)
+        json.member(OwnOutput.versionMember, Version.string)
         json.beginObject("base")
         write(base)
         json.end()
@@ -58,6 +60,10 @@ struct Provenance: Sendable {
         }
         json.end()
         json.member("merge_rounding", adapters.isEmpty ? nil : rounding?.rawValue)
+        json.member("template", template)
+        json.beginObject(OwnOutput.filesMember)
+        for file in files { json.member(file.name, file.byteCount) }
+        json.end()
         json.end()
         return Array(json.text.utf8) + [0x0a]
     }

@@ -81,7 +81,7 @@ package struct QuantizationMix: Sendable {
     }
 
     /// Vectors and norms are small, and every type of ours would hurt them.
-    private static func isMatrix(_ info: TensorInfo) -> Bool {
+    static func isMatrix(_ info: TensorInfo) -> Bool {
         info.shape.count >= 2 && info.name.hasSuffix(".weight") && !info.name.contains("_norm.")
     }
 

@@ -4,6 +4,7 @@ struct LoadedModel {
     let tokenizer: Tokenizer
     let runnable: RunnableModel
     let description: ModelDescription
+    let template: ModelTemplate
 }
 
 /// Opens a model from a path, whatever its format.
@@ -17,7 +18,7 @@ enum ModelLoader {
             return LoadedModel(
                 configuration: configuration, tokenizer: tokenizer,
                 runnable: try RunnableModel(configuration, store, cacheBytes: options.cacheByteCount),
-                description: ModelDescription(source, configuration))
+                description: ModelDescription(source, configuration), template: source.template)
         } catch {
             throw error.inFile(path)
         }

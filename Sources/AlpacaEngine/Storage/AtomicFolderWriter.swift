@@ -12,19 +12,21 @@ package final class AtomicFolderWriter {
     /// The folder, locked while it is being written: one whose lock is free is a leftover.
     private let descriptor: Int32
     private let overwrites: Bool
+    private let own: any OwnFiles
     private var files: [OutputFile] = []
     private var names: [String] = []
-    /// What goes when the writer goes: the unfinished folder, or the one that was replaced.
-    private var discarded: String?
+    /// Whether the folder has its name.
+    private var isFinished = false
 
     /// - Parameters:
-    ///   - overwrite: whether a folder of that name may be replaced: one that holds nothing but files such as a model's folder has.
+    ///   - overwrite: whether a folder of that name may be replaced, if it holds nothing but what an output of ours wrote.
     ///   - inputs: files that are still being read, which must not lie in the target.
-    package init(path: String, overwrite: Bool, inputs: [InputFile] = []) throws(AlpacaError) {
-        self.path = try AtomicFolderWriter.check(path: path, sizes: [], overwrite: overwrite, inputs: inputs)
+    ///   - own: knows which files are ours.
+    package init(path: String, overwrite: Bool, inputs: [InputFile] = [], own: any OwnFiles) throws(AlpacaError) {
+        self.path = try AtomicFolderWriter.check(path: path, sizes: [], overwrite: overwrite, inputs: inputs, own: own)
+        self.own = own
         overwrites = overwrite
         (descriptor, temporary) = try WriteTarget(self.path).createFolder(as: path)
-        discarded = temporary
     }
 
     /// Throws what `init` would throw, as far as it can be known without writing, and when files of `sizes` don't find room. Gives the
@@ -33,7 +35,7 @@ package final class AtomicFolderWriter {
     /// - Parameter cleans: whether what killed writers of this name left is removed: it may take the room that is needed.
     @discardableResult
     static func check(
-        path: String, sizes: [Int], overwrite: Bool, inputs: [InputFile], cleans: Bool = true
+        path: String, sizes: [Int], overwrite: Bool, inputs: [InputFile], own: any OwnFiles, cleans: Bool = true
     ) throws(AlpacaError) -> String {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
@@ -41,11 +43,11 @@ package final class AtomicFolderWriter {
             throw AlpacaError(.invalidArgument, "a path must not be empty or contain a zero byte")
         }
         path = try resolve(path)
-        try checkContents(path, overwrite: overwrite, inputs: inputs)
+        try checkContents(path, overwrite: overwrite, inputs: inputs, own: own)
         var sum = 0
         for size in sizes { sum = try CheckedMath.sum(sum, size, of: "size of the output") }
         let target = WriteTarget(path)
-        if cleans { target.removeLeftovers() }
+        if cleans { target.removeLeftovers(own) }
         try target.checkRoom(sum, largest: sizes.max() ?? 0, as: path)
         return path
     }
@@ -66,11 +68,12 @@ package final class AtomicFolderWriter {
         close(descriptor)
     }
 
+    /// Removes what was written of an unfinished folder.
     private func discard() {
-        guard let discarded else { return }
-        WriteTarget.removeFolder(discarded)
-        if discarded == temporary { for file in files { file.abandon() } }
-        self.discarded = nil
+        guard !isFinished else { return }
+        isFinished = true
+        WriteTarget.removeFolder(temporary, names)
+        for file in files { file.abandon() }
     }
 
     /// Begins a file of the folder. All files together have to find room: reserve it before writing.
@@ -85,69 +88,106 @@ package final class AtomicFolderWriter {
     }
 
     /// Flushes all files to the disk and gives the folder its name; after an error nothing is left of it.
-    package func finish() throws(AlpacaError) {
+    ///
+    /// - Returns: what the user has to know, in sentences.
+    @discardableResult
+    package func finish() throws(AlpacaError) -> [String] {
         defer { discard() }
         for file in files { try file.flush() }
         if fsync(descriptor) != 0, errno == EIO || errno == ENOSPC { throw failed("cannot write to the disk", errno) }
-        try takeName()
+        let warnings = try takeName()
         if let reason = WriteTarget(path).flushFolder() { throw failed("cannot write the folder to the disk", reason) }
+        return warnings
     }
 
-    private func takeName() throws(AlpacaError) {
+    private func takeName() throws(AlpacaError) -> [String] {
         // A folder takes the place of an empty one, or of none.
         if unsafe rename(temporary.cPath, path.cPath) == 0 {
-            discarded = nil
-            return
+            isFinished = true
+            return []
         }
         guard errno == ENOTEMPTY || errno == EEXIST else { throw failed("cannot give the folder its name", errno) }
         // Checked again: hours may have passed.
-        try AtomicFolderWriter.checkContents(path, overwrite: overwrites, inputs: [])
+        let names = try AtomicFolderWriter.checkContents(path, overwrite: overwrites, inputs: [], own: own)
+        let before = names.map { FileIdentity(path + "/" + $0) }
         // In one step, so that there is no moment without the folder. The old one has the temporary name then, and goes.
-        if unsafe system_exchange(temporary, path) == 0 { return }
+        if unsafe system_exchange(temporary.cPath, path.cPath) == 0 {
+            isFinished = true
+            return remove(temporary, names, before)
+        }
         let reason = errno
         guard [EINVAL, ENOSYS, EOPNOTSUPP].contains(reason) else { throw failed("cannot replace the folder", reason) }
         // In two steps. What is killed between them leaves the old folder under a name that no writer cleans up.
-        let old = "\(path).old-\(getpid())"
+        let old = oldName
         guard unsafe rename(path.cPath, old.cPath) == 0 else { throw failed("cannot replace the folder", errno) }
         guard unsafe rename(temporary.cPath, path.cPath) == 0 else {
             let reason = errno
             unsafe _ = rename(old.cPath, path.cPath)
             throw failed("cannot give the folder its name", reason)
         }
-        discarded = old
+        isFinished = true
+        return remove(old, names, before)
+    }
+
+    private var oldName: String { "\(path).old-\(getpid())" }
+
+    /// Removes the replaced folder: the files that were looked at, and no other. One that somebody put there since stays, in a folder beside.
+    private func remove(_ folder: String, _ names: [String], _ before: [FileIdentity?]) -> [String] {
+        var looked = zip(names, before).filter { $1 != nil && FileIdentity(folder + "/" + $0) == $1 }.map(\.0)
+        // What another writer put in its place meanwhile is one of ours as a whole.
+        if looked.isEmpty, let found = try? FolderListing.names(in: folder), own.refusal(ofFolder: folder, found) == nil,
+            found.allSatisfy({ FileIdentity(folder + "/" + $0)?.kind == .file })
+        {
+            looked = found
+        }
+        guard !WriteTarget.removeFolder(folder, looked), let left = try? FolderListing.names(in: folder), let first = left.first else {
+            return []
+        }
+        if folder != oldName { unsafe _ = rename(folder.cPath, oldName.cPath) }
+        return [
+            "\(path): \(first.quoted()) was put into the old folder while it was being replaced; it lies in \(oldName.quoted()) now"
+        ]
     }
 
     private func failed(_ doing: String, _ reason: Int32) -> AlpacaError { InputFile.error(doing, path: path, reason) }
 
-    /// Throws when what stands at `path` must not be replaced.
-    private static func checkContents(_ path: String, overwrite: Bool, inputs: [InputFile]) throws(AlpacaError) {
+    /// Throws when what stands at `path` must not be replaced. Gives the names in it.
+    @discardableResult
+    private static func checkContents(
+        _ path: String, overwrite: Bool, inputs: [InputFile], own: any OwnFiles
+    ) throws(AlpacaError) -> [String] {
         var status = stat()
         guard unsafe stat(path.cPath, &status) == 0 else {
             guard errno == ENOENT else { throw InputFile.error("cannot write", path: path, errno) }
-            return
+            return []
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw AlpacaError(.io, path: path, "found a file, expected a folder or nothing: this format is a folder")
         }
-        for name in try FolderListing.names(in: path) {
-            let inside = path + "/" + name
-            guard unsafe stat(inside.cPath, &status) == 0 else { continue }
+        let names = try FolderListing.names(in: path)
+        for name in names where unsafe stat((path + "/" + name).cPath, &status) == 0 {
             for input in inputs where input.isSameFile(status) {
                 throw AlpacaError(.invalidArgument, path: path, "the output's folder holds one of the inputs, \(input.path.quoted())")
             }
-            guard overwrite else {
-                throw AlpacaError(.invalidArgument, path: path, "there is a folder of that name already, which is not empty")
-            }
-            guard status.st_mode & S_IFMT == S_IFREG, isModelFile(name) else {
-                throw AlpacaError(
-                    .invalidArgument, path: path,
-                    "the folder holds \(name.quoted()), which no model's folder has: it is not replaced; choose another")
-            }
         }
+        guard !names.isEmpty else { return [] }
+        guard overwrite else {
+            throw AlpacaError(.invalidArgument, path: path, "there is a folder of that name already, which is not empty")
+        }
+        // Outputs have neither folders nor links.
+        let others = names.filter { FileIdentity(path + "/" + $0)?.kind != .file }
+        let reason = others.isEmpty ? own.refusal(ofFolder: path, names) : "\(list(others)), which no output wrote"
+        if let reason {
+            throw AlpacaError(
+                .invalidArgument, path: path, "the folder is not replaced, for it holds \(reason); choose another, or remove it first")
+        }
+        return names
     }
 
-    /// Names that a model's folder has: only a folder of such files may be replaced as a whole.
-    private static func isModelFile(_ name: String) -> Bool {
-        [".safetensors", ".bin", ".pth", ".json", ".model", ".txt", ".md", ".gguf"].contains { name.hasSuffix($0) }
+    /// Names for messages: the first few, and how many there are.
+    package static func list(_ names: [String]) -> String {
+        let most = 8
+        return names.prefix(most).map { $0.quoted() }.joined(separator: ", ")
+            + (names.count > most ? " and \(names.count - most) more" : "")
     }
 }

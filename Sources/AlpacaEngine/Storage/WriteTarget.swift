@@ -23,7 +23,9 @@ struct WriteTarget {
     }
 
     /// What stands at `path`, nil if nothing; throws when that must not be replaced.
-    static func check(_ path: String, overwrite: Bool, inputs: [InputFile]) throws(AlpacaError) -> Existing? {
+    static func check(
+        _ path: String, overwrite: Bool, inputs: [InputFile], own: some OwnFiles
+    ) throws(AlpacaError) -> Existing? {
         guard !path.utf8.contains(0) else { throw AlpacaError(.invalidArgument, "a path must not contain a zero byte") }
         var found = stat()
         guard unsafe stat(path.cPath, &found) == 0 else {
@@ -39,6 +41,7 @@ struct WriteTarget {
         switch found.st_mode & S_IFMT {
         case S_IFREG:
             guard overwrite else { throw exists(path) }
+            try checkOwn(path, own)
             return Existing(mode: found.st_mode & 0o7777, isNullDevice: false)
         case S_IFCHR:
             var null = stat()
@@ -51,6 +54,14 @@ struct WriteTarget {
 
     static func exists(_ path: String) -> AlpacaError {
         AlpacaError(.invalidArgument, path: path, "there is a file of that name already; choose another, or allow it to be overwritten")
+    }
+
+    /// Throws unless an output of ours wrote the file; one without bytes is nobody's loss.
+    static func checkOwn(_ path: String, _ own: some OwnFiles) throws(AlpacaError) {
+        let file = try InputFile(path: path)
+        guard file.size > 0, let reason = own.refusal(of: file) else { return }
+        throw AlpacaError(
+            .invalidArgument, path: path, "the file that is there is not replaced: \(reason); choose another name, or remove it first")
     }
 
     /// Throws when the folder takes no files, or has no room for `size` bytes in files of at most `largest`. What can't be told is met
@@ -132,8 +143,9 @@ struct WriteTarget {
 
     private func busy(_ path: String) -> AlpacaError { cannotWrite(path, EAGAIN) }
 
-    /// Removes what writers of this name left that were killed: files and folders of exactly our form that nobody has locked.
-    func removeLeftovers() {
+    /// Removes what writers of this name left that were killed: files and folders under names of exactly our form that nobody has locked, and
+    /// that hold what an output begins with.
+    func removeLeftovers(_ own: some OwnFiles) {
         guard let directory = unsafe opendir(folder.cPath) else { return }
         defer { unsafe _ = closedir(directory) }
         while let entry = unsafe readdir(directory) {
@@ -141,7 +153,7 @@ struct WriteTarget {
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 unsafe PathText.text(bytes.prefix { $0 != 0 })
             }
-            if isTemporary(name) { WriteTarget.removeIfAbandoned("\(folder)/\(name)") }
+            if isTemporary(name) { WriteTarget.removeIfAbandoned("\(folder)/\(name)", own) }
         }
     }
 
@@ -154,7 +166,7 @@ struct WriteTarget {
         return middle.count == 2 && Int32(middle[0]) != nil && UInt64(middle[1], radix: 16) != nil
     }
 
-    private static func removeIfAbandoned(_ path: String) {
+    private static func removeIfAbandoned(_ path: String, _ own: some OwnFiles) {
         let flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
         // Network file systems lock only what may be written; folders can't be opened for that.
         var descriptor = unsafe open(path.cPath, O_RDWR | flags)
@@ -165,16 +177,22 @@ struct WriteTarget {
         // The lock of a process that was killed is free. It is held here until the name is gone: see `hold`.
         guard unsafe fstat(descriptor, &status) == 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return }
         switch status.st_mode & S_IFMT {
-        case S_IFREG: unsafe _ = unlink(path.cPath)
-        case S_IFDIR: removeFolder(path)
+        case S_IFREG: if own.isLeftover(path, isFolder: false) { unsafe _ = unlink(path.cPath) }
+        case S_IFDIR:
+            // All of it or nothing.
+            guard let names = try? FolderListing.names(in: path), own.isLeftover(path, isFolder: true) else { return }
+            removeFolder(path, names)
         default: break
         }
     }
 
-    /// Removes a folder of ours, which holds files only; one that holds folders stays.
-    static func removeFolder(_ path: String) {
-        for name in (try? FolderListing.names(in: path)) ?? [] { unsafe _ = unlink((path + "/" + name).cPath) }
-        unsafe _ = rmdir(path.cPath)
+    /// Removes files of a folder, and the folder if it holds nothing else.
+    ///
+    /// - Returns: whether it is gone.
+    @discardableResult
+    static func removeFolder(_ path: String, _ names: [String]) -> Bool {
+        for name in names { unsafe _ = unlink((path + "/" + name).cPath) }
+        return unsafe rmdir(path.cPath) == 0
     }
 
     /// Makes the folder's list of names durable. Gives the error's number if the disk failed; file systems that can't are none.

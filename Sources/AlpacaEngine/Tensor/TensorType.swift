@@ -22,6 +22,13 @@ public enum TensorType: UInt32, Sendable, CaseIterable, CustomStringConvertible 
         self = found
     }
 
+    /// The type that most elements of the tensors have; nil for none.
+    package static func mostUsed(_ tensors: [TensorInfo]) -> TensorType? {
+        var counts: [TensorType: Int] = [:]
+        for info in tensors { counts[info.type, default: 0] &+= info.elementCount }
+        return counts.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key
+    }
+
     /// "F32, F16, Q4_0, ...", for messages.
     package static var names: String { allCases.map(\.description).joined(separator: ", ") }
 

@@ -104,6 +104,7 @@ import Testing
                 try Self.refuses(options("folder", format, overwrites: false), in: work, .invalidArgument, "there is a folder of that name")
                 try Self.refuses(options("none/out", format), in: work, .notFound, "No such file or directory")
             }
+            try Self.refuses(options("file"), in: work, .invalidArgument, "not replaced")
             try Self.write("mine", work + "/folder/diary.doc")
             try Self.refuses(options("folder", .huggingFace), in: work, .invalidArgument, "\"diary.doc\"", "not replaced")
             // A plan says the same, and is a plan.
@@ -127,12 +128,8 @@ import Testing
     @Test(arguments: OutputFormat.allCases) func `stopped at any moment`(format: OutputFormat) throws {
         try Fixtures.withFolder { work in
             let path = work + "/out"
-            if format.isFolder {
-                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-                try Self.write("old", path + "/config.json")
-            } else {
-                try Self.write("old", path)
-            }
+            // Another model's output is there.
+            _ = try Converter.convert(ConverterTests.options("mini-llama", 0, format, path))
             let before = try Self.contents(work)
             var stop = 1
             while true {

@@ -27,6 +27,68 @@ import Testing
         }
     }
 
+    /// Both forms of one run of llama-imatrix.
+    @Test func `the older form says the same`() throws {
+        let folder = Fixtures.golden("family/imatrix").path
+        let old = try ImportanceMatrix(path: folder + "/llama3-tied.dat"), new = try ImportanceMatrix(path: folder + "/llama3-tied.gguf")
+        #expect(Set(old.columns.keys) == Set(new.columns.keys) && old.columns.count > 10)
+        for (name, values) in new.columns {
+            let found = try #require(old.columns[name])
+            #expect(found.count == values.count)
+            for (a, b) in zip(found, values) { #expect(abs(a - b) <= 2e-7 * max(abs(a), abs(b)), "\(name)") }
+        }
+        let inspection = try Inspection(path: folder + "/llama3-tied.dat")
+        #expect(inspection.kind == "importance_matrix" && inspection.problem == nil)
+        #expect(inspection.text().contains("older form") && inspection.text().contains("\"t.txt\""))
+        #expect(inspection.json().contains("\"n_chunks\": "))
+    }
+
+    /// A file of the older form.
+    static func legacy(_ entries: [(name: String, calls: Int32, values: [Float])], end: [UInt8] = []) -> [UInt8] {
+        func word(_ value: Int32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+        var bytes = word(Int32(entries.count))
+        for (name, calls, values) in entries {
+            bytes += word(Int32(name.utf8.count)) + Array(name.utf8) + word(calls) + word(Int32(values.count))
+            for value in values { bytes += word(Int32(bitPattern: value.bitPattern)) }
+        }
+        return bytes + end
+    }
+
+    @Test func `an older file's numbers, with and without an end`() throws {
+        let entries: [(String, Int32, [Float])] = [("blk.0.attn_q.weight", 4, [2, 0, 8]), ("blk.1.attn_q.weight", 0, [7, 7])]
+        let expected: [String: [Float]] = ["blk.0.attn_q.weight": [0.5, 0, 2], "blk.1.attn_q.weight": [1, 1]]
+        for end: [UInt8] in [[], [3, 0, 0, 0], [3, 0, 0, 0, 2, 0, 0, 0, 0x61, 0x62]] {
+            let found = try Fixtures.withFile(Self.legacy(entries, end: end)) { try ImportanceMatrix(path: $0).columns }
+            #expect(found == expected)
+        }
+    }
+
+    @Test func `damaged older files are errors, each a sentence`() throws {
+        let sound = Self.legacy([("blk.0.attn_q.weight", 4, [2, 0, 8])], end: [3, 0, 0, 0, 2, 0, 0, 0, 0x61, 0x62])
+        for count in 0..<sound.count {
+            // Without an end it is whole, and so it is after the number of chunks.
+            if [47, 51].contains(count) { continue }
+            try Fixtures.withFile(sound.prefix(count)) { path in
+                let error = alpacaError { _ = try ImportanceMatrix(path: path) }
+                #expect(error != nil && error?.message.hasPrefix(path) == true, "\(count) bytes")
+            }
+        }
+        let broken: [([UInt8], String)] = [
+            (sound + [0], "1 bytes behind the end"), (Self.legacy([("a", 1, [.nan])]), "no sum of squares"),
+            (Self.legacy([("a", 1, [-1])]), "no sum"),
+            (Self.legacy([("a", 1, [1]), ("a", 1, [1])]), "two entries"), (Self.legacy([("a", 1, [1]), ("", 1, [1])]), "entry 1"),
+        ]
+        for (bytes, words) in broken {
+            try Fixtures.withFile(bytes) { path in
+                let message = alpacaError { _ = try ImportanceMatrix(path: path) }?.message ?? "no error"
+                #expect(message.contains(words), "\(message)")
+            }
+        }
+        // What is neither form.
+        let error = alpacaError { _ = try ImportanceMatrix(path: MiniFamily.shared("mini-llama/model.safetensors")) }
+        #expect(error?.message.contains("this is a safetensors file, expected an importance matrix") == true, "\(error?.message ?? "")")
+    }
+
     @Test func `other files and damaged ones are refused`() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/imatrix.gguf"
@@ -38,8 +100,7 @@ import Testing
                 alpacaError { _ = try ImportanceMatrix(Self.write(path, sums: [1], count: 1, name: "other")) }
                     == AlpacaError(
                         .badFormat,
-                        "\(path): found no tensor \"*.in_sum2\", expected a file that llama-imatrix wrote as GGUF "
-                            + "(convert older ones with it: --in-file OLD -o NEW.gguf)"))
+                        "\(path): found no tensor \"*.in_sum2\", expected a file that llama-imatrix wrote"))
             #expect(
                 alpacaError { _ = try ImportanceMatrix(Self.write(path, sums: [1], count: 1, name: "x.in_sum2")) }
                     == AlpacaError(

@@ -2,6 +2,13 @@ import AlpacaEngine
 import Foundation
 import Testing
 
+/// Takes every file for one of ours.
+struct AnyFiles: OwnFiles {
+    func refusal(of file: InputFile) -> String? { nil }
+    func refusal(ofFolder path: String, _ names: [String]) -> String? { nil }
+    func canBeUnfinished(_ name: String?, _ beginning: [UInt8]) -> Bool { true }
+}
+
 @Suite(.serialized) struct AtomicFileWriterTests {
     static func names(_ folder: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
     static func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
@@ -9,7 +16,7 @@ import Testing
     @Test func nothingShowsBeforeTheEnd() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/山 out.gguf"
-            let file = try AtomicFileWriter(path: path, size: 6, overwrite: false)
+            let file = try AtomicFileWriter(path: path, size: 6, overwrite: false, own: AnyFiles())
             try file.write(Array("abc".utf8))
             let names = try Self.names(folder)
             #expect(names.count == 1 && names[0].hasPrefix(".山 out.gguf.") && names[0].hasSuffix(".alpaca-tmp"))
@@ -26,7 +33,7 @@ import Testing
             let path = folder + "/out"
             try "old".write(toFile: path, atomically: false, encoding: .utf8)
             do {
-                let file = try AtomicFileWriter(path: path, overwrite: true)
+                let file = try AtomicFileWriter(path: path, overwrite: true, own: AnyFiles())
                 try file.write([1, 2, 3])
             }
             #expect(try Self.names(folder) == ["out"])
@@ -40,7 +47,7 @@ import Testing
             try "old".write(toFile: path, atomically: false, encoding: .utf8)
             try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
             let reader = try InputFile(path: path)
-            let file = try AtomicFileWriter(path: path, overwrite: true)
+            let file = try AtomicFileWriter(path: path, overwrite: true, own: AnyFiles())
             try file.write(Array("new one".utf8))
             try file.finish()
             #expect(try Self.text(path) == "new one")
@@ -58,7 +65,7 @@ import Testing
             let input = try InputFile(path: path)
             try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: path)
             func error(_ path: String, overwrite: Bool = true, inputs: [InputFile] = []) -> AlpacaError? {
-                alpacaError { _ = try AtomicFileWriter(path: path, overwrite: overwrite, inputs: inputs) }
+                alpacaError { _ = try AtomicFileWriter(path: path, overwrite: overwrite, inputs: inputs, own: AnyFiles()) }
             }
             #expect(
                 error(path, overwrite: false)
@@ -85,7 +92,7 @@ import Testing
     @Test func aFileThatAppearsMeanwhileIsNotReplaced() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/out"
-            let file = try AtomicFileWriter(path: path, overwrite: false)
+            let file = try AtomicFileWriter(path: path, overwrite: false, own: AnyFiles())
             try file.write([1])
             try "other".write(toFile: path, atomically: false, encoding: .utf8)
             var error: AlpacaError?
@@ -97,7 +104,7 @@ import Testing
     }
 
     @Test func theNullDeviceStaysOne() throws {
-        let file = try AtomicFileWriter(path: "/dev/null", size: 3, overwrite: true)
+        let file = try AtomicFileWriter(path: "/dev/null", size: 3, overwrite: true, own: AnyFiles())
         try file.write([1, 2, 3])
         try file.finish()
         let type = try FileManager.default.attributesOfItem(atPath: "/dev/null")[.type] as? FileAttributeType
@@ -121,7 +128,7 @@ import Testing
                 try FileManager.default.createDirectory(at: path.deletingLastPathComponent(), withIntermediateDirectories: true)
                 try Data([1]).write(to: path)
             }
-            do { _ = try AtomicFileWriter(path: folder + "/out", overwrite: false) }
+            do { _ = try AtomicFileWriter(path: folder + "/out", overwrite: false, own: AnyFiles()) }
             let left = try Self.names(folder)
             #expect(left == (others + [".out.996.3f.alpaca-tmp", ".out.998.2f.alpaca-tmp"]).sorted())
         }
@@ -136,11 +143,11 @@ import Testing
                     let path = "\(folder)/out"
                     let error = alpacaError {
                         if thread % 2 == 0 {
-                            let file = try AtomicFileWriter(path: path, overwrite: true)
+                            let file = try AtomicFileWriter(path: path, overwrite: true, own: AnyFiles())
                             try file.write([UInt8](repeating: UInt8(thread), count: 1 + round))
                             try file.finish()
                         } else {
-                            let writer = try AtomicFolderWriter(path: path + "s", overwrite: true)
+                            let writer = try AtomicFolderWriter(path: path + "s", overwrite: true, own: AnyFiles())
                             try writer.create("a.json").write([UInt8(thread)], at: 0)
                             try writer.finish()
                         }
@@ -163,7 +170,7 @@ import Testing
     @Test func moreThanTheDiskHolds() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/out"
-            let error = alpacaError { _ = try AtomicFileWriter(path: path, size: 1 << 60, overwrite: false) }
+            let error = alpacaError { _ = try AtomicFileWriter(path: path, size: 1 << 60, overwrite: false, own: AnyFiles()) }
             #expect(error?.code == .io)
             let message = error?.message ?? ""
             #expect(message.hasPrefix("\(path): 1152921504606846976 bytes are needed, ") && message.hasSuffix(": No space left on device"))
@@ -185,7 +192,7 @@ import Testing
             var low = rlimit(rlim_cur: 1 << 20, rlim_max: old.rlim_max)
             #expect(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &low) == 0)
 
-            let known = alpacaError { _ = try AtomicFileWriter(path: path, size: 1 << 20 + 1, overwrite: false) }
+            let known = alpacaError { _ = try AtomicFileWriter(path: path, size: 1 << 20 + 1, overwrite: false, own: AnyFiles()) }
             #expect(
                 known
                     == AlpacaError(
@@ -194,7 +201,7 @@ import Testing
             // Not announced: the signal SIGXFSZ, which would end this process, has to be held.
             var error: AlpacaError?
             do throws(AlpacaError) {
-                let file = try AtomicFileWriter(path: path, overwrite: false)
+                let file = try AtomicFileWriter(path: path, overwrite: false, own: AnyFiles())
                 try file.write([UInt8](repeating: 7, count: 1 << 20 + 1))
                 try file.finish()
             } catch let caught { error = caught }

@@ -1,6 +1,7 @@
 """What files are, tokenizers that are made, and what a conversion is asked for."""
 
 import hashlib
+import json
 import os
 import pathlib
 import sys
@@ -140,6 +141,56 @@ def test_convert(tmp_path: pathlib.Path) -> None:
     with pytest.raises(alpaca.CancelledError):
         alpaca.convert(base, out, overwrite=True, progress=lambda *_: False)
     assert out.read_bytes() == before and list(tmp_path.iterdir()) == [out]
+
+
+def test_overwrite_leaves_other_files_alone(tmp_path: pathlib.Path) -> None:
+    base = REPOSITORY / "models/mini/chinese-alpaca-mini-f16.gguf"
+    out = tmp_path / "out"
+    for _ in range(2):
+        alpaca.convert(base, out, output_format="hf", overwrite=True)
+    (out / "thesis.txt").write_text("years of work")
+    with pytest.raises(alpaca.Error, match='"thesis.txt"'):
+        alpaca.convert(base, out, output_format="pth", overwrite=True)
+    assert (out / "thesis.txt").read_text() == "years of work" and (out / "model.safetensors").exists()
+    with pytest.raises(alpaca.Error, match="not replaced"):
+        alpaca.convert(base, out / "thesis.txt", overwrite=True)
+    with pytest.raises(alpaca.Error, match="not replaced"):
+        alpaca.Tokenizer(out / "tokenizer.model").save(out / "thesis.txt", overwrite=True)
+    assert (out / "thesis.txt").read_text() == "years of work"
+
+
+def test_templates_are_carried(tmp_path: pathlib.Path) -> None:
+    base = REPOSITORY / "models/mini/chinese-alpaca-mini-f16.gguf"
+    folder = tmp_path / "hf"
+    alpaca.convert(base, folder, output_format="hf")
+    seen = alpaca.inspect(folder)
+    assert seen["template"] == "alpaca" and seen["template_source"] == "tokenizer_config.json"
+    # Somebody's own: it stays, and is no other.
+    text = "{% for m in messages %}[INST] {{ m['content'] }} 山\t[/INST]{% endfor %}\n"
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": text}))
+    alpaca.convert(folder, tmp_path / "out.gguf", name="alpaca-2")
+    seen = alpaca.inspect(tmp_path / "out.gguf")
+    assert seen["template"] == "unknown" and "tokenizer.chat_template has a template" in seen["template_reason"]
+    assert seen["metadata"]["tokenizer.chat_template"] == text and len(seen["warnings"]) == 1
+    with alpaca.Model(tmp_path / "out.gguf") as model:
+        assert model.info["template_name"] == "unknown" and model.metadata("tokenizer.chat_template") == text
+        session = model.session()
+        session.generate("山", max_new_tokens=1).read()
+        assert session.tokens[:2] == model.tokenizer.encode("山", add_bos=True)[:2]
+    alpaca.convert(tmp_path / "out.gguf", tmp_path / "again", output_format="hf")
+    assert json.loads((tmp_path / "again/tokenizer_config.json").read_text())["chat_template"] == text
+
+
+def test_what_has_no_effect_is_told(tmp_path: pathlib.Path) -> None:
+    base = REPOSITORY / "models/mini/chinese-alpaca-mini-q8_0.gguf"
+    with pytest.raises(alpaca.Error, match='"outptu.weight": no tensor has such a name'):
+        alpaca.convert(base, tmp_path / "out.gguf", overrides={"outptu.weight": "q8_0"}, plan=True)
+    plan = alpaca.convert(base, tmp_path / "out.gguf", quantization="q4_0", n_shards=2, plan=True)
+    assert [w.split(":")[0] for w in plan["warnings"]] == [
+        "the number of shards has no effect", plan["warnings"][1].split(":")[0]
+    ]
+    assert "quantized already (Q8_0)" in plan["warnings"][1]
 
 
 def test_adapters(tmp_path: pathlib.Path, prompts: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:

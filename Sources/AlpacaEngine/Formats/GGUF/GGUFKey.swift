@@ -49,7 +49,15 @@ package enum GGUFKey {
     package static let addBOS = "tokenizer.ggml.add_bos_token"
     package static let addEOS = "tokenizer.ggml.add_eos_token"
     package static let addSpacePrefix = "tokenizer.ggml.add_space_prefix"
+    /// Our own: which version of this library wrote the file. Its presence marks the file as an output.
+    package static let alpacaVersion = "alpaca.version"
+    /// Our own: what the model was made from.
+    package static let baseName = "alpaca.base.name"
+    package static let adapterNames = "alpaca.adapter.names"
     /// Our own: the name of the template that the model was trained with, or "none".
     package static let alpacaTemplate = "alpaca.template"
     package static let chatTemplate = "tokenizer.chat_template"
+    /// The names of further templates, each under a key of its own.
+    package static let chatTemplates = "tokenizer.chat_templates"
+    package static func chatTemplate(named name: String) -> String { "\(chatTemplate).\(name)" }
 }

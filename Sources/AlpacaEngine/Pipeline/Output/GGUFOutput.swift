@@ -6,9 +6,11 @@ enum GGUFOutput {
         let source = request.source
         var importance: [String: [Float]] = [:]
         if let path = options.importanceMatrix {
-            importance = try ImportanceMatrix(GGUFReader(InputFile(path: path))).columns
+            importance = try ImportanceMatrix(path: path).columns
         }
-        let (choices, fileType) = try choose(request)
+        let overrides = try OverrideRules(options.overrides, source.tensors)
+        output.warnings += overrides.warnings
+        let (choices, fileType) = try choose(request, overrides.rules)
         let targets = choices.map(\.info)
         var metadata = try metadata(request)
         metadata[GGUFKey.fileType] = .uint32(fileType.rawValue)
@@ -25,10 +27,10 @@ enum GGUFOutput {
                     source: i, info: target, importance: weights,
                     pieces: [.init(file: 0, part: i, rows: 0..<target.rows, columns: 0..<target.columns)]))
         }
-        let unused = importance.keys.filter { source.index(of: $0) == nil }.sorted()
-        if let first = unused.first {
-            output.warnings.append(
-                "the importance matrix has \(unused.count) tensors that the model lacks, such as \(first.quoted()): was it made for it?")
+        if options.importanceMatrix != nil { output.warnings += warnings(importance, source, targets) }
+        if let warning = SourceTypes.requantized(request.base.weights, source, targets) { output.warnings.append(warning) }
+        if options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: true) {
+            output.warnings.append(warning)
         }
         output.quantization = fileType.description
         let unfit = choices.compactMap(\.warning)
@@ -39,17 +41,10 @@ enum GGUFOutput {
     }
 
     /// What each tensor becomes, and the name of it all.
-    private static func choose(_ request: OutputRequest) throws(AlpacaError) -> ([QuantizationMix.Choice], GGUFFileType) {
+    private static func choose(
+        _ request: OutputRequest, _ overrides: [OverrideRules.Rule]
+    ) throws(AlpacaError) -> ([QuantizationMix.Choice], GGUFFileType) {
         let options = request.options, source = request.source
-        var overrides: [(pattern: String, type: TensorType)] = []
-        for (pattern, name) in options.overrides {
-            guard let type = TensorType(named: name) else {
-                throw AlpacaError(
-                    .invalidArgument,
-                    "override \(pattern.quoted()): found the type \(name.quoted()), expected one of \(TensorType.names)")
-            }
-            overrides.append((pattern, type))
-        }
         if let name = options.quantization {
             var mix = try QuantizationMix(named: name, pure: options.isPure)
             mix.overrides = overrides
@@ -66,6 +61,33 @@ enum GGUFOutput {
         var mix = QuantizationMix(fileType)
         mix.overrides = overrides
         return (try mix.choices(keeping: before), fileType)
+    }
+
+    /// What an importance matrix does not do that somebody may think it does.
+    private static func warnings(_ importance: [String: [Float]], _ source: MergedSource, _ targets: [TensorInfo]) -> [String] {
+        let unknown = importance.keys.filter { source.index(of: $0) == nil }.sorted()
+        if let first = unknown.first, unknown.count == importance.count {
+            return [
+                "the importance matrix has no effect: the model has none of its tensors, such as \(first.quoted()); was it made for it?"
+            ]
+        }
+        var warnings: [String] = []
+        if let first = unknown.first {
+            warnings.append(
+                "the importance matrix has \(unknown.count) tensors that the model lacks, such as \(first.quoted()): was it made for it?")
+        }
+        let changed = targets.enumerated().filter { $1.type.facts.heedsImportance && source.tensors[$0].type != $1.type }.map(\.element)
+        guard changed.contains(where: { importance[$0.name] != nil }) else {
+            return warnings + ["the importance matrix has no effect: no tensor that it weighs is quantized to a type that heeds it"]
+        }
+        // Embeddings and output are in no such file, unless they were asked for.
+        let missing = changed.filter { importance[$0.name] == nil && TensorRole($0.name, in: .gguf)?.layer != nil }
+        if let first = missing.first {
+            warnings.append(
+                "the importance matrix lacks \(FactTable.count(missing.count, "tensor")) that \(missing.count == 1 ? "is" : "are") quantized, "
+                    + "such as \(first.name.quoted())")
+        }
+        return warnings
     }
 
     private static func check(_ importance: [Float]?, _ info: TensorInfo) throws(AlpacaError) {
@@ -96,7 +118,7 @@ enum GGUFOutput {
             for key in metadata.keys where key.hasPrefix("tokenizer.") { metadata[key] = nil }
         } else if let tokenizer = request.tokenizer {
             // A tokenizer of our own making: what the base said of another one is no longer true.
-            for key in [GGUFKey.merges, GGUFKey.eotToken, GGUFKey.chatTemplate, GGUFKey.addSpacePrefix] { metadata[key] = nil }
+            for key in [GGUFKey.merges, GGUFKey.eotToken, GGUFKey.addSpacePrefix] { metadata[key] = nil }
             try metadata.setTokenizer(tokenizer.model, added: tokenizer.added, vocabularySize: model.vocabularySize)
         } else if metadata[GGUFKey.tokens] == nil {
             throw request.base.tokenizerProblem
@@ -108,6 +130,10 @@ enum GGUFOutput {
             } catch {
                 throw error.inFile(request.base.path)
             }
+        }
+        if !request.options.omitsTokenizer {
+            request.template.texts.set(in: &metadata)
+            metadata[GGUFKey.alpacaTemplate] = request.template.name.map { .string(Array($0.utf8)) }
         }
         request.provenance.add(to: &metadata)
         return metadata

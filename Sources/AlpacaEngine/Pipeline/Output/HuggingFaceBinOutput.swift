@@ -44,9 +44,12 @@ enum HuggingFaceBinOutput {
                 folder?.generationConfiguration.map { HuggingFaceBinLayout.generationConfiguration(base: $0) }
                     ?? HuggingFaceBinLayout.generationConfiguration()
             ))
-        output.extras += TokenizerFiles.make(request)
-        output.extras.append(("alpaca.json", request.provenance.json()))
+        TokenizerFiles.add(to: &output, request)
+        output.addMark(request.provenance)
         output.quantization = type.description
+        if request.options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: false) {
+            output.warnings.append(warning)
+        }
         return output
     }
 

@@ -4,7 +4,9 @@ enum HuggingFaceOutput {
         let type = try request.floatType()
         let model = request.configuration
         var output = Output()
-        let infos = try Architectures.make(model).tensors.map { (spec) throws(AlpacaError) in (spec: spec, info: try info(spec, type)) }
+        let infos = try Architectures.make(model).tensors.map { (spec) throws(AlpacaError) in
+            (spec: spec, info: try info(spec, request.floatType(of: spec.role, type)))
+        }
         let files = try ShardDivision.divide(
             infos.map(\.info.byteCount), most: request.options.maximumShardByteCount ?? ShardDivision.defaultByteCount)
         var places: [(tensor: String, shard: String)] = []
@@ -38,9 +40,12 @@ enum HuggingFaceOutput {
             pad: tokens.flatMap { GGUFMetadata.paddingPiece($0) })
         output.extras.append(("config.json", try config.config()))
         output.extras.append(("generation_config.json", config.generationConfig()))
-        output.extras += TokenizerFiles.make(request)
-        output.extras.append(("alpaca.json", request.provenance.json()))
+        TokenizerFiles.add(to: &output, request)
+        output.addMark(request.provenance)
         output.quantization = type.description
+        if request.options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: true) {
+            output.warnings.append(warning)
+        }
         return output
     }
 

@@ -31,9 +31,12 @@ enum MetaOutput {
                     pieces: places[role] ?? []))
         }
         output.extras.append(("params.json", layout.parameters))
-        output.extras += TokenizerFiles.make(request)
-        output.extras.append(("alpaca.json", request.provenance.json()))
+        TokenizerFiles.add(to: &output, request)
+        output.addMark(request.provenance)
         output.quantization = type.description
+        if request.options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: false) {
+            output.warnings.append(warning)
+        }
         if model.ropeScaling != .none {
             output.warnings.append("params.json has no place for scaled positions: readers of Meta folders will not know of them")
         }

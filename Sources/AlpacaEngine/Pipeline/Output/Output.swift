@@ -24,6 +24,12 @@ struct Output: Sendable {
         let bytes: [UInt8]
     }
 
+    /// Adds the file that says what the folder was made of and which files it has: the last of them.
+    mutating func addMark(_ provenance: Provenance) {
+        let others = files.map { ($0.name, $0.layout.byteCount) } + extras.map { ($0.name, $0.bytes.count) }
+        extras.append((OwnOutput.mark, provenance.json(others)))
+    }
+
     /// Makes the output of a format.
     static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
         switch request.options.format {
@@ -47,6 +53,7 @@ struct OutputRequest: Sendable {
     /// What was added to the vocabulary of a base whose metadata keep theirs.
     let added: AddedTokens
     let provenance: Provenance
+    let template: ResultTemplate
 
     /// The number of a role's tensor in the source.
     func index(of role: TensorRole) throws(AlpacaError) -> Int {
@@ -56,15 +63,15 @@ struct OutputRequest: Sendable {
         return index
     }
 
-    /// The type of all tensors in the formats of PyTorch's world: the one that was asked for, else that of the base.
+    /// The type of all tensors in the formats of PyTorch's world: the one that was asked for, else the one that most of the base is in.
     func floatType() throws(AlpacaError) -> TensorType {
         guard options.overrides.isEmpty, options.importanceMatrix == nil else {
             throw AlpacaError(
                 .invalidArgument, "overrides and importance are for GGUF files; a \(options.format.rawValue) folder has one type")
         }
         guard let name = options.quantization else {
-            let found = try source.tensors[index(of: .tokenEmbedding)].type
-            return FloatType(found) == nil || base.weights.tensors.contains { $0.type.isQuantized } ? .f16 : found
+            guard !base.weights.tensors.contains(where: { $0.type.isQuantized }) else { return .f16 }
+            return SourceTypes.dominant(base.weights.tensors) ?? .f16
         }
         switch name.uppercased() {
         case "F16": return .f16
@@ -76,6 +83,19 @@ struct OutputRequest: Sendable {
                 "found the type \(name.quoted()), expected F16, BF16 or F32: \(options.format.rawValue) folders can't hold quantized weights, "
                     + "GGUF files can")
         }
+    }
+}
+
+extension OutputRequest {
+    /// The type of one tensor where a format lets each have its own: as the base has it, unless one is asked for. Vectors of GGUF files are
+    /// F32 whatever the model is; they go back to its type.
+    func floatType(of role: TensorRole, _ type: TensorType) -> TensorType {
+        guard options.quantization == nil, let index = base.weights.index(of: role),
+            !base.weights.tensors.contains(where: { $0.type.isQuantized })
+        else { return type }
+        let info = base.weights.tensors[index]
+        guard FloatType(info.type) != nil, base.folder != nil || info.shape.count > 1 else { return type }
+        return info.type
     }
 }
 

@@ -1,8 +1,20 @@
 /// The tokenizer's files in a model's folder.
 enum TokenizerFiles {
-    /// tokenizer.model as it was, and the two small files in which transformers looks for settings.
-    static func make(_ request: OutputRequest) -> [(name: String, bytes: [UInt8])] {
-        guard let tokenizer = request.tokenizer else { return [] }
+    /// Adds tokenizer.model as it was, and the two small files in which transformers looks for settings and for the chat template.
+    static func add(to output: inout Output, _ request: OutputRequest) {
+        guard let tokenizer = request.tokenizer else {
+            guard !request.options.omitsTokenizer else { return }
+            output.warnings.append(
+                "\(request.base.path): there is no tokenizer.model, and so none in the output: without one no text can be read or written")
+            // What there is of it all the same.
+            guard !request.template.texts.isEmpty else { return }
+            var config = JSONWriter()
+            config.beginObject()
+            if let warning = request.template.texts.write(to: &config) { output.warnings.append(warning) }
+            config.end()
+            output.extras.append(("tokenizer_config.json", Array(config.text.utf8) + [0x0a]))
+            return
+        }
         let model = tokenizer.model
         func piece(_ id: TokenID?) -> String? {
             guard let id, model.pieces.indices.contains(Int(id)) else { return nil }
@@ -25,6 +37,7 @@ enum TokenizerFiles {
         let count = model.pieces.count
         let added = tokenizer.added.listed(in: count..<max(count, request.configuration.vocabularySize))
         writeDecoder(added, &config)
+        if let warning = request.template.texts.write(to: &config) { output.warnings.append(warning) }
         config.end()
         var map = JSONWriter()
         map.beginObject()
@@ -32,10 +45,11 @@ enum TokenizerFiles {
         if !names.isEmpty { map.strings("additional_special_tokens", names) }
         for (key, piece) in special { map.member(key, piece) }
         map.end()
-        return [
-            ("tokenizer.model", tokenizer.bytes), ("tokenizer_config.json", Array(config.text.utf8) + [0x0a]),
-            ("special_tokens_map.json", Array(map.text.utf8) + [0x0a]),
-        ] + list(added)
+        output.extras +=
+            [
+                ("tokenizer.model", tokenizer.bytes), ("tokenizer_config.json", Array(config.text.utf8) + [0x0a]),
+                ("special_tokens_map.json", Array(map.text.utf8) + [0x0a]),
+            ] + list(added)
     }
 
     /// added_tokens.json, in which older versions look for tokens behind the pieces.

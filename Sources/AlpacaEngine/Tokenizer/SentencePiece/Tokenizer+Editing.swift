@@ -29,9 +29,11 @@ extension Tokenizer {
 
     /// Writes the tokenizer as a `tokenizer.model`; it appears whole or not at all. What was opened is written byte for byte, with what was
     /// added behind its last piece.
+    ///
+    /// - Parameter overwrite: whether a `tokenizer.model` of that name may be replaced; a file of another kind never is.
     public func save(to path: String, overwrite: Bool = false) throws(AlpacaError) {
         let bytes = try file("saved").source
-        let writer = try AtomicFileWriter(path: path, size: bytes.count, overwrite: overwrite)
+        let writer = try AtomicFileWriter(path: path, size: bytes.count, overwrite: overwrite, own: OwnOutput.tokenizer)
         try writer.write(bytes)
         try writer.finish()
     }

@@ -55,7 +55,7 @@ def convert(
     :param output_format: "gguf", "hf" (safetensors), "hf-bin" (pytorch_model.bin) or "pth" (Meta's).
     :param quantization: a type or mix such as "q4_k_m" or "f16"; by default as the base is.
     :param overrides: types of tensors by patterns of their names: ``{"output.weight": "q8_0"}``.
-    :param imatrix: an importance matrix of llama-imatrix (GGUF).
+    :param imatrix: an importance matrix of llama-imatrix (GGUF, or the older .dat).
     :param rounding: "each" (as PEFT) or "once" (as the low-memory script); by default each, once for "pth" and "hf-bin".
     :param precision: "base" or "f32": in what merged matrices are kept.
     :param n_threads: 0: one on each core.
@@ -66,7 +66,7 @@ def convert(
     :param check: the rules of the family are checked: tokenizers, order of adapters.
     :param verify_base: the base's files are hashed and compared with the published list too.
     :param hash_output: the output's files are hashed when they are written.
-    :param overwrite: what stands under the output's name may be replaced.
+    :param overwrite: what stands under the output's name may be replaced, if a conversion wrote it; anything else is refused.
     :param allow_nonfinite: numbers that are infinite or NaN are written, with a warning; by default they are an error that names the file and
         the tensor. Quantized types can't hold them: there they stay an error.
     :param progress: True for a bar, or a function of (stage, item, done, total); returning False cancels.
