@@ -43,9 +43,10 @@ let package = Package(
         .systemLibrary(name: "CAlpaca", path: "include"),
         .target(name: "CAlpacaHost"),
         .target(name: "CAlpacaABI", dependencies: ["AlpacaEngine", "CAlpaca", "CAlpacaHost"], swiftSettings: strict),
+        .target(name: "CAlpacaCommand"),
         .executableTarget(
             name: "AlpacaCLI",
-            dependencies: ["AlpacaEngine", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["AlpacaEngine", "CAlpacaCommand", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: modern
         ),
         // Reads the compiler's index for the test of the layers.

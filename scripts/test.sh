@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests: Swift (engine, C interface, command), fuzzing for a minute, the C example by three routes and in three languages, kernels for
-# AArch64, Python, reports of users, the C interface from outside. One closing line a runner; at the end, what was skipped.
+# AArch64, Python, the command from outside, reports of users, the C interface from outside. One closing line a runner; at the end, what was skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SWIFT_BACKTRACE=enable=no
@@ -39,6 +39,9 @@ make --no-print-directory wheel extension > build-test.log 2>&1 || { tail -40 bu
 scripts/install-wheels.sh
 (cd bindings/python && timeout 300 ../../.venv/bin/python -m mypy --strict --no-error-summary src/alpaca)
 run timeout 600 .venv/bin/python -m pytest -q -rs bindings/python/tests bindings/python/extension-sample/tests
+
+echo "== The command from outside"
+run env ALPACA=build/bin/alpaca timeout 600 .venv/bin/python -m pytest -q -rs Tests/command
 
 echo "== Reports of users"
 run env ALPACA=build/bin/alpaca PY=.venv/bin/python Tests/reports/run-all.sh

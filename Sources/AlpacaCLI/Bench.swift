@@ -17,23 +17,32 @@ struct Bench: ParsableCommand {
             """
     )
 
-    @Argument(help: "The model.", completion: .file()) var model: String
-    @Option(name: .shortAndLong, help: "Lengths of prompts, with commas; 0: none.") var prompt = "512"
-    @Option(name: [.customShort("n"), .customLong("n-gen")], help: "Numbers of tokens to write; 0: none.") var generate = "32"
-    @Option(name: .shortAndLong, help: "Positions already filled before each test.") var depth = "0"
-    @Option(name: .shortAndLong, help: "Numbers of threads; 0: one on each core.") var threads = "0"
+    @Argument(help: ModelOptions.modelHelp, completion: .file(), transform: Value.path) var model: String
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "Lengths of prompts, with commas; 0: none.") var prompt = "512"
+    @Option(name: [.customShort("n"), .customLong("n-gen")], parsing: .unconditional, help: "Numbers of tokens to write; 0: none.")
+    var generate = "32"
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "Positions already filled before each test.") var depth = "0"
     @Option(
-        name: [.customLong("np", withSingleDash: true), .customLong("n-parallel")], help: "Numbers of sequences that write together.")
+        name: [.customShort("t"), .customLong("n-threads")], parsing: .unconditional, help: "Numbers of threads; 0: one on each core.")
+    var threads = "0"
+    @Option(
+        name: [.customLong("np", withSingleDash: true), .customLong("n-parallel")], parsing: .unconditional,
+        help: "Numbers of sequences that write together.")
     var parallel = "1"
-    @Option(name: .shortAndLong, help: "Tokens of a prompt that are computed together.") var batch = BenchmarkPlan().batchSize
-    @Option(name: .shortAndLong, help: "Repetitions of each test.") var repetitions = BenchmarkPlan().repetitions
-    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.") var cacheType = Session.Options()
-        .keyType
+    @Option(
+        name: [.customShort("b"), .customLong("n-batch"), .customLong("batch")], parsing: .unconditional,
+        help: "Tokens of a prompt that are computed together.")
+    var batch = BenchmarkPlan().batchSize
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "Repetitions of each test.") var repetitions = BenchmarkPlan().repetitions
+    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache.")
+    var cache = CacheName(Session.Options().keyType)
     @Flag(name: .customLong("no-roofs"), help: "Do not measure the machine's limits.") var skipsRoofs = false
     @Flag(help: "Print JSON.") var json = false
 
-    func run() throws {
-        guard (1...1000).contains(repetitions) else { throw ValidationError("-r: expected 1 ... 1000") }
+    func validate() throws { _ = try plan() }
+
+    private func plan() throws -> BenchmarkPlan {
+        guard (1...1000).contains(repetitions) else { throw ValidationError("-r: found \(repetitions), expected 1 ... 1000") }
         var plan = BenchmarkPlan()
         plan.tests = BenchmarkPlan.tests(
             promptLengths: try numbers(prompt, "-p"), generationLengths: try numbers(generate, "-n"),
@@ -42,26 +51,33 @@ struct Bench: ParsableCommand {
         guard !plan.tests.isEmpty else { throw ValidationError("nothing to measure: give a length of a prompt (-p) or of a text (-n)") }
         plan.batchSize = batch
         plan.repetitions = repetitions
-        plan.keyType = cacheType
-        plan.valueType = cacheType
+        plan.keyType = cache.type
+        plan.valueType = cache.type
         plan.measuresRoofs = !skipsRoofs
-        let model = try Model(path: model)
-        let report = try Interrupt.noticing {
-            try Benchmark.run(model, plan) { progress in
-                if Console.errorIsTerminal {
-                    Console.status("\r\u{1B}[K\(progress.done + 1) of \(progress.total): \(progress.stage) \(progress.item)")
-                }
-                return !Interrupt.happened
+        return plan
+    }
+
+    func run() throws {
+        let plan = try plan()
+        let writes = plan.tests.contains { if case .generation = $0.kind { true } else { false } }
+        if !writes, parallel != "1" { Console.warn("-np: no effect, nothing is written") }
+        let model = try Model(warningOf: model)
+        // Nothing has to be put in order: Ctrl-C ends it at once.
+        let report = try Benchmark.run(model, plan) { progress in
+            if Console.errorIsTerminal {
+                Console.status("\r\u{1B}[K\(progress.done + 1) of \(progress.total): \(progress.stage) \(progress.item)")
             }
+            return true
         }
         if Console.errorIsTerminal { Console.status("\r\u{1B}[K") }
-        Console.print(json ? report.json() : report.table)
+        try Console.print(json ? report.json() : report.table)
     }
 
     private func numbers(_ list: String, _ option: String, least: Int = 1) throws -> [Int] {
-        try list.split(separator: ",").compactMap { word in
+        try list.split(separator: ",", omittingEmptySubsequences: false).compactMap { word in
             guard let number = Int(word), (0...1 << 20).contains(number) else {
-                throw ValidationError("\(option): found \"\(word)\", expected numbers with commas between them")
+                throw ValidationError(
+                    "\(option): found \"\(word)\" in \"\(list)\", expected numbers 0 ... \(1 << 20) with commas between them")
             }
             return number < least ? nil : number
         }

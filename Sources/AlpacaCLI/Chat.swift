@@ -6,13 +6,17 @@ struct Chat: ParsableCommand {
         abstract: "Talk with a model, turn by turn.",
         discussion: """
             Type a message and press return; end a line with \\ to go on in the next. Ctrl-C stops an answer, and at the prompt ends the
-            program, as Ctrl-D does.
+            program, as Ctrl-D does. A turn that is stopped or fails is left out of the conversation, which goes on.
 
-              /reset        forget the conversation
-              /history      show it
-              /save FILE    write it to a file
+              /reset        forget what was said
+              /system TEXT  set the system text; without a text: show it
+              /history      show the conversation
+              /save FILE    write it to a file, for /load if the name ends in .json
+              /load FILE    go on with a conversation from a .json file
               /help         this list
               /quit         end
+
+            A line that begins with a blank is a message, also with a / behind it. Exit status 1 when the last turn failed.
 
             Examples:
               alpaca chat model.gguf
@@ -25,88 +29,72 @@ struct Chat: ParsableCommand {
     @OptionGroup var generation: GenerationOptions
     @Flag(help: "Print counts and speed after each answer.") var stats = false
 
+    func validate() throws { _ = try generation.parameters() }
+
     func run() throws {
         let parameters = try generation.parameters()
         let model = try options.open()
+        // What is wrong with the options is wrong before the first turn.
+        try parameters.validate(vocabularySize: model.configuration.vocabularySize)
         let session = try options.session(model)
+        generation.warn()
         var conversation = Conversation(session: session, parameters: parameters, stats: stats)
         if Console.inputIsTerminal, Console.errorIsTerminal {
-            Console.error(Console.dim("\(options.model): template \(model.template?.name ?? "none"). /help for commands.", on: true))
+            Console.error(
+                Console.dim("\(PathText.shown(options.model)): template \(model.template?.name ?? "none"). /help for commands.", on: true))
         }
-        while let line = readMessage() {
-            switch line.split(separator: " ", maxSplits: 1).first.map(String.init) {
-            case nil: continue
-            case "/quit"?, "/exit"?: return
-            case "/help"?: Console.error("/reset  /history  /save FILE  /quit")
-            case "/reset"?: conversation.reset()
-            case "/history"?: Console.print(conversation.text, terminator: "")
-            case "/save"?: conversation.save(to: line.dropFirst(5).trimmed)
-            case let word? where word.hasPrefix("/") && !word.dropFirst().contains("/"):
-                Console.error("\(word) is not a command; /help shows them")
-            default: try conversation.send(line)
+        var input = TextInput.Lines()
+        var hasFailed = false
+        while true {
+            do {
+                guard let line = try readMessage(&input) else { break }
+                guard try obey(line, &conversation, &hasFailed) else { break }
+            } catch let error as TurnError {
+                // The conversation is as it was, and goes on.
+                hasFailed = true
+                Console.error("error: \(error.message)")
             }
         }
-        if Console.inputIsTerminal { Console.print("") }
+        if Console.inputIsTerminal { try Console.print("") }
+        if hasFailed { throw ExitCode(1) }
     }
 
-    private func readMessage() -> String? {
+    /// Does what a line says; false at the end.
+    private func obey(_ line: String, _ conversation: inout Conversation, _ hasFailed: inout Bool) throws -> Bool {
+        guard !line.trimmed.isEmpty else { return true }
+        let word = String(line.prefix { !$0.isWhitespace })
+        let rest = line.dropFirst(word.count).trimmed
+        switch word {
+        case "/quit", "/exit": return false
+        case "/help": Console.error("/reset  /system TEXT  /history  /save FILE  /load FILE  /quit")
+        case "/reset": conversation.reset()
+        case "/system":
+            if rest.isEmpty { Console.error(conversation.system ?? "no system text") } else { conversation.system = rest }
+        case "/history": try Console.print(conversation.text, terminator: "")
+        case "/save": try conversation.save(to: rest)
+        case "/load": try conversation.load(from: rest)
+        case let word where word.hasPrefix("/") && !word.dropFirst().contains("/"):
+            Console.error("\(word) is not a command; /help shows them")
+        default:
+            try conversation.send(TextInput.prompt(line))
+            hasFailed = false
+        }
+        return true
+    }
+
+    private func readMessage(_ input: inout TextInput.Lines) throws -> String? {
         var message = ""
         while true {
             if Console.inputIsTerminal { Console.status(Console.bold(message.isEmpty ? "> " : "  ", on: Console.errorIsTerminal)) }
-            guard let line = readLine() else { return message.isEmpty ? nil : message }
+            guard let bytes = try input.next() else { return message.isEmpty ? nil : message }
+            let line: String
+            do {
+                line = try TextInput.text(bytes, of: "\(TextInput.standardInput), line \(input.number)")
+            } catch {
+                throw TurnError(message: error.message)
+            }
             guard line.hasSuffix("\\") else { return message + line }
             message += line.dropLast() + "\n"
-        }
-    }
-}
-
-/// What was said, and the session that says the rest.
-struct Conversation {
-    let session: Session
-    let parameters: GenerationParameters
-    let stats: Bool
-    private(set) var messages: [ChatMessage] = []
-
-    init(session: Session, parameters: GenerationParameters, stats: Bool) {
-        self.session = session
-        self.parameters = parameters
-        self.stats = stats
-        reset()
-    }
-
-    mutating func reset() {
-        messages = parameters.systemPrompt.map { [ChatMessage(role: .system, content: $0)] } ?? []
-    }
-
-    mutating func send(_ message: String) throws {
-        Interrupt.clear()
-        messages.append(ChatMessage(role: .user, content: message))
-        var answer: [UInt8] = []
-        let result = try Interrupt.cancelling(session) {
-            try session.chat(messages, parameters) { event in
-                for i in event.text.indices { answer.append(event.text[i]) }
-                return Console.write(bytes: event.text)
-            }
-        }
-        Console.print("")
-        messages.append(ChatMessage(role: .assistant, content: String(decoding: answer, as: UTF8.self)))
-        if stats { Console.error(Console.dim(Statistics.line(result), on: Console.errorIsTerminal)) }
-        if result.finishReason == .contextFull {
-            Console.error("the context is full (\(session.contextLength) positions); /reset begins anew, --context-shift goes on")
-        }
-    }
-
-    var text: String {
-        messages.map { "\($0.role.rawValue): \($0.content)\n" }.joined()
-    }
-
-    func save(to path: String) {
-        guard !path.isEmpty else { return Console.error("/save needs a file's name") }
-        do {
-            try TextFile.write(text, to: path)
-            Console.error("saved to \(path)")
-        } catch {
-            Console.error("error: \(error)")
         }
     }
 }

@@ -1,5 +1,6 @@
 import AlpacaEngine
 import ArgumentParser
+import Glibc
 
 struct Convert: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,36 +18,47 @@ struct Convert: ParsableCommand {
             """
     )
 
-    @Argument(help: "The base: a folder, a file, or the name of a downloaded model of the Hugging Face hub.", completion: .file())
+    @Argument(
+        help:
+            "The base: a Meta or Hugging Face folder, a GGUF file, an older file of llama.cpp, or the name of a downloaded model of the hub.",
+        completion: .file(),
+        transform: Value.path)
     var base: String
 
     @Option(
         name: [.customShort("a"), .customLong("adapter")],
         help: "A LoRA adapter: a folder, a zip, a name on the hub; @0.5 behind it scales its change. Several are applied in order.",
-        completion: .file())
+        completion: .file(), transform: Value.path)
     var adapters: [String] = []
 
-    @Option(name: [.customShort("o"), .customLong("output")], help: "The file or folder to write.", completion: .file())
+    @Option(
+        name: [.customShort("o"), .customLong("output")], help: "The file or folder to write.", completion: .file(), transform: Value.path)
     var output: String
 
-    @Option(name: .customLong("type"), help: "Type or mix of the weights, such as q4_k_m or f16; by default as the base is.")
+    @Option(
+        name: .customLong("type"), help: "Type or mix of the weights, such as q4_k_m or f16; by default as the base is.",
+        transform: Value.word)
     var quantization: String?
 
-    @Option(help: "What to write: \(OutputFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(help: "What to write.")
     var format = OutputFormat.gguf
 
-    @Option(help: "A tokenizer.model in place of the last adapter's or the base's.", completion: .file())
+    @Option(
+        help: "A tokenizer.model in place of the last adapter's or the base's.", completion: .file(), transform: Value.path)
     var tokenizer: String?
 
     @Option(
-        name: .customLong("override"),
-        help: "PATTERN=TYPE: a type for tensors by name, such as 'output.weight=q8_0'; the first that matches counts.")
+        name: .customLong("override"), parsing: .unconditionalSingleValue,
+        help: "PATTERN=TYPE: a type for tensors by name, such as 'output.weight=q8_0'; the first that matches counts.",
+        transform: Value.word)
     var overrides: [String] = []
 
     @Flag(help: "One type for every matrix, the embeddings and the output too.")
     var pure = false
 
-    @Option(name: .customLong("imatrix"), help: "An importance matrix of llama-imatrix (GGUF, or the older .dat).", completion: .file())
+    @Option(
+        name: .customLong("imatrix"), help: "An importance matrix of llama-imatrix (GGUF, or the older .dat).", completion: .file(),
+        transform: Value.path)
     var importanceMatrix: String?
 
     @Option(
@@ -54,19 +66,24 @@ struct Convert: ParsableCommand {
         help: "each: as PEFT; once: as the project's low-memory script. By default each, and once for pth and hf-bin.")
     var rounding: MergeRounding?
 
-    @Option(help: "In what merged matrices are kept: base or f32.")
+    @Option(help: "In what merged matrices are kept.")
     var precision = MergePrecision.base
 
-    @Option(name: [.customShort("t"), .customLong("threads"), .customLong("n-threads")], help: "Threads; 0: one on each core.")
+    @Option(
+        name: [.customShort("t"), .customLong("n-threads")], parsing: .unconditional, help: "Threads; 0: one on each core.")
     var threads = 0
 
-    @Option(name: .customLong("shard-size"), help: "Hugging Face folders: size of a file at most, such as 10GB.")
+    @Option(
+        name: .customLong("shard-size"), parsing: .unconditional,
+        help: "Hugging Face folders: size of a file at most, such as 10GB.")
     var shardSize: String?
 
-    @Option(name: .customLong("shards"), help: "Meta folders: number of files; 0: as Meta cut models of that width.")
+    @Option(
+        name: .customLong("shards"), parsing: .unconditional,
+        help: "Meta folders: number of files; 0: as Meta cut models of that width.")
     var shardCount = 0
 
-    @Option(help: "The model's name in the output.")
+    @Option(parsing: .unconditional, help: "The model's name in the output.", transform: Value.word)
     var name: String?
 
     @Flag(help: "Replace the output if it is there.")
@@ -95,23 +112,51 @@ struct Convert: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
+    /// Options that say nothing where others stand.
+    func validate() throws {
+        _ = try options()
+        func refuse(_ isGiven: Bool, _ option: String, _ why: String) throws {
+            if isGiven { throw ValidationError("\(option): no effect \(why)") }
+        }
+        let isFolderOfHub = format == .huggingFace || format == .huggingFaceBin
+        try refuse(shardSize != nil && !isFolderOfHub, "--shard-size", "with --format \(format.rawValue): it is for hf and hf-bin")
+        try refuse(shardCount != 0 && format != .meta, "--shards", "with --format \(format.rawValue): it is for pth")
+        try refuse(pure && format != .gguf, "--pure", "with --format \(format.rawValue): it is for gguf")
+        try refuse(importanceMatrix != nil && format != .gguf, "--imatrix", "with --format \(format.rawValue): it is for gguf")
+        try refuse(!overrides.isEmpty && format != .gguf, "--override", "with --format \(format.rawValue): it is for gguf")
+        try refuse(name != nil && format != .gguf, "--name", "with --format \(format.rawValue): it is for gguf")
+        let isWhole = ["f32", "f16", "bf16"].contains(quantization?.lowercased())
+        try refuse(importanceMatrix != nil && isWhole && overrides.isEmpty, "--imatrix", "with a --type that loses nothing to weigh")
+        try refuse(pure && quantization == nil, "--pure", "without --type, which keeps the types as they are")
+        try refuse(rounding != nil && adapters.isEmpty, "--merge-rounding", "without --adapter: nothing is merged")
+        try refuse(precision != .base && adapters.isEmpty, "--precision", "without --adapter: nothing is merged")
+        try refuse(hashesOutput && plan, "--hash", "with --plan, which writes nothing")
+        try refuse(verifiesBase && plan, "--verify-base", "with --plan, which reads headers only")
+        try refuse(progress != nil && plan, "--progress", "with --plan, which is done at once")
+    }
+
     func run() throws {
         let options = try options()
         if plan {
             let plan = try Converter.plan(options)
-            return Console.print(json ? plan.json() : plan.description)
+            // The plan for people has them in it.
+            if json { plan.warnings.forEach(Console.warn) }
+            return try Console.print(json ? plan.json() : plan.description)
         }
         let report = try ProgressDisplay.watch(progress) { try Converter.convert(options, progress: $0) }
-        if json { return Console.print(report.json()) }
         var warnings = report.plan.warnings
         warnings += report.warnings.filter { !warnings.contains($0) }
-        for warning in warnings { Console.error("warning: \(warning)") }
+        if hashesOutput, output == "/dev/null" { warnings.append("--hash: no effect on /dev/null, which keeps nothing") }
+        for warning in warnings { Console.warn(warning) }
+        if json { return try Console.print(report.json()) }
         var line = "\(report.plan.output): \(report.plan.quantization), \(ByteCount.text(report.byteCount))"
         if report.mergedTensorCount > 0 { line += ", \(report.mergedTensorCount) tensors merged" }
         line += ", \((report.seconds * 10).rounded() / 10) s"
         if let peak = report.peakMemoryByteCount { line += ", \(ByteCount.text(peak)) of memory" }
-        Console.print(line)
-        for file in report.files { Console.print("\(file.sha256)  \(file.path)" + (file.published.map { ": \($0)" } ?? "")) }
+        try Console.print(PathText.shown(line))
+        for file in report.files {
+            try Console.print(PathText.shown("\(file.sha256)  \(file.path)" + (file.published.map { ": \($0)" } ?? "")))
+        }
     }
 
     private func options() throws -> ConversionOptions {
@@ -130,7 +175,7 @@ struct Convert: ParsableCommand {
         options.importanceMatrix = importanceMatrix
         options.rounding = rounding
         options.precision = precision
-        guard (0...256).contains(threads) else { throw ValidationError("--threads: found \(threads), expected 0 to 256") }
+        guard (0...256).contains(threads) else { throw ValidationError("--n-threads: found \(threads), expected 0 to 256") }
         options.threadCount = threads
         options.overwrites = overwrite
         options.checksFamily = !isUnchecked
@@ -149,13 +194,21 @@ struct Convert: ParsableCommand {
         return options
     }
 
-    /// "PATH" or "PATH@SCALE". A path that ends with an at sign and a number is taken as one by writing "@1" behind it.
+    /// "PATH" or "PATH@SCALE"; what is there under the whole name is a path.
     static func adapter(_ text: String) -> ConversionOptions.Adapter {
-        guard let at = text.lastIndex(of: "@"), let scale = Double(text[text.index(after: at)...]) else { return .init(path: text) }
+        guard access(text.cPath, F_OK) != 0, let at = text.lastIndex(of: "@"), let scale = Double(text[text.index(after: at)...]) else {
+            return .init(path: text)
+        }
         return .init(path: String(text[..<at]), scale: scale)
     }
 }
 
-extension OutputFormat: ExpressibleByArgument {}
-extension MergeRounding: ExpressibleByArgument {}
-extension MergePrecision: ExpressibleByArgument {}
+extension OutputFormat: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+}
+extension MergeRounding: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+}
+extension MergePrecision: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+}

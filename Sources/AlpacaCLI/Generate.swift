@@ -5,7 +5,9 @@ struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer one prompt, or continue a text.",
         discussion: """
-            The answer appears while it is written. Without a prompt, or with -, the prompt is read from standard input.
+            The answer appears while it is written. Without a prompt, or with -, the prompt is read from standard input. Prompts are UTF-8; a
+            byte order mark in front, carriage returns of Windows and one line end at the end are no part of them, wherever they come from.
+            A prompt that begins with - goes behind -- or -p.
 
             Examples:
               alpaca generate model.gguf "写一首五言绝句，题目是《山中》"
@@ -15,45 +17,61 @@ struct Generate: ParsableCommand {
     )
 
     @OptionGroup var options: ModelOptions
-    @Argument(help: "The prompt; - or nothing: standard input.") var prompt: String?
-    @Option(name: [.customShort("f"), .long], help: "Read the prompt from this file.", completion: .file()) var file: String?
+    @Argument(help: "The prompt; - or nothing: standard input.", transform: Value.text) var prompt: String?
+    @Option(
+        name: [.customShort("p"), .customLong("prompt")], parsing: .unconditional, help: "The prompt, also one that begins with -.",
+        transform: Value.text)
+    var namedPrompt: String?
+    @Option(
+        name: [.customShort("f"), .long], help: "Read the prompt from this file; -: standard input.", completion: .file(),
+        transform: Value.path)
+    var file: String?
     @OptionGroup var generation: GenerationOptions
     @Flag(help: "Print one JSON object at the end instead of the text.") var json = false
     @Flag(help: "Print counts and speed to standard error.") var stats = false
+
+    func validate() throws {
+        _ = try generation.parameters()
+        guard [prompt, namedPrompt, file].count(where: { $0 != nil }) <= 1 else {
+            throw ValidationError("give a prompt or --file, not both")
+        }
+    }
 
     func run() throws {
         let parameters = try generation.parameters()
         let text = try promptText()
         let model = try options.open()
         let session = try options.session(model)
+        generation.warn()
+        if text.isEmpty { Console.warn("the prompt is empty") }
         var answer: [UInt8] = []
+        var failure: (any Error)?
         let result = try Interrupt.cancelling(session) {
             try session.generate(text, parameters) { event in
                 if json {
                     for i in event.text.indices { answer.append(event.text[i]) }
                     return true
                 }
-                return Console.write(bytes: event.text)
+                do { try Console.write(bytes: event.text) } catch { failure = error }
+                return failure == nil
             }
         }
+        if let failure { throw failure }
         if json {
             let report = GenerateReport(text: String(decoding: answer, as: UTF8.self), result: result)
-            Console.print(try JSONReport.text(report))
+            try Console.print(try JSONReport.text(report))
         } else {
-            Console.print("")
+            try Console.print("")
         }
         if stats { Console.error(Console.dim(Statistics.line(result), on: Console.errorIsTerminal)) }
-        if Interrupt.happened { throw ExitCode(130) }
     }
 
     private func promptText() throws -> String {
-        if let file {
-            guard prompt == nil else { throw ValidationError("give a prompt or --file, not both") }
-            return try TextFile.read(file)
-        }
-        if let prompt, prompt != "-" { return prompt }
+        if let file { return try TextInput.prompt(file: file) }
+        if let namedPrompt { return TextInput.prompt(namedPrompt) }
+        if let prompt, prompt != "-" { return TextInput.prompt(prompt) }
         if Console.inputIsTerminal { Console.status("Prompt (end with Ctrl-D):\n") }
-        return String(decoding: Console.readAll(), as: UTF8.self)
+        return try TextInput.promptFromStandardInput()
     }
 }
 

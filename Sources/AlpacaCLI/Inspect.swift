@@ -16,12 +16,15 @@ struct Inspect: ParsableCommand {
             """
     )
 
-    @Argument(help: "A file, a folder, or the name of a downloaded model of the Hugging Face hub.", completion: .file()) var path: String
+    @Argument(
+        help: "A file, a folder, or the name of a downloaded model of the Hugging Face hub.", completion: .file(), transform: Value.path)
+    var path: String
     @Flag(help: "List all tensors too: name, type, shape, file.") var tensors = false
     @Flag(help: "Print JSON.") var json = false
 
     func run() throws {
         let inspection = try Inspection(path: path)
-        Console.print(json ? inspection.json(listsTensors: tensors) : inspection.text(listsTensors: tensors))
+        if tensors, inspection.files.isEmpty { Console.warn("--tensors: no effect, a tokenizer has none") }
+        try Console.print(json ? inspection.json(listsTensors: tensors) : inspection.text(listsTensors: tensors))
     }
 }

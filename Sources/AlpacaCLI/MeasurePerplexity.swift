@@ -1,5 +1,6 @@
 import AlpacaEngine
 import ArgumentParser
+import Glibc
 
 struct MeasurePerplexity: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -7,23 +8,32 @@ struct MeasurePerplexity: ParsableCommand {
         abstract: "Measure how well models foresee a text; less is better.",
         discussion: """
             As llama-perplexity measures it: windows side by side, the second half of each is scored. With --stride the windows overlap.
-            Several models are compared in a table.
+            Several models are compared in a table. The text, UTF-8, is measured as it is: of a file, a byte order mark alone is left out. The
+            order TEXT MODEL, which earlier versions had, goes on working: which of the files is a model, their content says.
 
             Examples:
-              alpaca perplexity text.txt model.gguf
-              alpaca perplexity text.txt --compare q4_0.gguf q4_k_m.gguf q8_0.gguf --ctx 512
+              alpaca perplexity model.gguf text.txt
+              alpaca perplexity --compare q4_0.gguf q4_k_m.gguf q8_0.gguf --n-ctx 512 text.txt
             """
     )
 
-    @Argument(help: "The text, UTF-8.", completion: .file()) var text: String
-    @Argument(help: "The model, or several.", completion: .file()) var models: [String] = []
-    @Option(parsing: .upToNextOption, help: "Models to compare: a table of size, perplexity and its standard error.", completion: .file())
+    @Argument(
+        help: ArgumentHelp("The model, or several, and behind them the text; -: standard input.", valueName: "models-and-text"),
+        completion: .file(), transform: Value.path)
+    var files: [String] = []
+    @Option(
+        parsing: .upToNextOption, help: "Models to compare: a table of size, perplexity and its standard error.", completion: .file(),
+        transform: Value.path)
     var compare: [String] = []
-    @Option(name: [.customShort("c"), .customLong("ctx")], help: "Tokens of a window; 0: the model's context.") var window = 0
-    @Option(help: "Windows begin this many tokens apart; 0: side by side.") var stride = 0
-    @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Threads; 0: one on each core.") var threads = 0
-    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.") var cacheType = Session.Options()
-        .keyType
+    @Option(
+        name: [.customShort("c"), .customLong("n-ctx"), .customLong("ctx")], parsing: .unconditional,
+        help: "Tokens of a window; 0: the model's context.")
+    var window = 0
+    @Option(parsing: .unconditional, help: "Windows begin this many tokens apart; 0: side by side.") var stride = 0
+    @Option(name: [.customShort("t"), .customLong("n-threads")], parsing: .unconditional, help: "Threads; 0: one on each core.")
+    var threads = 0
+    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache.")
+    var cache = CacheName(Session.Options().keyType)
     @Flag(help: "Print JSON; a number that is infinite is null.") var json = false
 
     struct Row: Encodable {
@@ -33,39 +43,64 @@ struct MeasurePerplexity: ParsableCommand {
         let n_tokens, n_windows, n_scored: Int
     }
 
+    func validate() throws {
+        guard files.count + compare.count > 1 else { throw ValidationError("expected a model, or several, and behind them a text") }
+    }
+
     func run() throws {
-        let models = models + compare
-        guard !models.isEmpty else { throw ValidationError("no model: name one or several behind the text, or behind --compare") }
-        let words = try TextFile.read(text)
+        let (text, models) = MeasurePerplexity.divide(files + compare)
+        let words = try TextInput.text(file: text)
         var rows: [Row] = []
         for path in models {
-            let model = try Model(path: path)
+            let model = try Model(warningOf: path)
             var options = Session.Options()
             options.contextLength = window
             options.threadCount = threads
-            options.keyType = cacheType
-            options.valueType = cacheType
-            let session = try model.makeSession(options)
+            options.keyType = cache.type
+            options.valueType = cache.type
+            let session = try model.makeWarningSession(options)
+            let name = PathText.shown(path)
             let found = try Interrupt.cancelling(session) {
                 try session.perplexity(of: words, stride: stride) { progress in
-                    if Console.errorIsTerminal { Console.status("\r\u{1B}[K\(path): \(progress.done) of \(progress.total) tokens") }
+                    if Console.errorIsTerminal { Console.status("\r\u{1B}[K\(name): \(progress.done) of \(progress.total) tokens") }
                     return true
                 }
             }
             if Console.errorIsTerminal { Console.status("\r\u{1B}[K") }
             rows.append(
                 Row(
-                    model: path, quantization: model.description.quantization ?? "", size_bytes: model.description.byteCount,
+                    model: name, quantization: model.description.quantization ?? "", size_bytes: model.description.byteCount,
                     perplexity: JSONNumber(found.value), standard_error: JSONNumber(found.standardError),
-                    mean_nll: JSONNumber(found.meanNegativeLogLikelihood),
-                    n_tokens: found.tokenCount, n_windows: found.windowCount, n_scored: found.scoredCount))
+                    mean_nll: JSONNumber(found.meanNegativeLogLikelihood), n_tokens: found.tokenCount, n_windows: found.windowCount,
+                    n_scored: found.scoredCount))
         }
-        guard !json else { return Console.print(try JSONReport.text(rows)) }
+        guard !json else { return try Console.print(try JSONReport.text(rows)) }
         if rows.count == 1, compare.isEmpty, let row = rows.first {
             let measured = "\(fixed(row.perplexity.value)) +/- \(fixed(row.standard_error.value))"
-            return Console.print("\(measured)  \(row.quantization), \(ByteCount.text(row.size_bytes))  \(row.model)")
+            return try Console.print("\(measured)  \(row.quantization), \(ByteCount.text(row.size_bytes))  \(row.model)")
         }
-        Console.print(table(rows))
+        try Console.print(table(rows))
+    }
+
+    // MARK: Which is the text
+
+    /// The text among the paths, and the models: the one that is no model is the text, wherever it stands; where that doesn't decide, the last.
+    private static func divide(_ paths: [String]) -> (text: String, models: [String]) {
+        let others = paths.indices.filter { !isModel(paths[$0]) }
+        let text = others.count == 1 ? others[0] : paths.count - 1
+        return (paths[text], paths.indices.filter { $0 != text }.map { paths[$0] })
+    }
+
+    /// Whether a path names a model: by what is there, and where nothing is, by its ending.
+    private static func isModel(_ path: String) -> Bool {
+        guard path != "-" else { return false }
+        if let found = try? HubCache.resolve(path), found != path { return true }
+        if (try? FolderListing.isFolder(path)) == true { return (try? ModelFolder.isModel(FolderFiles(path: path))) == true }
+        var status = stat()
+        // A pipe is not touched: who writes to it would see a reader come and go.
+        let isFile = stat(path.cPath, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        if isFile, let kind = try? CheckpointKind(InputFile(path: path)) { return kind != .json && kind != .sentencePiece }
+        return access(path.cPath, F_OK) != 0 && [".gguf", ".bin", ".pth", ".pt", ".safetensors"].contains { path.hasSuffix($0) }
     }
 
     private func table(_ rows: [Row]) -> String {

@@ -15,21 +15,35 @@ struct MergeTokenizer: ParsableCommand {
             """
     )
 
-    @Argument(help: "The tokenizer.model to extend.", completion: .file()) var base: String
-    @Argument(help: "The tokenizer.model whose pieces are added; none: only what --add-piece says.", completion: .file()) var extra: String?
-    @Option(name: [.customShort("o"), .customLong("output")], help: "The file to write.", completion: .file()) var output: String
-    @Option(name: .customLong("add-piece"), help: "One more piece, score 0; may be given several times.") var pieces: [String] = []
+    @Argument(help: "The tokenizer.model to extend.", completion: .file(), transform: Value.path) var base: String
+    @Argument(
+        help: "The tokenizer.model whose pieces are added; none: only what --add-piece says.", completion: .file(), transform: Value.path)
+    var extra: String?
+    @Option(name: [.customShort("o"), .customLong("output")], help: "The file to write.", completion: .file(), transform: Value.path)
+    var output: String
+    @Option(
+        name: .customLong("add-piece"), parsing: .unconditionalSingleValue, help: "One more piece, score 0; may be given several times.",
+        transform: Value.word)
+    var pieces: [String] = []
     @Flag(help: "Replace the output if it is there.") var overwrite = false
 
-    func run() throws {
+    func validate() throws {
         guard extra != nil || !pieces.isEmpty else { throw ValidationError("nothing to add: give a second tokenizer.model or --add-piece") }
+    }
+
+    func run() throws {
         var tokenizer = try Tokenizer(file: base)
         let before = tokenizer.count
-        if let extra { tokenizer = try tokenizer.merging(piecesOf: extra) }
-        for piece in pieces { tokenizer = try tokenizer.adding(piece: piece) }
+        do {
+            if let extra { tokenizer = try tokenizer.merging(piecesOf: extra) }
+            for piece in pieces { tokenizer = try tokenizer.adding(piece: piece) }
+        } catch {
+            // What is not said of another file is said of this one.
+            throw error.inFile(base)
+        }
         try tokenizer.save(to: output, overwrite: overwrite)
         let file = try Verifier.verify(paths: [output]).files[0]
-        Console.print("\(output): \(tokenizer.count) pieces, \(tokenizer.count - before) added")
-        Console.print("SHA-256 \(file.sha256)" + (file.identity.map { ": \($0)" } ?? ""))
+        try Console.print("\(PathText.shown(output)): \(tokenizer.count) pieces, \(tokenizer.count - before) added")
+        try Console.print("SHA-256 \(file.sha256)" + (file.identity.map { ": \($0)" } ?? ""))
     }
 }

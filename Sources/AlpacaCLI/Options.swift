@@ -3,20 +3,28 @@ import ArgumentParser
 
 /// The model and the session that a command works with.
 struct ModelOptions: ParsableArguments {
-    @Argument(help: "The model: a GGUF file, or an old ggml file of llama.cpp.", completion: .file())
+    /// What opens as a model, for the help of every command.
+    static let modelHelp: ArgumentHelp =
+        "The model: a GGUF file, an older file of llama.cpp, a Hugging Face or Meta folder, or the name of a downloaded model of the hub."
+
+    @Argument(help: modelHelp, completion: .file(), transform: Value.path)
     var model: String
 
-    @Option(name: [.customShort("c"), .customLong("n-ctx")], help: "Positions that the session can hold; 0: the model's own.")
+    @Option(
+        name: [.customShort("c"), .customLong("n-ctx")], parsing: .unconditional,
+        help: "Positions that the session can hold; 0: the model's own.")
     var contextLength = Session.Options().contextLength
 
-    @Option(name: [.customShort("b"), .customLong("n-batch")], help: "Tokens of the prompt that are computed together.")
+    @Option(
+        name: [.customShort("b"), .customLong("n-batch")], parsing: .unconditional, help: "Tokens of the prompt that are computed together."
+    )
     var batchSize = Session.Options().batchSize
 
-    @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Threads; 0: one on each core.")
+    @Option(name: [.customShort("t"), .customLong("n-threads")], parsing: .unconditional, help: "Threads; 0: one on each core.")
     var threads = 0
 
-    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache: f16, f32 or q8_0.")
-    var cacheType = Session.Options().keyType
+    @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache.")
+    var cache = CacheName(Session.Options().keyType)
 
     @Flag(
         name: .customLong("grow-on-demand"),
@@ -31,7 +39,7 @@ struct ModelOptions: ParsableArguments {
     func open() throws -> Model {
         var options = Model.Options()
         options.usesMemoryMap = usesMemoryMap
-        return try Model(path: model, options: options)
+        return try Model(warningOf: model, options)
     }
 
     func session(_ model: Model) throws -> Session {
@@ -39,74 +47,127 @@ struct ModelOptions: ParsableArguments {
         options.contextLength = contextLength
         options.batchSize = batchSize
         options.threadCount = threads
-        options.keyType = cacheType
-        options.valueType = cacheType
+        options.keyType = cache.type
+        options.valueType = cache.type
         options.growsOnDemand = growsOnDemand
-        return try model.makeSession(options)
+        return try model.makeWarningSession(options)
     }
 }
 
-extension CacheType: ExpressibleByArgument {
-    public init?(argument: String) {
-        switch argument {
-        case "f16": self = .f16
-        case "f32": self = .f32
-        case "q8_0": self = .q8_0
-        default: return nil
+extension Model {
+    /// Opens a model, and says on standard error what is unusual about it.
+    convenience init(warningOf path: String, _ options: Options = Options()) throws {
+        try self.init(path: path, options: options)
+        for warning in description.warnings { Console.warn(warning) }
+    }
+
+    /// Makes a session, and says what is unusual about it.
+    func makeWarningSession(_ options: Session.Options) throws -> Session {
+        let session = try makeSession(options)
+        for warning in session.warnings { Console.warn(warning) }
+        return session
+    }
+}
+
+/// Types of the key and value cache by name, in any case. The engine's own have numbers, which help would show.
+enum CacheName: String, ExpressibleByArgument, CaseIterable {
+    case f16, f32, q8_0
+
+    init(_ type: CacheType) {
+        switch type {
+        case .f16: self = .f16
+        case .f32: self = .f32
+        case .q8_0: self = .q8_0
         }
+    }
+
+    init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+
+    var type: CacheType {
+        switch self {
+        case .f16: .f16
+        case .f32: .f32
+        case .q8_0: .q8_0
+        }
+    }
+}
+
+/// What a seed is given as: -1 draws one.
+struct Seed: ExpressibleByArgument {
+    let value: UInt64?
+
+    init?(argument: String) {
+        value = UInt64(argument)
+        if value == nil, argument != "-1" { return nil }
     }
 }
 
 /// How text is continued. The defaults are the engine's.
 struct GenerationOptions: ParsableArguments {
-    @Option(name: [.customShort("n"), .customLong("max-new-tokens")], help: "Tokens to write at most; 0: until the context is full.")
+    @Option(
+        name: [.customShort("n"), .customLong("max-new-tokens")], parsing: .unconditional,
+        help: "Tokens to write at most; 0 or -1: until the context is full.")
     var maxNewTokens = GenerationParameters().maxNewTokens
 
-    @Option(name: [.customLong("temperature"), .customLong("temp")], help: "0: always the likeliest token.")
+    @Option(parsing: .unconditional, help: "0: always the likeliest token.")
     var temperature = SamplingParameters().temperature
 
-    @Option(name: .customLong("top-k"), help: "Choose among the k likeliest tokens; 0: off.")
+    @Option(name: .customLong("top-k"), parsing: .unconditional, help: "Choose among the k likeliest tokens; 0: off.")
     var topK = SamplingParameters().topK
 
-    @Option(name: .customLong("top-p"), help: "Choose among the likeliest tokens that share this probability; 1: off.")
+    @Option(
+        name: .customLong("top-p"), parsing: .unconditional, help: "Choose among the likeliest tokens that share this probability; 1: off.")
     var topP = SamplingParameters().topP
 
-    @Option(name: .customLong("min-p"), help: "Leave out tokens less likely than this share of the likeliest one's; 0: off.")
+    @Option(
+        name: .customLong("min-p"), parsing: .unconditional,
+        help: "Leave out tokens less likely than this share of the likeliest one's; 0: off.")
     var minP = SamplingParameters().minP
 
-    @Option(name: [.customLong("repetition-penalty"), .customLong("repeat-penalty")], help: "1: off.")
+    @Option(name: .customLong("repetition-penalty"), parsing: .unconditional, help: "1: off.")
     var repetitionPenalty = SamplingParameters().repetitionPenalty
 
-    @Option(name: .customLong("repeat-last-n"), help: "Tokens that the penalties look back on; -1: all, 0: off.")
+    @Option(
+        name: .customLong("repeat-last-n"), parsing: .unconditional, help: "Tokens that the penalties look back on; -1: all, 0: off.")
     var repeatLastN = SamplingParameters().repeatLastN
 
-    @Option(name: .customLong("presence-penalty"))
+    @Option(
+        name: .customLong("presence-penalty"), parsing: .unconditional, help: "Taken from the logit of each token that occurred; 0: off.")
     var presencePenalty = SamplingParameters().presencePenalty
 
-    @Option(name: .customLong("frequency-penalty"))
+    @Option(
+        name: .customLong("frequency-penalty"), parsing: .unconditional, help: "The same, once for each time that it occurred; 0: off.")
     var frequencyPenalty = SamplingParameters().frequencyPenalty
 
-    @Option(name: [.customShort("s"), .long], help: "The same seed writes the same text; by default it is random.")
-    var seed: UInt64?
+    @Option(
+        name: [.customShort("s"), .long], parsing: .unconditional,
+        help: "The same seed writes the same text; -1, and without: a random one.")
+    var seed: Seed?
 
-    @Option(help: "Stop when this text appears; may be given several times.")
+    @Option(
+        parsing: .unconditionalSingleValue, help: "Stop when this text appears; may be given several times.", transform: Value.word)
     var stop: [String] = []
 
     @Option(help: "Prompt template: auto, none, or \(ChatTemplate.allNames.joined(separator: ", ")).")
     var template = "auto"
 
-    @Option(help: "System text, for templates that have one.")
+    @Option(parsing: .unconditional, help: "System text; without a template it is the first line.", transform: Value.text)
     var system: String?
 
     @Flag(name: .customLong("ignore-eos"), help: "Go on when the model ends its answer.")
     var ignoresEndOfSequence = false
 
-    @Flag(name: .customLong("context-shift"), help: "When the context is full, forget half of it and go on, instead of stopping.")
+    @Flag(name: .customLong("context-shift"), help: "When the context is full, forget the oldest and go on, instead of stopping.")
     var contextShift = false
+
+    @Option(
+        name: .customLong("n-keep"), parsing: .unconditional,
+        help: "First tokens that --context-shift keeps; -1: the prompt, as long as it takes at most half of the context.")
+    var keepTokens: Int?
 
     func parameters() throws -> GenerationParameters {
         var parameters = GenerationParameters()
-        parameters.maxNewTokens = maxNewTokens
+        parameters.maxNewTokens = maxNewTokens == -1 ? 0 : maxNewTokens
         parameters.sampling.temperature = temperature
         parameters.sampling.topK = topK
         parameters.sampling.topP = topP
@@ -115,21 +176,45 @@ struct GenerationOptions: ParsableArguments {
         parameters.sampling.repeatLastN = repeatLastN
         parameters.sampling.presencePenalty = presencePenalty
         parameters.sampling.frequencyPenalty = frequencyPenalty
-        parameters.sampling.seed = seed
+        parameters.sampling.seed = seed?.value
         parameters.stop = stop
         parameters.systemPrompt = system
         parameters.contextShift = contextShift
         parameters.ignoresEndOfSequence = ignoresEndOfSequence
-        switch template {
+        if let keepTokens { parameters.keepTokens = keepTokens }
+        switch template.lowercased() {
         case "auto": parameters.template = .automatic
         case "none": parameters.template = .none
-        default:
-            guard let named = ChatTemplate(name: template) else {
+        case let name:
+            guard let named = ChatTemplate(name: name) else {
                 throw ValidationError(
                     "--template: found \"\(template)\", expected auto, none, \(ChatTemplate.allNames.joined(separator: ", "))")
             }
             parameters.template = .named(named)
         }
         return parameters
+    }
+
+    /// Says which options have no effect beside others.
+    func warn() {
+        let defaults = SamplingParameters()
+        if temperature == 0 {
+            let idle = [
+                (topK != defaults.topK, "--top-k"), (topP != defaults.topP, "--top-p"), (minP != defaults.minP, "--min-p"),
+            ].filter(\.0).map(\.1)
+            if !idle.isEmpty {
+                Console.warn("\(idle.joined(separator: ", ")): no effect, --temperature 0 always takes the likeliest token")
+            }
+        }
+        let penalties = [
+            (repetitionPenalty != 1, "--repetition-penalty"), (presencePenalty != 0, "--presence-penalty"),
+            (frequencyPenalty != 0, "--frequency-penalty"),
+        ].filter(\.0).map(\.1)
+        if repeatLastN == 0, presencePenalty != 0 || frequencyPenalty != 0 || repetitionPenalty != defaults.repetitionPenalty {
+            Console.warn("\(penalties.joined(separator: ", ")): no effect, --repeat-last-n 0 looks back on nothing")
+        } else if repeatLastN != defaults.repeatLastN, penalties.isEmpty {
+            Console.warn("--repeat-last-n: no effect, there is no penalty that looks back")
+        }
+        if keepTokens != nil, !contextShift { Console.warn("--n-keep: no effect without --context-shift") }
     }
 }

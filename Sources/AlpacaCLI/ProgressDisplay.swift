@@ -1,6 +1,7 @@
 import Glibc
 import AlpacaEngine
 import ArgumentParser
+import Synchronization
 
 /// How a long command shows where it is.
 enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
@@ -9,6 +10,8 @@ enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
     /// A JSON object a line, for programs.
     case json
     case none
+
+    init?(argument: String) { self.init(rawValue: argument.lowercased()) }
 
     /// A bar where a person looks.
     static var automatic: ProgressMode { Console.errorIsTerminal ? .bar : .none }
@@ -24,6 +27,12 @@ final class ProgressDisplay {
     private var startCount: UInt64 = 0
     private var shown: ContinuousClock.Instant
     private var hasLine = false
+    /// Whether the work has begun; before, there is nothing to put in order.
+    private let isUnderWay = Flag()
+
+    private final class Flag: Sendable {
+        let value = Atomic<Bool>(false)
+    }
 
     private init(_ mode: ProgressMode) {
         self.mode = mode
@@ -35,15 +44,18 @@ final class ProgressDisplay {
     static func watch<R>(_ mode: ProgressMode?, _ body: (@escaping ProgressHandler) throws -> R) throws -> R {
         let display = ProgressDisplay(mode ?? .automatic)
         defer { display.end() }
-        return try Interrupt.noticing {
+        let isUnderWay = display.isUnderWay
+        return try Interrupt.noticing(isUnderWay: { isUnderWay.value.load(ordering: .acquiring) }) {
             try body { progress in
+                isUnderWay.value.store(true, ordering: .releasing)
                 display.show(progress)
                 return !Interrupt.happened
             }
         }
     }
 
-    private func show(_ progress: Progress) {
+    private func show(_ given: Progress) {
+        var progress = given
         // Asked more often than eyes and logs want.
         let now = clock.now
         guard progress.stage != stage || progress.done >= progress.total || shown.duration(to: now) >= .milliseconds(100) else { return }
@@ -53,6 +65,7 @@ final class ProgressDisplay {
             start = now
             startCount = progress.done
         }
+        progress.item = PathText.shown(progress.item)
         let elapsed = start.duration(to: clock.now)
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         let done = Double(progress.done) - Double(startCount)

@@ -5,7 +5,8 @@ struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show a text's tokens, or the text of token ids.",
         discussion: """
-            Without a text, or with -, standard input is read.
+            Without a text, or with -, standard input is read. Texts are UTF-8; a byte order mark in front, carriage returns of Windows and one
+            line end at the end are no part of them, wherever they come from. A text that begins with - goes behind --.
 
             Examples:
               alpaca tokenize tokenizer.model "白日依山尽"
@@ -14,36 +15,52 @@ struct Tokenize: ParsableCommand {
             """
     )
 
-    @Argument(help: "A model, or a sentencepiece tokenizer.model.", completion: .file()) var path: String
-    @Argument(help: "The text, or with --decode the ids; - or nothing: standard input.") var input: [String] = []
+    @Argument(
+        help: """
+            A GGUF file, an older file of llama.cpp, a sentencepiece tokenizer.model, a folder with one, or the name of a downloaded model of the
+            hub.
+            """, completion: .file(), transform: Value.path)
+    var model: String
+    @Argument(help: "The text, or with --decode the ids; - or nothing: standard input.", transform: Value.text) var input: [String] = []
     @Flag(help: "Print ids alone, on one line.") var ids = false
     @Flag(help: "Begin with the token that begins a text (BOS).") var bos = false
     @Flag(help: "Let the names of special tokens in the text be those tokens.") var special = false
     @Flag(help: "Turn ids into text.") var decode = false
     @Flag(help: "Print JSON.") var json = false
 
+    func validate() throws {
+        for (isGiven, option) in [(ids, "--ids"), (bos, "--bos"), (special, "--special")] where decode && isGiven {
+            throw ValidationError("\(option): no effect with --decode, which turns ids into text")
+        }
+    }
+
     func run() throws {
-        let tokenizer = try Tokenizer(file: path)
-        let text = input.isEmpty || input == ["-"] ? String(decoding: Console.readAll(), as: UTF8.self) : input.joined(separator: " ")
+        let tokenizer = try Tokenizer(file: model)
+        let text =
+            input.isEmpty || input == ["-"] ? try TextInput.promptFromStandardInput() : TextInput.prompt(input.joined(separator: " "))
         if decode {
-            let words = text.split { " ,\n\t[]".contains($0) }
-            let numbers = try words.map { word in
-                guard let id = TokenID(word), id >= 0, Int(id) < tokenizer.count else {
-                    throw ValidationError("found \"\(word)\", expected token ids 0 ... \(tokenizer.count - 1)")
-                }
-                return id
-            }
-            let decoded = tokenizer.decode(numbers)
-            Console.print(json ? try JSONReport.text(["text": decoded]) : decoded)
-            return
+            let decoded = tokenizer.decode(try numbers(text, below: tokenizer.count))
+            return try Console.print(json ? try JSONReport.text(["text": decoded]) : decoded)
         }
         let tokens = tokenizer.encode(text, addBOS: bos, parseSpecial: special)
         if json {
-            Console.print(try JSONReport.text(tokens.map { Piece(id: $0, piece: tokenizer.piece($0) ?? "") }))
+            try Console.print(
+                ids ? try JSONReport.line(tokens) : try JSONReport.text(tokens.map { Piece(id: $0, piece: tokenizer.piece($0) ?? "") }))
         } else if ids {
-            Console.print(tokens.map(String.init).joined(separator: " "))
+            try Console.print(tokens.map(String.init).joined(separator: " "))
         } else {
-            for id in tokens { Console.print("\(id)\t\(tokenizer.piece(id) ?? "")") }
+            // All at once: texts have many tokens.
+            try Console.print(tokens.map { "\($0)\t\(tokenizer.piece($0) ?? "")\n" }.joined(), terminator: "")
+        }
+    }
+
+    private func numbers(_ text: String, below count: Int) throws -> [TokenID] {
+        let words = text.unicodeScalars.split { " ,\n\r\t[]".unicodeScalars.contains($0) }.map(String.init)
+        return try words.map { word in
+            guard let id = TokenID(word), id >= 0, Int(id) < count else {
+                throw ValidationError("found \"\(word)\", expected token ids 0 ... \(count - 1)")
+            }
+            return id
         }
     }
 

@@ -15,21 +15,27 @@ struct Verify: ParsableCommand {
             """
     )
 
-    @Argument(help: "Files, folders, or names of downloaded models of the Hugging Face hub.", completion: .file()) var paths: [String]
-    @Option(name: [.customShort("t"), .customLong("n-threads")], help: "Files hashed at the same time; 0: one on each core.")
+    @Argument(help: "Files, folders, or names of downloaded models of the Hugging Face hub.", completion: .file(), transform: Value.path)
+    var paths: [String]
+    @Option(
+        name: [.customShort("t"), .customLong("n-threads")], parsing: .unconditional,
+        help: "Files hashed at the same time; 0: one on each core.")
     var threads = 0
-    @Option(help: "Progress on standard error: bar, json or none; by default a bar on a terminal.") var progress: ProgressMode?
+    @Option(help: "Progress on standard error; by default a bar on a terminal.") var progress: ProgressMode?
     @Flag(help: "Print JSON.") var json = false
 
+    func validate() throws {
+        guard (0...256).contains(threads) else { throw ValidationError("-t: found \(threads), expected 0 ... 256") }
+    }
+
     func run() throws {
-        guard (0...256).contains(threads) else { throw ValidationError("-t: expected 0 ... 256") }
         let report = try ProgressDisplay.watch(progress) { try Verifier.verify(paths: paths, threadCount: threads, progress: $0) }
         if json {
-            Console.print(report.json())
+            try Console.print(report.json())
         } else {
-            for file in report.files { Console.print(file.verdict) }
+            for file in report.files { try Console.print(file.verdict) }
             if report.files.count > 1 {
-                Console.print(
+                try Console.print(
                     "\(report.files.count) files: \(report.count(.known)) known, \(report.count(.differs)) not what their names say, "
                         + "\(report.count(.unknown)) unknown")
             }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/vfs.h>
 
@@ -46,4 +47,8 @@ int system_is_remote(int descriptor) {
             return 1;
         default: return 0;
     }
+}
+
+int system_affinity(unsigned char *bits, int64_t count) {
+    return sched_getaffinity(0, (size_t)count, (cpu_set_t *)(void *)bits);
 }

@@ -281,7 +281,8 @@ import Testing
     @Test func interruptStopsAnAnswer() throws {
         let told = try run(
             "generate", CommandTests.model, "写一首诗", "-n", "0", "--context-shift", "--ignore-eos", interruptAfter: true)
-        #expect(told.status == 130)
+        // As shells expect it: by the signal, which ends a loop of theirs, too.
+        #expect(told.status == -SIGINT)
         #expect(!told.text.isEmpty)
     }
 
@@ -291,7 +292,7 @@ import Testing
             let path = folder + "/large"
             #expect(FileManager.default.createFile(atPath: path, contents: nil) && truncate(path, 1 << 38) == 0)
             let told = try run("verify", path, "--progress", "json", interruptAfterProgress: true)
-            #expect(told.status == 130 && told.text == "")
+            #expect(told.status == -SIGINT && told.text == "")
             #expect(told.error.hasSuffix("error: verification was stopped\n"))
         }
     }

@@ -209,7 +209,7 @@ def interrupts(alpaca, place, count):
         process.send_signal(signal.SIGINT)
         message = process.communicate()[1]
         what = "%s, Ctrl-C %d" % (place.form, i)
-        check(process.returncode == 130, "%s: status %d, %s" % (what, process.returncode, message))
+        check(process.returncode == -signal.SIGINT, "%s: status %d, %s" % (what, process.returncode, message))
         check(digest(place.path) == place.old, what + ": the old target is not what it was")
         check(place.litter() == [], what + ": left %s" % place.litter())
 

@@ -29,7 +29,7 @@ public struct GenerationParameters: Sendable {
 
     public init() {}
 
-    func validate(vocabularySize: Int) throws(AlpacaError) {
+    package func validate(vocabularySize: Int) throws(AlpacaError) {
         try sampling.validate(vocabularySize: vocabularySize)
         guard maxNewTokens >= 0 else {
             throw AlpacaError(.invalidArgument, "max_new_tokens: found \(maxNewTokens), expected 0 or more")

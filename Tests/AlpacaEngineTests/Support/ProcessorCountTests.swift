@@ -24,6 +24,12 @@ import Testing
         #expect(try count(siblings, allowed: "1,3") == 1)
     }
 
+    /// What is asked for where there is no /proc is what it says.
+    @Test func `affinity from the system`() throws {
+        let list = try #require(SystemFile.line(of: "/proc/self/status", startingWith: "Cpus_allowed_list:"))
+        #expect(ProcessorCount.affinity() == ProcessorCount.numbers(in: list))
+    }
+
     @Test func `the process's group of version 2 and those above it`() throws {
         var files = ["proc/self/mountinfo": Self.unified, "proc/self/cgroup": "0::/user.slice/app.service\n"]
         #expect(try count(files) == 8, "no quota anywhere")

@@ -65,6 +65,13 @@ import Testing
                     "this tokenizer is a model's, which does not hold its tokenizer.model; "
                         + "only one that was opened from such a file can be saved"))
         #expect(message { _ = try model.merging(piecesOf: mini("chinese_sp")) }?.hasSuffix("can be extended") == true)
+        // A file of another kind is named by what it is.
+        let other = Fixtures.repository.appendingPathComponent("models/mini/chinese-alpaca-mini-f16.gguf").path
+        #expect(
+            message { _ = try tokenizer.merging(piecesOf: other) }
+                == "\(other): found a GGUF model, expected a sentencepiece tokenizer.model")
+        let text = Fixtures.repository.appendingPathComponent("LICENSE").path
+        #expect(message { _ = try tokenizer.merging(piecesOf: text) }?.hasPrefix("\(text): found a text file, which begins with ") == true)
         #expect(message { _ = try tokenizer.merging(piecesOf: "/none") } == "/none: cannot open: No such file or directory")
     }
 }

@@ -40,23 +40,16 @@ package struct SentencePieceModel: Sendable {
 
     package init(_ region: FileRegion) throws(AlpacaError) {
         guard region.count <= SentencePieceModel.mostBytes else {
-            try SentencePieceModel.refuseOthers(region)
+            try CheckpointKind.refuse(allBut: .sentencePiece, region, expected: "a sentencepiece tokenizer.model")
             throw AlpacaError(
                 .badFormat, path: region.name, "found \(region.count) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
         }
         do throws(AlpacaError) {
             try self.init(try region.bytes(at: 0, count: region.count))
         } catch {
-            try SentencePieceModel.refuseOthers(region)
+            try CheckpointKind.refuse(allBut: .sentencePiece, region, expected: "a sentencepiece tokenizer.model")
             throw error.inFile(region.name)
         }
-    }
-
-    /// Throws what the file is, if it is something else that is known.
-    private static func refuseOthers(_ region: FileRegion) throws(AlpacaError) {
-        try CheckpointKind.refuseOthers(region)
-        guard let kind = try? CheckpointKind(region), kind != .sentencePiece else { return }
-        throw AlpacaError(.badFormat, path: region.name, "this is \(kind), expected a sentencepiece tokenizer.model")
     }
 
     package init(_ bytes: [UInt8]) throws(AlpacaError) {

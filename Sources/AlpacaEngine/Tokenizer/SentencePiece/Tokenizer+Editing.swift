@@ -2,11 +2,12 @@
 extension Tokenizer {
     /// This tokenizer with the pieces of another `tokenizer.model` that it lacks behind its own, in their order, with score 0.
     ///
-    /// - Parameter path: the other file. Its pieces alone are taken: it may be of a kind that can't be opened as a tokenizer here, such as the
-    ///   one that Chinese-LLaMA's pieces were trained as, which normalizes its text.
+    /// - Parameter path: the other file, or a folder with one. Its pieces alone are taken: it may be of a kind that can't be opened as a tokenizer
+    ///   here, such as the one that Chinese-LLaMA's pieces were trained as, which normalizes its text.
     public func merging(piecesOf path: String) throws(AlpacaError) -> Tokenizer {
         let own = try file("extended")
-        let found = try HubCache.resolve(path)
+        var found = try HubCache.resolve(path)
+        if try FolderListing.isFolder(found) { found = FolderFiles.join(found, "tokenizer.model") }
         return try Tokenizer(SentencePieceModel(try VocabularyMerge.merge(own, adding: SentencePieceModel(InputFile(path: found)))))
     }
 
