@@ -67,3 +67,11 @@ if Context.environment["ALPACA_FUZZ"] != nil {
             exclude: ["dictionaries", "make_seeds.py", "small_models.py"],
             swiftSettings: modern + [.unsafeFlags(["-parse-as-library"])]))
 }
+
+// What the library alone is built from, as in the source distribution of the Python package: no tests, no command, nothing to download.
+if Context.environment["ALPACA_LIBRARY_ONLY"] != nil {
+    let library = ["CAlpacaKernels", "CAlpacaSystem", "AlpacaEngine", "CAlpaca", "CAlpacaHost", "CAlpacaABI"]
+    package.products.removeAll { $0.name == "alpaca-cli" }
+    package.targets.removeAll { !library.contains($0.name) }
+    package.dependencies = []
+}

@@ -21,7 +21,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
 fi
 
-wanted="numpy pytest mypy hatchling setuptools>=70.1 sentencepiece gguf huggingface_hub tqdm"
+wanted="numpy pytest mypy hatchling editables auditwheel setuptools>=70.1 sentencepiece gguf huggingface_hub tqdm"
 stamp=.venv/alpaca-packages
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     echo "installing the Python packages $wanted in .venv"

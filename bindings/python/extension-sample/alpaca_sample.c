@@ -6,20 +6,28 @@
  *
  * What it shows:
  * - the limited API: one wheel for Python 3.9 and later;
- * - the GIL is released while the model works, and taken again for each token's Python function;
- * - an exception in that function ends the writing and is raised by generate(); so is KeyboardInterrupt;
+ * - the GIL is released while the model works, on a thread of its own, and taken again for each token's Python function;
+ * - Ctrl-C is heard at any time, also while a long prompt is read;
+ * - an exception in that function ends the writing and is raised by generate();
  * - errors of the library become exceptions with its message.
  */
+#define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include <alpaca.h>
 
 /* ---- Errors -------------------------------------------------------------------------------------------------------------------------- */
 
-/* Raises what the library says about a call that failed, as the exception that fits. Returns NULL. The message is this thread's: no other
- * call of the library may come between. */
-static PyObject *raise_error(alpaca_status status) {
+/* Raises what the library says about a call that failed, as the exception that fits. Returns NULL. alpaca_last_error() is the message of the
+ * thread that called: no other call of the library may come between there. */
+static PyObject *raise_error(alpaca_status status, const char *message) {
     PyObject *type = PyExc_RuntimeError;
     switch (status) {
     case ALPACA_INVALID_ARGUMENT: type = PyExc_ValueError; break;
@@ -28,7 +36,7 @@ static PyObject *raise_error(alpaca_status status) {
     case ALPACA_OUT_OF_MEMORY: type = PyExc_MemoryError; break;
     default: break;
     }
-    PyErr_SetString(type, alpaca_last_error());
+    PyErr_SetString(type, message);
     return NULL;
 }
 
@@ -58,7 +66,7 @@ static PyObject *Writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     alpaca_model_free(model); /* the session keeps what it needs */
     Py_END_ALLOW_THREADS
     Py_DECREF(path);
-    if (status != ALPACA_OK) return raise_error(status);
+    if (status != ALPACA_OK) return raise_error(status, alpaca_last_error());
 
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Writer *self = (Writer *)allocate(type, 0);
@@ -78,28 +86,108 @@ static void Writer_dealloc(PyObject *object) {
     Py_DECREF(type); /* instances of heap types hold their type */
 }
 
-/* ---- One token ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- One call ------------------------------------------------------------------------------------------------------------------------- */
 
+/* The library works on a thread of its own, so that the caller's can look for signals at any time: Python runs their handlers on the main
+ * thread alone, and while a long prompt is read no token would come to look at. The function runs on the caller's thread. */
 typedef struct Call {
-    PyObject *function;    /* called with (id, text); NULL for none */
-    PyThreadState *thread; /* saved while the GIL is released */
-    int failed;            /* whether an exception is waiting to be raised */
+    alpaca_session *session;
+    const char *prompt;
+    size_t length;
+    const alpaca_generation_params *params;
+
+    pthread_mutex_t mutex; /* for what follows */
+    pthread_cond_t changed;
+    const alpaca_token_event *event; /* a token that the function has not been told of */
+    int stops;                       /* whether the answer is to end */
+    int ended;
+    alpaca_status status;
+    alpaca_generation_result result;
+    char *message; /* the error's, a copy: the library keeps it by thread */
 } Call;
 
-/* Called by the library on the thread that called it, without the GIL. A result other than 0 ends the writing. No exception can pass through
- * the library: it stays set in the thread's state, and generate() hands it on. */
+/* Called by the library on the thread that called it. A result other than 0 ends the writing. */
 static int32_t on_token(const alpaca_token_event *event, void *user_data) {
     Call *call = user_data;
-    PyEval_RestoreThread(call->thread);
-    /* Runs Python's signal handlers, if this is the main thread: Ctrl-C raises KeyboardInterrupt here. */
-    call->failed = PyErr_CheckSignals() != 0;
-    if (!call->failed && call->function != NULL) {
-        PyObject *result = PyObject_CallFunction(call->function, "is#", (int)event->id, event->text, (Py_ssize_t)event->text_length);
-        call->failed = result == NULL;
-        Py_XDECREF(result);
+    pthread_mutex_lock(&call->mutex);
+    call->event = event;
+    pthread_cond_broadcast(&call->changed);
+    while (call->event != NULL && !call->stops) pthread_cond_wait(&call->changed, &call->mutex);
+    call->event = NULL; /* it is not valid any longer */
+    int stops = call->stops;
+    pthread_mutex_unlock(&call->mutex);
+    return stops;
+}
+
+static void *run(void *user_data) {
+    Call *call = user_data;
+    alpaca_status status =
+        alpaca_session_generate(call->session, call->prompt, call->length, call->params, on_token, call, &call->result);
+    pthread_mutex_lock(&call->mutex);
+    call->status = status;
+    call->message = status == ALPACA_OK ? NULL : strdup(alpaca_last_error());
+    call->ended = 1;
+    pthread_cond_broadcast(&call->changed);
+    pthread_mutex_unlock(&call->mutex);
+    return NULL;
+}
+
+/* Waits, without the GIL, for a token or the end, 50 ms at most. Returns a token's event, which stays valid until it is answered. */
+static const alpaca_token_event *wait_for_token(Call *call, int *ended) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += 50 * 1000 * 1000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    PyThreadState *thread = PyEval_SaveThread();
+    pthread_mutex_lock(&call->mutex);
+    while (call->event == NULL && !call->ended && pthread_cond_timedwait(&call->changed, &call->mutex, &until) == 0) continue;
+    const alpaca_token_event *event = call->event;
+    *ended = call->ended;
+    pthread_mutex_unlock(&call->mutex);
+    PyEval_RestoreThread(thread);
+    return event;
+}
+
+/* Lets the library go on, or ends the answer. */
+static void answer(Call *call, int stops) {
+    pthread_mutex_lock(&call->mutex);
+    call->event = NULL;
+    call->stops = stops;
+    pthread_cond_broadcast(&call->changed);
+    pthread_mutex_unlock(&call->mutex);
+}
+
+/* Tells the function of each token and looks for signals until the call has ended. Returns whether an exception is set: what the function
+ * raised, or a signal's handler, as KeyboardInterrupt. */
+static int attend(Call *call, PyObject *function) {
+    int ended = 0, failed = 0;
+    while (!ended) {
+        const alpaca_token_event *event = wait_for_token(call, &ended);
+        if (failed) { /* once more: a cancel before the call has begun does nothing */
+            alpaca_session_cancel(call->session);
+            continue;
+        }
+        failed = PyErr_CheckSignals() != 0;
+        if (!failed && event != NULL && function != NULL) {
+            PyObject *result = PyObject_CallFunction(function, "is#", (int)event->id, event->text, (Py_ssize_t)event->text_length);
+            failed = result == NULL;
+            Py_XDECREF(result);
+        }
+        if (event != NULL || failed) answer(call, failed);
     }
-    call->thread = PyEval_SaveThread();
-    return call->failed;
+    return failed;
+}
+
+/* None and -1: other random numbers each time. */
+static int read_seed(PyObject *seed, alpaca_generation_params *params) {
+    if (seed == Py_None) return 1;
+    int overflow = 0;
+    long long value = PyLong_AsLongLongAndOverflow(seed, &overflow);
+    if (value == -1 && overflow == 0) return !PyErr_Occurred();
+    params->seed = PyLong_AsUnsignedLongLong(seed);
+    params->use_seed = 1;
+    return !PyErr_Occurred();
 }
 
 static PyObject *Writer_generate(PyObject *object, PyObject *args, PyObject *kwargs) {
@@ -109,7 +197,7 @@ static PyObject *Writer_generate(PyObject *object, PyObject *args, PyObject *kwa
     PyObject *function = Py_None, *seed = Py_None;
     alpaca_generation_params params;
     alpaca_status status = alpaca_generation_params_init(&params, sizeof params);
-    if (status != ALPACA_OK) return raise_error(status);
+    if (status != ALPACA_OK) return raise_error(status, alpaca_last_error());
     int max_new_tokens = params.max_new_tokens;
     int ignore_eos = 0, context_shift = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s#|OifOpp:generate", names, &prompt, &length, &function, &max_new_tokens,
@@ -119,22 +207,38 @@ static PyObject *Writer_generate(PyObject *object, PyObject *args, PyObject *kwa
     params.max_new_tokens = max_new_tokens;
     params.ignore_eos = ignore_eos;
     params.context_shift = context_shift;
-    if (seed != Py_None) {
-        params.seed = PyLong_AsUnsignedLongLong(seed);
-        if (PyErr_Occurred()) return NULL;
-        params.use_seed = 1;
-    }
+    if (!read_seed(seed, &params)) return NULL;
 
-    /* `prompt` and `function` belong to the caller's arguments, which live until this returns. */
-    Call call = {.function = function == Py_None ? NULL : function};
-    alpaca_generation_result result = {.struct_size = sizeof result};
-    call.thread = PyEval_SaveThread();
-    status = alpaca_session_generate(((Writer *)object)->session, prompt, (size_t)length, &params, on_token, &call, &result);
-    PyEval_RestoreThread(call.thread);
-    if (call.failed) return NULL; /* what the function raised, or KeyboardInterrupt */
-    if (status != ALPACA_OK) return raise_error(status);
-    if (PyErr_CheckSignals() != 0) return NULL; /* Ctrl-C behind the last token */
-    return PyLong_FromUnsignedLongLong(result.n_generated);
+    /* `prompt` and `function` belong to the caller's arguments, which live until this returns. The session is the writer's, which the caller
+     * holds. */
+    Call call = {.session = ((Writer *)object)->session, .prompt = prompt, .length = (size_t)length, .params = &params,
+                 .mutex = PTHREAD_MUTEX_INITIALIZER, .result = {.struct_size = sizeof call.result}};
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&call.changed, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_t worker;
+    PyObject *result = NULL;
+    int error = pthread_create(&worker, NULL, run, &call);
+    if (error != 0) {
+        errno = error;
+        PyErr_SetFromErrno(PyExc_OSError);
+    } else {
+        int failed = attend(&call, function == Py_None ? NULL : function);
+        pthread_join(worker, NULL); /* it has ended, but for its last steps */
+        if (failed) {
+            /* the exception is set */
+        } else if (call.status != ALPACA_OK) {
+            raise_error(call.status, call.message != NULL ? call.message : "out of memory");
+        } else if (PyErr_CheckSignals() == 0) { /* else Ctrl-C behind the last token */
+            result = PyLong_FromUnsignedLongLong(call.result.n_generated);
+        }
+        free(call.message);
+    }
+    pthread_cond_destroy(&call.changed);
+    pthread_mutex_destroy(&call.mutex);
+    return result;
 }
 
 static PyObject *Writer_cancel(PyObject *object, PyObject *unused) {

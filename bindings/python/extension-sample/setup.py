@@ -29,8 +29,8 @@ setup(
             ["alpaca_sample.c"],
             # A function that is not in the limited API of 3.9 is not declared, and so does not compile.
             define_macros=[("Py_LIMITED_API", "0x03090000")],
-            extra_compile_args=["-std=c11", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", *compile_flags],
-            extra_link_args=link_flags,
+            extra_compile_args=["-std=c11", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-pthread", *compile_flags],
+            extra_link_args=["-pthread", *link_flags],
             py_limited_api=True,
         )
     ],

@@ -10,7 +10,7 @@ import gguf
 import pytest
 
 import alpaca
-from alpaca import _abi, _errors, session
+from alpaca import _abi, _errors, options, session
 
 from conftest import REPOSITORY
 
@@ -113,7 +113,7 @@ def test_names_of_c() -> None:
 
 def test_names_of_python() -> None:
     rows = table("names.md", "| what | C |") + table("names.md", "| what | C `")
-    keywords = set(session._OPTIONS | session._SPECIAL)
+    keywords = set(options.GENERATION_NAMES)
     functions = (
         alpaca.Model.__init__, alpaca.Model.bench, alpaca.Session.__init__, alpaca.Tokenizer.encode, alpaca.convert, alpaca.verify,
     )
@@ -177,6 +177,7 @@ def test_errors() -> None:
     swift = (REPOSITORY / "Sources/AlpacaEngine/Support/AlpacaError.swift").read_text()
     declared = dict(re.findall(r"(ALPACA_[A-Z_]+) = (\d+)", re.search(r"enum alpaca_status {(.*?)}", HEADER, flags=re.S).group(1)))  # type: ignore[union-attr]
     assert {words(row[1])[0]: row[0] for row in rows} == declared
+    assert {f"ALPACA_{status.name}": str(int(status)) for status in alpaca.Status} == declared
     for number, _, code, name in rows[1:]:
         assert f"case {words(code)[0]} = {number}\n" in swift
         assert words(name)[0] == type(_errors.make_error(int(number), "")).__name__
@@ -184,7 +185,7 @@ def test_errors() -> None:
 
 def test_generation_parameters() -> None:
     """Names and defaults, as the library fills them in."""
-    params = session.generation_params()
+    params = options.generation_params({})
     rows = table("generation.md", "| name | default |")
     named = set()
     for row in rows:
@@ -194,7 +195,7 @@ def test_generation_parameters() -> None:
             assert getattr(params, name) == pytest.approx(float(row[1])), name
         elif row[1] == "off":
             assert getattr(params, name) == 0, name
-    assert named == session._OPTIONS | session._SPECIAL
+    assert named == options.GENERATION_NAMES
 
 
 def test_finish_reasons() -> None:

@@ -116,7 +116,8 @@ def test_what_was_cut_off_is_completed(hub: dict[str, str], tmp_path: pathlib.Pa
 
 def test_a_name_that_nobody_knows(hub: dict[str, str], tmp_path: pathlib.Path) -> None:
     told = run("import alpaca; alpaca.Model('owner/unknown')", hub, tmp_path)
-    assert told.returncode != 0 and "RepositoryNotFoundError" in told.stderr
+    assert told.returncode != 0 and "RepositoryNotFoundError" in told.stderr, "what the hub said"
+    assert "alpaca._errors.ModelNotFoundError: owner/unknown: " in told.stderr
     told = run("import sys; sys.modules['huggingface_hub'] = None\nimport alpaca; alpaca.Model('owner/unknown')", hub, tmp_path)
     assert "ModelNotFoundError" in told.stderr and "hf download owner/unknown" in told.stderr and "alpaca[hub]" in told.stderr
 
@@ -131,3 +132,31 @@ def test_what_is_no_name(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names() -> None:
     assert all(_hub.is_name(name) for name in ("ziqingyang/chinese-alpaca-lora-7b", "meta-llama/Llama-3.1", "a/b"))
+
+
+def test_errors_of_the_hub(hub: dict[str, str], tmp_path: pathlib.Path) -> None:
+    """Whatever goes wrong there is an error of this package, and the built-in class that fits."""
+    code = """
+import alpaca
+for call in (alpaca.Model, alpaca.Tokenizer, alpaca.inspect, alpaca.verify, lambda name: alpaca.convert(name, "out"),
+             lambda name: alpaca.convert("owner/mini-chinese", "out", tokenizer=name, plan=True),
+             lambda name: alpaca.convert("owner/mini-chinese", "out", adapters=[name], plan=True),
+             lambda name: alpaca.Tokenizer("owner/mini-chinese").merge(name)):
+    try:
+        call("models/mine")
+    except alpaca.Error as error:
+        print(type(error).__name__, isinstance(error, FileNotFoundError), isinstance(error, OSError), str(error).startswith("models/mine: "))
+"""
+    for environment, expected in (
+        (hub, "ModelNotFoundError True True True"),
+        ({**hub, "HF_HUB_OFFLINE": "1"}, "ModelNotFoundError True True True"),
+        ({**hub, "HF_ENDPOINT": "http://127.0.0.1:9"}, ""),
+    ):
+        if expected:
+            warm = run("import alpaca; alpaca.Tokenizer('owner/mini-chinese')", hub, tmp_path)
+            assert warm.returncode == 0, warm.stderr
+        told = run(code, environment, tmp_path)
+        assert told.returncode == 0, told.stderr
+        assert len(told.stdout.splitlines()) == 8
+        for line in told.stdout.splitlines():
+            assert line == expected or not expected and line in ("ModelNotFoundError True True True", "ModelIOError False True True")

@@ -49,6 +49,7 @@ def test_the_same_seed_writes_the_same() -> None:
         return ids
 
     assert draw(2**64 - 1) == draw(2**64 - 1) != draw(1)
+    assert len({tuple(draw(-1)) for _ in range(4)}) > 1, "-1 is no seed"
 
 
 def test_an_exception_is_carried_over() -> None:
@@ -153,6 +154,46 @@ def test_ctrl_c_from_outside(function: str) -> None:
     assert (output, process.returncode) == ("interrupted 4\n", 0)
 
 
+def test_ctrl_c_while_a_long_prompt_is_read() -> None:
+    done = run(
+        """
+        import os, signal, threading, time, alpaca_sample
+        writer = alpaca_sample.Writer(MODEL)
+        began = []
+        def interrupt():
+            time.sleep(0.02)
+            began.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=interrupt).start()
+        try:
+            while True:
+                writer.generate("the rain. " * 100, max_new_tokens=1)
+                writer.generate("a rain. " * 100, max_new_tokens=1)
+        except KeyboardInterrupt:
+            print(time.monotonic() - began[0] < 0.5, writer.generate(PROMPT, max_new_tokens=4))
+        """
+    )
+    assert (done.returncode, done.stdout) == (0, "True 4\n"), done
+
+
+def test_the_writer_goes_while_it_writes() -> None:
+    """Nothing that the call needs goes before it has ended."""
+    done = run(
+        """
+        import gc, threading, alpaca_sample
+        def function(id, text):
+            global writer
+            writer = None
+            gc.collect()
+        writer = alpaca_sample.Writer(MODEL)
+        print(writer.generate(PROMPT, function, max_new_tokens=4))
+        threads = [threading.Thread(target=alpaca_sample.Writer(MODEL).generate, args=(PROMPT, print)) for _ in range(3)]
+        raise SystemExit(0)
+        """
+    )
+    assert (done.returncode, done.stdout) == (0, "4\n"), done
+
+
 def test_ctrl_c_while_the_function_runs() -> None:
     done = run(
         """
@@ -179,8 +220,13 @@ def test_errors_are_the_library_s() -> None:
     writer = alpaca_sample.Writer(MODEL)
     with pytest.raises(ValueError, match="temperature: found -1"):
         writer.generate(PROMPT, temperature=-1.0)
+    for seed in (-2, 2**64, -(2**80)):
+        with pytest.raises(OverflowError):
+            writer.generate(PROMPT, seed=seed)
     with pytest.raises(OverflowError):
-        writer.generate(PROMPT, seed=-1)
+        writer.generate(PROMPT, max_new_tokens=2**32 + 2)
+    with pytest.raises(ValueError, match="null"):
+        alpaca_sample.Writer(f"{MODEL}\0x")
     with pytest.raises(TypeError):
         writer.generate(7)
     with pytest.raises(ValueError, match="prompt: found bytes that are not UTF-8"):

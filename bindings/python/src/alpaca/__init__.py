@@ -10,23 +10,37 @@ import json
 from typing import Any
 
 from ._abi import lib as _lib
+from ._calls import Warning as Warning
 from ._errors import (
+    ArgumentTypeError,
     BadFormatError,
     BusyError,
     CancelledError,
     ContextFullError,
     Error,
     InvalidArgumentError,
+    MissingKeyError,
     ModelIOError,
     ModelMemoryError,
     ModelNotFoundError,
+    Status,
     UnsupportedError,
     VerificationError,
 )
+from .chat import Chat
 from .conversion import convert
-from .files import verify
-from .model import Chat, Model, inspect
-from .session import GenerationResult, Perplexity, Session, Stream, Token, step
+from .files import FileStatus, verify
+from .model import Model, inspect
+from .options import (
+    FinishReason,
+    GenerationOptions,
+    ModelGenerationOptions,
+    SamplingOptions,
+    SessionOptions,
+)
+from .results import GenerationResult, Perplexity, Token
+from .session import Session, step
+from .stream import Stream
 from .tokenizer import Tokenizer
 
 __version__: str = _lib.alpaca_version().decode()
@@ -38,21 +52,31 @@ def build_info() -> dict[str, Any]:
     return info
 
 
+# alpaca.Warning is left out: `import *` would put it in the place of Python's own.
 __all__ = [
+    "ArgumentTypeError",
     "BadFormatError",
     "BusyError",
     "CancelledError",
     "Chat",
     "ContextFullError",
     "Error",
+    "FileStatus",
+    "FinishReason",
+    "GenerationOptions",
     "GenerationResult",
     "InvalidArgumentError",
+    "MissingKeyError",
     "Model",
+    "ModelGenerationOptions",
     "ModelIOError",
     "ModelMemoryError",
     "ModelNotFoundError",
     "Perplexity",
+    "SamplingOptions",
     "Session",
+    "SessionOptions",
+    "Status",
     "Stream",
     "Token",
     "Tokenizer",

@@ -144,6 +144,7 @@ class GenerationResult(Structure):
         ("n_generated", c_uint64),
         ("prompt_ns", c_uint64),
         ("generation_ns", c_uint64),
+        ("n_left_out", c_uint64),
     ]
 
 
@@ -405,12 +406,21 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 
 
 def _load() -> ctypes.CDLL:
-    path = os.environ.get("ALPACA_LIBRARY") or pathlib.Path(__file__).with_name("libalpaca.so.1")
-    loaded = ctypes.CDLL(str(path))
-    for name, (result, arguments) in FUNCTIONS.items():
-        function = getattr(loaded, name)
-        function.restype = result
-        function.argtypes = arguments
+    named = os.environ.get("ALPACA_LIBRARY")
+    path = pathlib.Path(named) if named else pathlib.Path(__file__).with_name("libalpaca.so.1")
+    if not path.exists():
+        hint = "ALPACA_LIBRARY names it" if named else "install the package by pip, or name the library by ALPACA_LIBRARY"
+        raise ImportError(f"{path}: there is no libalpaca; {hint}", name="alpaca", path=str(path))
+    try:
+        loaded = ctypes.CDLL(str(path.absolute()))
+        for name, (result, arguments) in FUNCTIONS.items():
+            function = getattr(loaded, name)
+            function.restype = result
+            function.argtypes = arguments
+    except OSError as error:  # another machine's, or a C library that is too old for it
+        raise ImportError(f"libalpaca can't be loaded: {error}", name="alpaca", path=str(path)) from None
+    except AttributeError as error:
+        raise ImportError(f"{path}: the library is older than this package: {error}", name="alpaca", path=str(path)) from None
     return loaded
 
 
@@ -425,20 +435,8 @@ def check(status: int) -> None:
 
 
 def take_string(handle: c_void_p) -> str:
-    """The text of an alpaca_string, which is freed."""
+    """The text of an alpaca_string, which is freed. Names of files may hold bytes that are not UTF-8: as :func:`os.fsdecode` has them."""
     try:
-        return ctypes.string_at(lib.alpaca_string_data(handle), lib.alpaca_string_size(handle)).decode()
+        return ctypes.string_at(lib.alpaca_string_data(handle), lib.alpaca_string_size(handle)).decode("utf-8", "surrogateescape")
     finally:
         lib.alpaca_string_free(handle)
-
-
-def read_text(call: Any) -> str:
-    """Calls `call(buffer, capacity, needed)` with a buffer that is large enough."""
-    needed = c_size_t()
-    buffer = ctypes.create_string_buffer(256)
-    status = call(buffer, len(buffer), ctypes.byref(needed))
-    if status == BUFFER_TOO_SMALL:
-        buffer = ctypes.create_string_buffer(needed.value)
-        status = call(buffer, len(buffer), ctypes.byref(needed))
-    check(status)
-    return buffer.raw[: needed.value - 1].decode("utf-8", "replace")

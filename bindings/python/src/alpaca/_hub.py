@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pathlib
 import re
-from typing import Union
+from typing import Any
 
-Path = Union[str, "os.PathLike[str]"]
+from . import _checks
+from ._errors import Error, ModelIOError, ModelNotFoundError
 
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"({_PART})/({_PART})")
@@ -15,17 +16,22 @@ _NAME = re.compile(rf"({_PART})/({_PART})")
 _FILES = (".gguf", ".bin", ".pth", ".pt", ".model", ".json", ".safetensors", ".zip", ".txt", ".ggml", ".ggjt", ".imatrix", ".dat")
 
 
-def local(path: Path) -> bytes:
-    """The path for the library: as it is, or the folder of a model of the hub, which is downloaded if huggingface_hub is installed."""
-    text = os.fspath(path)
-    if isinstance(text, str) and is_name(text):
+def local(name: str, path: Any) -> bytes:
+    """The path for the library: as it is, or the folder of a model of the hub, which is downloaded if huggingface_hub is installed.
+
+    :param name: the argument's, for messages.
+    """
+    raw = _checks.path(name, path)
+    text = os.fsdecode(raw)
+    # A path that is given as an object is no name.
+    if isinstance(path, (str, bytes)) and is_name(text):
         try:
             import huggingface_hub
         except ImportError:
             pass  # the library looks into the cache, and says how to download
         else:
             return os.fsencode(_download(huggingface_hub, text))
-    return os.fsencode(text)
+    return raw
 
 
 def is_name(text: str) -> bool:
@@ -34,7 +40,8 @@ def is_name(text: str) -> bool:
     return bool(match) and not text.lower().endswith(_FILES) and not os.path.exists(text) and not os.path.exists(text.split("/")[0])
 
 
-def _download(hub: object, name: str) -> str:
+def _download(hub: Any, name: str) -> str:
+    """The folder of a model, from the cache or the hub."""
     from huggingface_hub import snapshot_download
 
     # Copies of the weights for frameworks that nothing here reads.
@@ -46,5 +53,32 @@ def _download(hub: object, name: str) -> str:
             return found
     except FileNotFoundError:
         pass
-    downloaded: str = snapshot_download(name, ignore_patterns=ignored)
+    except Exception as error:
+        raise _error(name, error) from error
+    try:
+        downloaded: str = snapshot_download(name, ignore_patterns=ignored)
+    except Exception as error:
+        raise _error(name, error) from error
     return downloaded
+
+
+def _error(name: str, error: Exception) -> Error:
+    """The hub's error as one of this package. What the hub does not have, or does not give, is not found; all else could not be read."""
+    words = (str(error).strip() or type(error).__name__).splitlines()[0]
+    missing = isinstance(error, FileNotFoundError) or type(error).__name__ in _MISSING
+    message = f"{name}: there is no such file or folder, and the Hugging Face hub did not give it: {words}"
+    return ModelNotFoundError(message) if missing else ModelIOError(message)
+
+
+#: Classes of huggingface_hub, whose place in it changes from version to version.
+_MISSING = {
+    "RepositoryNotFoundError",
+    "GatedRepoError",
+    "DisabledRepoError",
+    "RevisionNotFoundError",
+    "EntryNotFoundError",
+    "RemoteEntryNotFoundError",
+    "LocalEntryNotFoundError",
+    "OfflineModeIsEnabled",
+    "HFValidationError",
+}

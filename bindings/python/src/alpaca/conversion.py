@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import ctypes
-import json
-import os
-from ctypes import byref, c_void_p
-from typing import Any, Mapping, Optional, Sequence, Union
+import numbers
+from collections.abc import Mapping
+from ctypes import byref
+from typing import Any, Optional, Sequence, Union
 
-from . import _abi, _hub
+from . import _abi, _checks, _hub
 from ._abi import lib
-from ._hub import Path
-from ._progress import Callback, ProgressFunction
+from ._calls import LONG_PATIENCE
+from ._checks import Path
+from ._progress import Callback, ProgressFunction, initialized, report
 
 FORMATS = ("gguf", "hf", "hf-bin", "pth")
 ROUNDINGS = (None, "each", "once")
 PRECISIONS = ("base", "f32")
+#: An adapter's path, or that and its share.
+Adapter = Union[Path, tuple[Path, float]]
 
 
 def convert(
     base: Path,
     output: Path,
     *,
-    adapters: Sequence[Union[Path, tuple[Path, float]]] = (),
+    adapters: Union[Sequence[Adapter], Adapter] = (),
     tokenizer: Optional[Path] = None,
     output_format: str = "gguf",
     quantization: Optional[str] = None,
@@ -50,7 +52,7 @@ def convert(
     :param base: a Meta or Hugging Face folder, a GGUF or older llama.cpp file, or a name on the Hugging Face hub.
     :param output: the file or, unless it is GGUF, the folder to write.
     :param adapters: PEFT folders, zips of them, or names on the hub, in the order in which they are applied; a pair (path, scale) multiplies
-        an adapter's change.
+        an adapter's change. One may stand without a list.
     :param tokenizer: a ``tokenizer.model`` in place of the last adapter's or the base's.
     :param output_format: "gguf", "hf" (safetensors), "hf-bin" (pytorch_model.bin) or "pth" (Meta's).
     :param quantization: a type or mix such as "q4_k_m" or "f16"; by default as the base is.
@@ -73,38 +75,58 @@ def convert(
     :param plan: only say what would be read and written, and what it takes.
     :returns: the plan, and what was done: ``seconds``, ``written_bytes``, ``peak_memory``, ``warnings``, ``hashes``.
     """
-    params = _abi.ConvertParams()
-    _abi.check(lib.alpaca_convert_params_init(byref(params), ctypes.sizeof(params)))
-    params.base, params.output = _hub.local(base), os.fsencode(output)
-    pairs = [adapter if isinstance(adapter, tuple) else (adapter, 1.0) for adapter in adapters]
-    listed = (_abi.Adapter * len(pairs))(*[_abi.Adapter(_hub.local(path), scale) for path, scale in pairs])
-    params.adapters, params.n_adapters = listed, len(pairs)
-    params.tokenizer = None if tokenizer is None else _hub.local(tokenizer)
-    params.format = _index(FORMATS, output_format, "output_format")
-    params.quantization = None if quantization is None else quantization.encode()
-    types = list(overrides.items() if isinstance(overrides, Mapping) else overrides)
-    rules = (_abi.TypeOverride * len(types))(*[_abi.TypeOverride(pattern.encode(), kind.encode()) for pattern, kind in types])
-    params.overrides, params.n_overrides = rules, len(types)
-    params.imatrix = None if imatrix is None else os.fsencode(imatrix)
-    params.rounding = _index(ROUNDINGS, rounding, "rounding")
-    params.precision = _index(PRECISIONS, precision, "precision")
-    params.n_threads, params.shard_size, params.n_shards = n_threads, shard_size, n_shards
-    params.name = None if name is None else name.encode()
-    params.pure, params.check, params.overwrite = int(pure), int(check), int(overwrite)
-    params.allow_nonfinite = int(allow_nonfinite)
-    params.verify_base, params.hash_output = int(verify_base), int(hash_output)
-    text = c_void_p()
-    if plan:
-        _abi.check(lib.alpaca_convert_plan(byref(params), byref(text)))
-    else:
-        callback = Callback(progress)
-        params.progress = callback.pointer
-        callback.check(lib.alpaca_convert(byref(params), None, byref(text)))
-    result: dict[str, Any] = json.loads(_abi.take_string(text))
-    return result
+    params = initialized(_abi.ConvertParams(), lib.alpaca_convert_params_init)
+    params.base, params.output = _hub.local("base", base), _checks.path("output", output)
+    listed = _adapters(adapters)
+    params.adapters, params.n_adapters = listed, len(listed)
+    params.tokenizer = None if tokenizer is None else _hub.local("tokenizer", tokenizer)
+    params.format = FORMATS.index(_checks.choice("output_format", output_format, FORMATS))
+    params.quantization = None if quantization is None else _checks.terminated("quantization", quantization)
+    rules = _overrides(overrides)
+    params.overrides, params.n_overrides = rules, len(rules)
+    params.imatrix = None if imatrix is None else _checks.path("imatrix", imatrix)
+    params.rounding = ROUNDINGS.index(_checks.choice("rounding", rounding, ROUNDINGS))
+    params.precision = PRECISIONS.index(_checks.choice("precision", precision, PRECISIONS))
+    params.n_threads = _checks.integer("n_threads", n_threads)
+    params.shard_size = _checks.integer("shard_size", shard_size, *_checks.UINT64)
+    params.n_shards = _checks.integer("n_shards", n_shards)
+    params.name = None if name is None else _checks.terminated("name", name)
+    for field, value in (
+        ("pure", pure), ("check", check), ("overwrite", overwrite), ("verify_base", verify_base), ("hash_output", hash_output),
+        ("allow_nonfinite", allow_nonfinite),
+    ):  # fmt: skip
+        setattr(params, field, int(_checks.flag(field, value)))
+    if _checks.flag("plan", plan):
+        return report(lib.alpaca_convert_plan, byref(params))
+    callback = Callback(progress, patience=LONG_PATIENCE)  # what it has begun to write goes
+    params.progress = callback.pointer
+    return callback.report(lib.alpaca_convert, byref(params), None)
 
 
-def _index(names: Sequence[Optional[str]], name: Optional[str], what: str) -> int:
-    if name not in names:
-        raise ValueError(f"{what}: found {name!r}, expected {', '.join(repr(known) for known in names)}")
-    return names.index(name)
+def _adapters(adapters: Any) -> Any:
+    """The adapters for the library; one without a list is a list of one."""
+    if isinstance(adapters, (str, bytes)) or hasattr(adapters, "__fspath__") or _is_pair(adapters):
+        adapters = [adapters]
+    found = _checks.several("adapters", adapters, "paths, or pairs of a path and a number")
+    array = (_abi.Adapter * len(found))()
+    for i, adapter in enumerate(found):
+        path, scale = adapter if _is_pair(adapter) else (adapter, 1.0)
+        array[i] = _abi.Adapter(_hub.local(f"adapters[{i}]", path), _checks.number(f"adapters[{i}]: scale", scale))
+    return array
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[1], numbers.Real)
+
+
+def _overrides(overrides: Any) -> Any:
+    """The types of tensors by patterns, for the library."""
+    expected = 'a dict like {"output.weight": "q8_0"}, or pairs of such texts'
+    pairs = list(overrides.items()) if isinstance(overrides, Mapping) else _checks.several("overrides", overrides, expected)
+    array = (_abi.TypeOverride * len(pairs))()
+    for i, pair in enumerate(pairs):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise _checks.wrong_type(f"overrides[{i}]", pair, expected)
+        name = f"overrides[{i}]"
+        array[i] = _abi.TypeOverride(_checks.terminated(f"{name}: pattern", pair[0]), _checks.terminated(f"{name}: type", pair[1]))
+    return array

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import ctypes
-import json
-from ctypes import byref, c_char_p, c_void_p
+import enum
+from ctypes import byref, c_char_p
 from typing import Any, Union
 
-from . import _abi, _hub
-from ._abi import check, lib
-from ._hub import Path
-from ._progress import Callback, ProgressFunction
+from . import _abi, _checks, _hub
+from ._abi import lib
+from ._checks import Path
+from ._progress import Callback, ProgressFunction, initialized
+
+
+class FileStatus(str, enum.Enum):
+    """What a file turned out to be; equal to its name as a text."""
+
+    KNOWN = "known"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+
+    __str__ = str.__str__
+
+    def __format__(self, format_spec: str) -> str:
+        return format(self.value, format_spec)
 
 
 def verify(*paths: Path, n_threads: int = 0, progress: Union[bool, ProgressFunction, None] = None) -> dict[str, Any]:
@@ -20,15 +32,18 @@ def verify(*paths: Path, n_threads: int = 0, progress: Union[bool, ProgressFunct
     :param n_threads: files hashed at the same time; 0: one on each core.
     :param progress: True for a bar, or a function of (stage, item, done, total); returning False cancels.
     :returns: ``ok``, False when a file's name says that it is a published one and its hash is another's; ``files``: path, size, sha256,
-        status ("known", "differs", "unknown"), identity, expected and verdict of each.
+        status (a :class:`FileStatus`), identity, expected and verdict of each.
     """
-    names = (c_char_p * len(paths))(*[_hub.local(path) for path in paths])
-    params = _abi.VerifyParams()
-    check(lib.alpaca_verify_params_init(byref(params), ctypes.sizeof(params)))
-    params.n_threads = n_threads
+    for i, path in enumerate(paths):
+        if isinstance(path, (list, tuple, set, frozenset)):
+            raise _checks.wrong_type(f"paths[{i}]", path, "a path; give those of a list one by one: verify(*paths)")
+    names = (c_char_p * len(paths))(*[_hub.local(f"paths[{i}]", path) for i, path in enumerate(paths)])
+    params = initialized(_abi.VerifyParams(), lib.alpaca_verify_params_init)
+    params.n_threads = _checks.integer("n_threads", n_threads)
     callback = Callback(progress)
     params.progress = callback.pointer
-    text = c_void_p()
-    callback.check(lib.alpaca_verify(names, len(paths), byref(params), byref(text)))
-    result: dict[str, Any] = json.loads(_abi.take_string(text))
+    result = callback.report(lib.alpaca_verify, names, len(paths), byref(params))
+    known = {status.value: status for status in FileStatus}
+    for file in result["files"]:
+        file["status"] = known.get(file["status"], file["status"])
     return result

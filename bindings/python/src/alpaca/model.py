@@ -1,24 +1,32 @@
-"""Models and conversations."""
+"""Models."""
 
 from __future__ import annotations
 
 import ctypes
 import itertools
-import json
 import os
 import weakref
 from ctypes import byref, c_void_p
-from typing import Any, AsyncIterator, Iterable, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Any, Iterable, Optional, Union
 
-from . import _abi, _hub
-from ._abi import check, lib
-from ._hub import Path
-from ._progress import Callback, ProgressFunction
-from .session import Perplexity, Session, Stream, cache_type_number
+from . import _abi, _calls, _checks, _hub, options as _options
+from ._abi import lib
+from ._checks import Path
+from ._errors import InvalidArgumentError, MissingKeyError
+from ._progress import Callback, ProgressFunction, initialized, report
+from ._writer import Writer
+from .chat import Chat
+from .session import Perplexity, Session, cache_type_number, session_params
+from .stream import AsyncPieces, Stream
 from .tokenizer import Tokenizer
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-class Model:
+    from .options import ModelGenerationOptions, SessionOptions
+
+
+class Model(_checks.Unpicklable):
     """A model, open for use. Immutable; may be shared by threads and sessions.
 
     Sessions that write at the same time, each on a thread of its own, share the model's computing threads: the weights are read from
@@ -45,79 +53,99 @@ class Model:
         progress: Union[bool, ProgressFunction, None] = None,
         cache_bytes: int = 0,
     ) -> None:
-        if cache_bytes < 0:
-            raise ValueError(f"cache_bytes: found {cache_bytes}, expected 0 or more")
-        params = _abi.ModelParams()
-        check(lib.alpaca_model_params_init(byref(params), ctypes.sizeof(params)))
-        params.lock_memory, params.prefetch = int(lock_memory), int(prefetch)
-        params.cache_bytes = min(cache_bytes, (1 << 64) - 1)
+        params = initialized(_abi.ModelParams(), lib.alpaca_model_params_init)
+        params.lock_memory = int(_checks.flag("lock_memory", lock_memory))
+        params.prefetch = int(_checks.flag("prefetch", prefetch))
+        if isinstance(cache_bytes, int) and cache_bytes < 0:
+            raise InvalidArgumentError(f"cache_bytes: found {cache_bytes}, expected 0 or more")
+        # No machine has more than 64 bits of memory.
+        params.cache_bytes = min(_checks.integer("cache_bytes", cache_bytes, 0, 1 << 200), _checks.UINT64[1])
         if use_mmap is not None:
-            params.use_mmap = int(use_mmap)
-        callback = Callback(progress)
-        params.progress = callback.pointer
+            params.use_mmap = int(_checks.flag("use_mmap", use_mmap))
         handle = c_void_p()
-        callback.check(lib.alpaca_model_open(_hub.local(path), byref(params), byref(handle)))
-        self.path = os.fspath(path)
+        callback = Callback(progress, undo=lambda: lib.alpaca_model_free(handle))
+        params.progress = callback.pointer
+        callback.run(lib.alpaca_model_open, _hub.local("path", path), byref(params), byref(handle))
+        #: What the model was opened by.
+        self.path: str = os.fsdecode(path)
         self._handle = handle
         self._finalizer = weakref.finalize(self, lib.alpaca_model_free, handle)
 
+    def _open(self) -> c_void_p:
+        """The handle, for a call that may be made now."""
+        if not self._finalizer.alive:
+            raise InvalidArgumentError(f"model: found a handle that is freed, since {self.path} was closed; expected an open model")
+        return self._handle
+
     @property
     def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer."""
-        return Tokenizer._of_model(lib.alpaca_model_tokenizer(self._handle), self)
+        """The model's tokenizer. It can be used as long as the model is open."""
+        return Tokenizer._of_model(lib.alpaca_model_tokenizer(self._open()), self)
 
     @property
     def info(self) -> dict[str, Any]:
         """Sizes: n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, n_ff, n_params, size_bytes, ..."""
         info = _abi.ModelInfo(struct_size=ctypes.sizeof(_abi.ModelInfo))
-        check(lib.alpaca_model_get_info(self._handle, byref(info)))
+        _abi.check(lib.alpaca_model_get_info(self._open(), byref(info)))
         values = {name: getattr(info, name) for name, *_ in info._fields_ if name not in ("struct_size", "reserved")}
         return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
 
     def metadata(self, key: str) -> str:
         """One of the file's metadata keys as text. :raises KeyError: when there is none."""
-        raw = key.encode()
+        raw, handle = _checks.terminated("key", key), self._open()
         try:
-            return _abi.read_text(
-                lambda buffer, capacity, needed: lib.alpaca_model_metadata(self._handle, raw, buffer, capacity, needed)
-            )
+            return _calls.read_text(lambda buffer, capacity, needed: lib.alpaca_model_metadata(handle, raw, buffer, capacity, needed))
         except FileNotFoundError as error:
-            raise KeyError(key) from error
+            raise MissingKeyError(str(error)) from None
 
     def describe(self) -> dict[str, Any]:
         """Everything about the model."""
-        text = c_void_p()
-        check(lib.alpaca_model_describe(self._handle, byref(text)))
-        result: dict[str, Any] = json.loads(_abi.take_string(text))
-        return result
+        return report(lib.alpaca_model_describe, self._open())
 
-    def session(self, **options: Any) -> Session:
+    def session(self, **options: Unpack[SessionOptions]) -> Session:
         """A new session. Options as of :class:`Session`."""
+        _options.known(options, _options.SESSION_NAMES, "session")
         return Session(self, **options)
 
-    def generate(
-        self, prompt: str, *, n_ctx: int = 0, n_threads: int = 0, grow_on_demand: bool = False, **options: Any
-    ) -> Stream:
+    def generate(self, prompt: str, **options: Unpack[ModelGenerationOptions]) -> Stream:
         """Answers ``prompt`` in a session of its own; iterate over the result for text as it is written.
 
-        :param n_ctx, n_threads, grow_on_demand: of that session; see :class:`Session`.
-        :param options: max_new_tokens, temperature (0: greedy), top_k, top_p, min_p, repetition_penalty, repeat_last_n, presence_penalty,
-            frequency_penalty, logit_bias ({id: bias}), seed, stop (a text or several), template (None: the model's own; "none"; a name),
-            system, n_probs, context_shift, n_keep, ignore_eos. Defaults are those of the Chinese-Alpaca project's scripts. The same
-            ``seed`` draws the same tokens in every session, also in a loop of :meth:`Session.append` and :meth:`Session.sample`.
+        :param options: those of :class:`Session`, for that session, and: max_new_tokens, temperature (0: greedy), top_k, top_p, min_p,
+            repetition_penalty, repeat_last_n, presence_penalty, frequency_penalty, logit_bias ({id: bias}), seed (None or -1: other random
+            numbers each time), stop (a text or several), template (None: the model's own; "none"; a name), system, n_probs, context_shift,
+            n_keep, ignore_eos. Defaults are those of the Chinese-Alpaca project's scripts. The same ``seed`` draws the same tokens in every
+            session, also in a loop of :meth:`Session.append` and :meth:`Session.sample`.
         """
-        session = Session(self, n_ctx=n_ctx, n_threads=n_threads, grow_on_demand=grow_on_demand)
-        return session.generate(prompt, **options)
+        _options.known(options, _options.SESSION_NAMES | _options.GENERATION_NAMES, "generate")
+        raw = _checks.text("prompt", prompt)
+        params = _options.generation_params({name: value for name, value in options.items() if name in _options.GENERATION_NAMES})
+        mine: dict[str, Any] = {name: value for name, value in options.items() if name in _options.SESSION_NAMES}
+        wanted = session_params(**mine)
+        self._open()
 
-    async def agenerate(self, prompt: str, **options: Any) -> AsyncIterator[str]:
+        def begin() -> Writer:
+            # Not before somebody reads: a session takes memory.
+            return Session._of(self, wanted)._write(lib.alpaca_session_generate, raw, len(raw), byref(params))
+
+        return Stream(begin)
+
+    def agenerate(self, prompt: str, **options: Unpack[ModelGenerationOptions]) -> AsyncPieces:
         """As :meth:`generate`, for ``async for``."""
-        async for text in self.generate(prompt, **options):
-            yield text
+        return self.generate(prompt, **options).__aiter__()
 
-    def perplexity(self, text: str, *, n_ctx: int = 0, stride: int = 0, n_threads: int = 0, cache_type: str = "f16") -> Perplexity:
+    def perplexity(
+        self,
+        text: str,
+        *,
+        n_ctx: int = 0,
+        stride: int = 0,
+        n_threads: int = 0,
+        cache_type: str = "f16",
+        progress: Union[bool, ProgressFunction, None] = None,
+    ) -> Perplexity:
         """The perplexity of ``text`` in a session of its own; see :meth:`Session.perplexity`."""
         with Session(self, n_ctx=n_ctx, n_threads=n_threads, cache_type=cache_type) as session:
-            return session.perplexity(text, stride=stride)
+            return session.perplexity(text, stride=stride, progress=progress)
 
     def bench(
         self,
@@ -131,7 +159,7 @@ class Model:
         repetitions: int = 5,
         cache_type: str = "f16",
         roofs: bool = True,
-        progress: Optional[ProgressFunction] = None,
+        progress: Union[bool, ProgressFunction, None] = None,
     ) -> dict[str, Any]:
         """How fast the model reads prompts and writes on this machine, and how fast the machine reads memory and multiplies.
 
@@ -142,30 +170,30 @@ class Model:
         :param progress: a function of (stage, test, runs done, runs in all); returning False cancels.
         :returns: the report of ``alpaca_bench``: ``rows`` with the speeds of each test in tokens a second, ``roofs``, and more.
         """
-        sequences, texts, reads = list(n_parallel), list(generations), list(prompts)
+        reads, texts = _lengths("prompts", prompts), _lengths("generations", generations)
+        sequences = _lengths("n_parallel", n_parallel)
         tests = [
             test
-            for threads, depth in itertools.product(n_threads, list(depths))
+            for threads, depth in itertools.product(_lengths("n_threads", n_threads), _lengths("depths", depths))
             for test in [_abi.BenchTest(length, 0, depth, 0, threads) for length in reads]
             + [_abi.BenchTest(0, length, depth, n, threads) for length in texts for n in sequences]
         ]
         if not tests:
-            raise ValueError("nothing to measure: give a length of a prompt or of a text")
-        params = _abi.BenchParams()
-        check(lib.alpaca_bench_params_init(byref(params), ctypes.sizeof(params)))
+            raise InvalidArgumentError("nothing to measure: give a length of a prompt or of a text")
+        params = initialized(_abi.BenchParams(), lib.alpaca_bench_params_init)
         array = (_abi.BenchTest * len(tests))(*tests)
         params.tests, params.n_tests = array, len(tests)
-        params.n_repetitions, params.n_batch, params.roofs = repetitions, n_batch, int(roofs)
+        params.n_repetitions = _checks.integer("repetitions", repetitions)
+        params.n_batch = _checks.integer("n_batch", n_batch)
+        params.roofs = int(_checks.flag("roofs", roofs))
         params.type_k = params.type_v = cache_type_number(cache_type)
         callback = Callback(progress)
         params.progress = callback.pointer
-        text = c_void_p()
-        callback.check(lib.alpaca_bench(self._handle, byref(params), byref(text)))
-        result: dict[str, Any] = json.loads(_abi.take_string(text))
-        return result
+        return callback.report(lib.alpaca_bench, self._open(), byref(params))
 
-    def chat(self, system: Optional[str] = None, **options: Any) -> "Chat":
+    def chat(self, system: Optional[str] = None, **options: Unpack[SessionOptions]) -> Chat:
         """A conversation. Options as of :class:`Session`."""
+        _options.known(options, _options.SESSION_NAMES, "chat")
         return Chat(self, system, **options)
 
     def close(self) -> None:
@@ -178,51 +206,15 @@ class Model:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        if not self._finalizer.alive:
+            return f"<alpaca.Model {self.path!r}: closed>"
+        info = self.info
+        return f"<alpaca.Model {self.path!r}: {info['architecture']}, {info['quantization']}, {info['n_params']:,} parameters>"
 
-class Chat:
-    """A conversation, turn by turn. ``messages`` is its record; what was read of it is not read again."""
 
-    def __init__(self, model: Model, system: Optional[str] = None, **options: Any) -> None:
-        self.session = Session(model, **options)
-        self.messages: list[dict[str, str]] = [] if system is None else [{"role": "system", "content": system}]
-
-    def send(self, message: str, **options: Any) -> str:
-        """The whole answer to a message."""
-        return "".join(self.stream(message, **options))
-
-    def stream(self, message: str, **options: Any) -> Iterator[str]:
-        """The answer while it is written. What was read of it counts as said, also when the loop is left early."""
-        self.messages.append({"role": "user", "content": message})
-        stream = self.session.chat(self.messages, **options)
-        try:
-            yield from stream
-        finally:
-            stream.close()
-            self.messages.append({"role": "assistant", "content": stream.text})
-
-    async def astream(self, message: str, **options: Any) -> AsyncIterator[str]:
-        """As :meth:`stream`, for ``async for``."""
-        self.messages.append({"role": "user", "content": message})
-        stream = self.session.chat(self.messages, **options)
-        try:
-            async for text in stream:
-                yield text
-        finally:
-            self.messages.append({"role": "assistant", "content": stream.text})
-
-    async def asend(self, message: str, **options: Any) -> str:
-        """As :meth:`send`, awaited."""
-        return "".join([text async for text in self.astream(message, **options)])
-
-    def close(self) -> None:
-        """Frees the session."""
-        self.session.close()
-
-    def __enter__(self) -> "Chat":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+def _lengths(name: str, values: Any) -> list[int]:
+    return [_checks.integer(f"{name}[{i}]", value) for i, value in enumerate(_checks.several(name, values, "a list of whole numbers"))]
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -230,7 +222,4 @@ def inspect(path: Path) -> dict[str, Any]:
 
     What can be read but not used is described too: ``problem`` then says why.
     """
-    text = c_void_p()
-    check(lib.alpaca_inspect(_hub.local(path), byref(text)))
-    result: dict[str, Any] = json.loads(_abi.take_string(text))
-    return result
+    return report(lib.alpaca_inspect, _hub.local("path", path))

@@ -1,250 +1,81 @@
-"""Sessions: one conversation with a model, and the text that it writes."""
+"""Sessions: one conversation with a model."""
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-import queue
-import threading
+import math
+import time
 import weakref
+from collections.abc import Mapping
 from ctypes import byref, c_float, c_int32, c_size_t, c_void_p
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterable, Iterator, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, Sequence, Union
 
-from . import _abi
+from . import _abi, _calls, _checks, options as _options
 from ._abi import check, lib
+from ._errors import InvalidArgumentError
+from ._progress import Callback, ProgressFunction, initialized
+from ._writer import Writer
+from .options import FinishReason
+from .results import GenerationResult as GenerationResult
+from .results import Perplexity as Perplexity
+from .results import Token as Token
+from .stream import Stream
 
 if TYPE_CHECKING:
-    from .model import Model
+    from typing_extensions import Unpack
 
-FINISH_REASONS = ("end_of_sequence", "stop_string", "length", "context_full", "callback", "cancelled")
+    from .model import Model
+    from .options import GenerationOptions, SamplingOptions
+
+_One = c_int32 * 1
+_MOST_ID = _checks.INT32[1]
+_now = time.perf_counter
+
+FINISH_REASONS = tuple(FinishReason)
 _ROLES = {"system": 0, "user": 1, "assistant": 2}
 _CACHE_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 
 
-def cache_type_number(name: str) -> int:
+def cache_type_number(name: Any) -> int:
     """The C constant of a cache's type."""
-    if name not in _CACHE_TYPES:
-        raise ValueError(f"cache_type: found {name!r}, expected 'f16', 'f32' or 'q8_0'")
-    return _CACHE_TYPES[name]
+    return _CACHE_TYPES[_checks.choice("cache_type", name, _CACHE_TYPES)]
 
 
-@dataclass(frozen=True)
-class GenerationResult:
-    """How a text ended: counts of tokens and times in seconds.
-
-    ``n_cached`` are the prompt's tokens that needed not be read: the session had read them before, or they were held for another
-    session of the model.
-    """
-
-    finish_reason: str
-    n_prompt: int
-    n_cached: int
-    n_generated: int
-    prompt_seconds: float
-    generation_seconds: float
-
-
-@dataclass(frozen=True)
-class Perplexity:
-    """How well a model foresees a text: ``perplexity`` = exp(``mean_nll``) over ``n_scored`` tokens."""
-
-    perplexity: float
-    standard_error: float
-    mean_nll: float
-    n_tokens: int
-    n_windows: int
-    n_scored: int
-
-
-@dataclass(frozen=True)
-class Token:
-    """A token that was written; ``text`` is what became whole with it. ``logprob`` is NaN unless ``n_probs`` is above 0."""
-
-    id: int
-    index: int
-    text: str
-    logprob: float
-    candidates: list[tuple[int, float]]
-
-
-def generation_params(**options: Any) -> _abi.GenerationParams:
-    """The C struct for keyword options; what is not named keeps its default. The struct keeps what it points to alive."""
-    params = _abi.GenerationParams()
-    check(lib.alpaca_generation_params_init(byref(params), ctypes.sizeof(params)))
-    keep: list[Any] = []
-    for name, value in options.items():
-        if name == "seed":
-            if value is not None:
-                params.use_seed, params.seed = 1, value
-        elif name == "stop":
-            texts = [value] if isinstance(value, str) else list(value or ())
-            array = (ctypes.c_char_p * len(texts))(*[text.encode() for text in texts])
-            keep.append(array)
-            params.stop, params.n_stop = ctypes.cast(array, ctypes.POINTER(ctypes.c_char_p)), len(texts)
-        elif name == "logit_bias":
-            pairs: Mapping[int, float] = value or {}
-            biases = (_abi.LogitBias * len(pairs))(*[_abi.LogitBias(id, bias) for id, bias in pairs.items()])
-            keep.append(biases)
-            params.logit_bias, params.n_logit_bias = biases, len(pairs)
-        elif name == "template":
-            params.template_name = None if value is None else value.encode()
-        elif name == "system":
-            params.system = None if value is None else value.encode()
-        elif name in ("context_shift", "ignore_eos"):
-            setattr(params, name, int(value))
-        elif name in _OPTIONS:
-            setattr(params, name, value)
-        else:
-            raise TypeError(f"unknown option {name!r}; known are {', '.join(sorted(_OPTIONS | _SPECIAL))}")
-    params._keep = keep
+def session_params(
+    *,
+    n_ctx: int = 0,
+    n_batch: int = 512,
+    n_threads: int = 0,
+    cache_type: str = "f16",
+    rope_theta: float = 0,
+    rope_scale: float = 0,
+    grow_on_demand: bool = False,
+) -> _abi.SessionParams:
+    """The C struct for a session's options."""
+    params: _abi.SessionParams = initialized(_abi.SessionParams(), lib.alpaca_session_params_init)
+    params.n_ctx = _checks.integer("n_ctx", n_ctx)
+    params.n_batch = _checks.integer("n_batch", n_batch)
+    params.n_threads = _checks.integer("n_threads", n_threads)
+    params.type_k = params.type_v = cache_type_number(cache_type)
+    params.rope_theta = _checks.number("rope_theta", rope_theta)
+    params.rope_scale = _checks.number("rope_scale", rope_scale)
+    params.grow_on_demand = int(_checks.flag("grow_on_demand", grow_on_demand))
     return params
 
 
-_SPECIAL = {"seed", "stop", "logit_bias", "template", "system", "context_shift", "ignore_eos"}
-_OPTIONS = {
-    "max_new_tokens",
-    "top_k",
-    "temperature",
-    "top_p",
-    "min_p",
-    "repetition_penalty",
-    "repeat_last_n",
-    "presence_penalty",
-    "frequency_penalty",
-    "n_probs",
-    "n_keep",
-}
+class _Owner:
+    """Holds a session of the library, which goes when nobody holds this any more: neither a :class:`Session` that is open, nor a view of
+    its logits, nor a call."""
 
-#: Runs one call of the library with a token callback: (callback, result) -> status.
-_Call = Callable[[Any, Any], int]
+    __slots__ = ("handle", "__weakref__")
+
+    def __init__(self, handle: c_void_p) -> None:
+        self.handle = handle
+        # Not when the program ends: views may be read until the very end.
+        weakref.finalize(self, lib.alpaca_session_free, handle).atexit = False
 
 
-class Stream(Iterator[str]):
-    """Text while it is written: iterate over it. Leaving the loop, or an exception in it, stops the writing.
-
-    The model works on a thread of its own, at most a few tokens ahead of the reader.
-    """
-
-    def __init__(self, session: "Session", call: _Call) -> None:
-        #: How it ended; None until it has.
-        self.result: Optional[GenerationResult] = None
-        #: All text so far.
-        self.text = ""
-        self._session = session
-        self._tokens: "queue.Queue[Any]" = queue.Queue(maxsize=64)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=_write, args=(call, self._put, self._tokens), daemon=True)
-        self._thread.start()
-
-    def _put(self, token: Token) -> bool:
-        while not self._stopped.is_set():
-            try:
-                self._tokens.put(token, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def tokens(self) -> Iterator[Token]:
-        """The same, token by token."""
-        try:
-            while self.result is None:
-                item = self._tokens.get()
-                if isinstance(item, Token):
-                    self.text += item.text
-                    yield item
-                elif isinstance(item, BaseException):
-                    self._thread.join()
-                    self._stopped.set()
-                    raise item
-                else:
-                    self._thread.join()
-                    self.result = item
-        finally:
-            self.close()
-
-    def __iter__(self) -> Iterator[str]:
-        for token in self.tokens():
-            if token.text:
-                yield token.text
-
-    def __next__(self) -> str:
-        for text in iter(self):
-            return text
-        raise StopIteration
-
-    def close(self) -> None:
-        """Stops the writing and waits until it has stopped."""
-        self._stopped.set()
-        while self._thread.is_alive():
-            self._session.cancel()
-            while True:
-                try:
-                    item = self._tokens.get_nowait()
-                except queue.Empty:
-                    break
-                if isinstance(item, GenerationResult):
-                    self.result = item
-            self._thread.join(0.01)
-
-    def read(self) -> str:
-        """Waits for the whole text."""
-        for _ in self.tokens():
-            pass
-        return self.text
-
-    async def _aiter(self) -> AsyncIterator[str]:
-        loop = asyncio.get_running_loop()
-        iterator = iter(self)
-        end = object()
-        try:
-            while True:
-                text = await loop.run_in_executor(None, next, iterator, end)
-                if text is end:
-                    return
-                yield str(text)
-        finally:
-            await loop.run_in_executor(None, self.close)
-
-    def __aiter__(self) -> AsyncIterator[str]:
-        return self._aiter()
-
-
-def _write(call: _Call, put: Callable[[Token], bool], end: "queue.Queue[Any]") -> None:
-    """The thread's work: the call, then what it ended with."""
-    failure: list[BaseException] = []
-
-    def on_token(pointer: Any, _: Any) -> int:
-        try:
-            event = pointer.contents
-            candidates = [(c.id, c.logprob) for c in event.candidates[: event.n_candidates]] if event.n_candidates else []
-            text = ctypes.string_at(event.text, event.text_length).decode()
-            return 0 if put(Token(event.id, event.index, text, event.logprob, candidates)) else 1
-        except BaseException as error:  # an exception can't pass through the library
-            failure.append(error)
-            return 1
-
-    result = _abi.GenerationResult(struct_size=ctypes.sizeof(_abi.GenerationResult))
-    outcome: Any
-    try:
-        check(call(_abi.TokenCallback(on_token), byref(result)))
-        if failure:
-            raise failure[0]
-        outcome = GenerationResult(
-            FINISH_REASONS[result.finish_reason],
-            result.n_prompt,
-            result.n_cached,
-            result.n_generated,
-            result.prompt_ns / 1e9,
-            result.generation_ns / 1e9,
-        )
-    except BaseException as error:
-        outcome = error
-    end.put(outcome)
-
-
-class Session:
+class Session(_checks.Unpicklable):
     """One conversation with a model: what it has read and what it will say next. One thread at a time; :meth:`cancel` from any.
 
     :param n_ctx: positions that the session can hold; 0 for what the model was trained for.
@@ -270,138 +101,248 @@ class Session:
         rope_scale: float = 0,
         grow_on_demand: bool = False,
     ) -> None:
-        kind = cache_type_number(cache_type)
-        params = _abi.SessionParams()
-        check(lib.alpaca_session_params_init(byref(params), ctypes.sizeof(params)))
-        params.n_ctx, params.n_batch, params.n_threads = n_ctx, n_batch, n_threads
-        params.type_k, params.type_v = kind, kind
-        params.rope_theta, params.rope_scale = rope_theta, rope_scale
-        params.grow_on_demand = int(grow_on_demand)
-        handle = c_void_p()
-        check(lib.alpaca_session_create(model._handle, byref(params), byref(handle)))
-        self.model = model
-        self._handle = handle
-        self._finalizer = weakref.finalize(self, lib.alpaca_session_free, handle)
-
-    def generate(self, prompt: str, **options: Any) -> Stream:
-        """Answers ``prompt`` (with a template) or continues it (``template="none"``). See :func:`Model.generate` for the options."""
-        raw = prompt.encode()
-        params = generation_params(**options)
-        return Stream(
-            self,
-            lambda callback, result: int(
-                lib.alpaca_session_generate(self._handle, raw, len(raw), byref(params), callback, None, result)
-            ),
+        params = session_params(
+            n_ctx=n_ctx,
+            n_batch=n_batch,
+            n_threads=n_threads,
+            cache_type=cache_type,
+            rope_theta=rope_theta,
+            rope_scale=rope_scale,
+            grow_on_demand=grow_on_demand,
         )
+        self._owner: Optional[_Owner] = None
+        self._create(model, params)
 
-    def chat(self, messages: Sequence[Mapping[str, str]], **options: Any) -> Stream:
+    @classmethod
+    def _of(cls, model: "Model", params: _abi.SessionParams) -> "Session":
+        self = cls.__new__(cls)
+        self._owner = None
+        self._create(model, params)
+        return self
+
+    def _create(self, model: "Model", params: _abi.SessionParams) -> None:
+        from .model import Model
+
+        if not isinstance(model, Model):
+            raise _checks.wrong_type("model", model, "an alpaca.Model")
+        #: Texts that are being written.
+        self._writers: list[Writer] = []
+        #: Seconds that a token took when one was read, when several were, and in :func:`step`; endless until it is known.
+        self._pace_of_one = self._pace_of_many = self._pace_of_step = math.inf
+        self._view: Any = None
+        self.model = model
+        handle = c_void_p()
+        outcome = _calls.perform(lib.alpaca_session_create, model._open(), byref(params), byref(handle))
+        if outcome.status == _abi.OK:
+            self._owner = _Owner(handle)
+        outcome.conclude()
+
+    def _open(self) -> c_void_p:
+        """The handle, for a call that may be made now."""
+        owner = self._owner
+        if owner is None:
+            raise InvalidArgumentError("session: found a handle that is freed, since it was closed; expected an open session")
+        return owner.handle
+
+    def _mine(self) -> c_void_p:
+        """The handle, for a call that needs the session for itself: a text that nobody reads any more ends."""
+        if self._writers:
+            self._writers = [writer for writer in self._writers if not writer.ended and not writer.give_way()]
+        return self._open()
+
+    # ---- Text
+
+    def generate(self, prompt: str, **options: Unpack[GenerationOptions]) -> Stream:
+        """Answers ``prompt`` (with a template) or continues it (``template="none"``). See :func:`Model.generate` for the options."""
+        _options.known(options, _options.GENERATION_NAMES, "generate")
+        raw, params = _checks.text("prompt", prompt), _options.generation_params(options)
+        return Stream(lambda: self._write(lib.alpaca_session_generate, raw, len(raw), byref(params)))
+
+    def chat(self, messages: Sequence[Mapping[str, str]], **options: Unpack[GenerationOptions]) -> Stream:
         """Writes the assistant's answer to a conversation: dicts with ``role`` ("system", "user", "assistant") and ``content``.
 
-        The prompt depends on the messages alone: with ``seed`` a fresh session gives the same answer.
+        The prompt depends on the messages alone: with ``seed`` a fresh session gives the same answer. With ``context_shift`` the oldest turns
+        of a conversation that does not fit are left out of the prompt.
         """
-        contents = [message["content"].encode() for message in messages]
-        roles = [message["role"] for message in messages]
-        for role in roles:
-            if role not in _ROLES:
-                raise ValueError(f"role: found {role!r}, expected one of {', '.join(_ROLES)}")
-        array = (_abi.Message * len(messages))(
-            *[_abi.Message(_ROLES[role], 0, content, len(content)) for role, content in zip(roles, contents)]
+        _options.known(options, _options.GENERATION_NAMES, "chat")
+        array, params = message_array(messages, options), _options.generation_params(options)
+        return Stream(lambda: self._write(lib.alpaca_session_chat, array, len(array), byref(params)))
+
+    def _write(self, function: Callable[..., int], *arguments: Any) -> Writer:
+        """Begins to write."""
+        self._mine()
+        owner = self._owner
+        assert owner is not None
+        writer = Writer(
+            lambda callback, result: function(owner.handle, *arguments, callback, None, result),
+            lambda: lib.alpaca_session_cancel(owner.handle),
         )
-        params = generation_params(**options)
-        return Stream(
-            self,
-            lambda callback, result: int(
-                lib.alpaca_session_chat(self._handle, array, len(array), byref(params), callback, None, result)
-            ),
-        )
+        self._writers.append(writer)
+        return writer
+
+    # ---- Tokens
 
     def append(self, ids: Sequence[int]) -> "Session":
         """Reads token ids after what the session holds."""
-        check(lib.alpaca_session_append(self._handle, (c_int32 * len(ids))(*ids), len(ids)))
+        # One token after the other is what most calls are about: nothing else happens to them here.
+        if type(ids) is list and len(ids) == 1 and type(ids[0]) is int and 0 <= ids[0] <= _MOST_ID:
+            array, n, pace = _One(ids[0]), 1, self._pace_of_one
+        else:
+            array = _checks.token_ids("ids", ids)
+            n = len(array)
+            pace = self._pace_of_one if n == 1 else self._pace_of_many * n
+        handle = self._mine()
+        began = _now()
+        if pace > _calls.SHORT and _calls.on_main_thread():
+            _calls.lasting(lib.alpaca_session_append, handle, array, n, cancel=self.cancel)
+        else:
+            status = lib.alpaca_session_append(handle, array, n)
+            if status:
+                check(status)
+        if n == 1:
+            self._pace_of_one = _now() - began
+        elif n:
+            self._pace_of_many = (_now() - began) / n
         return self
 
     @property
     def logits(self) -> Any:
-        """The logits for the next token: a NumPy array, or a memoryview without NumPy. It is a view, valid until the next call."""
+        """The logits for the next token: a NumPy array, or a memoryview without NumPy.
+
+        It is a view: the session's next call writes the next logits into it. Copy what you keep (``logits.copy()``, ``list(logits)``). A
+        view stays readable when the session is closed, and keeps its memory.
+        """
         pointer = ctypes.POINTER(c_float)()
         n = c_size_t()
-        check(lib.alpaca_session_logits(self._handle, byref(pointer), byref(n)))
-        array = (c_float * n.value).from_address(ctypes.addressof(pointer.contents))
-        setattr(array, "_session", self)  # the view keeps its memory alive
-        try:
-            import numpy
-        except ImportError:
-            return memoryview(array).cast("B").cast("f")
-        return numpy.ctypeslib.as_array(array)
+        check(lib.alpaca_session_logits(self._mine(), byref(pointer), byref(n)))
+        if self._view is None:
+            array = (c_float * n.value).from_address(ctypes.addressof(pointer.contents))
+            setattr(array, "_owner", self._owner)  # whoever has a view has the memory
+            try:
+                import numpy
+            except ImportError:
+                self._view = memoryview(array).cast("B").cast("f")
+            else:
+                self._view = numpy.ctypeslib.as_array(array)
+        return self._view[:]
 
-    def sample(self, **options: Any) -> int:
+    def sample(self, **options: Unpack[SamplingOptions]) -> int:
         """Draws the next token from the logits; it is not appended.
 
         With ``seed`` it is the token that :meth:`generate` draws at this position, each time it is called.
         """
         id = c_int32()
-        check(lib.alpaca_session_sample(self._handle, byref(generation_params(**options)), byref(id)))
+        params = _options.sampling_params(options)
+        check(lib.alpaca_session_sample(self._mine(), byref(params), byref(id)))
         return id.value
 
-    def perplexity(self, text: str, *, n_ctx: int = 0, stride: int = 0) -> Perplexity:
+    def truncate(self, n_tokens: int) -> None:
+        """Forgets all positions from ``n_tokens`` on; their memory goes back to the system, in whole pages of 64."""
+        count = _checks.integer("n_tokens", n_tokens, *_checks.UINT64)
+        check(lib.alpaca_session_truncate(self._mine(), count))
+
+    def perplexity(
+        self, text: str, *, n_ctx: int = 0, stride: int = 0, progress: Union[bool, ProgressFunction, None] = None
+    ) -> Perplexity:
         """The perplexity of ``text``; what the session held before is forgotten.
 
         :param n_ctx: tokens of a window; 0 for the session's.
         :param stride: 0 as llama-perplexity: windows side by side, the second half of each is scored. Else windows begin that many
             tokens apart and each token is scored once.
+        :param progress: True for a bar, or a function of (stage, item, tokens done, tokens in all), called after each window; returning
+            False cancels.
         """
-        raw = text.encode()
-        params = _abi.PerplexityParams(struct_size=ctypes.sizeof(_abi.PerplexityParams), n_ctx=n_ctx, stride=stride)
+        raw = _checks.text("text", text)
+        params = initialized(_abi.PerplexityParams(), lib.alpaca_perplexity_params_init)
+        params.n_ctx, params.stride = _checks.integer("n_ctx", n_ctx), _checks.integer("stride", stride)
+        callback = Callback(progress, cancel=self.cancel, patience=_calls.LONG_PATIENCE)
+        params.progress = callback.pointer
         found = _abi.PerplexityResult(struct_size=ctypes.sizeof(_abi.PerplexityResult))
-        check(lib.alpaca_perplexity(self._handle, raw, len(raw), byref(params), byref(found)))
+        callback.run(lib.alpaca_perplexity, self._mine(), raw, len(raw), byref(params), byref(found))
         return Perplexity(
             found.perplexity, found.standard_error, found.mean_nll, found.n_tokens, found.n_windows, found.n_scored
         )
 
-    def truncate(self, n_tokens: int) -> None:
-        """Forgets all positions from ``n_tokens`` on; their memory goes back to the system, in whole pages of 64."""
-        if n_tokens < 0:
-            raise ValueError(f"n_tokens: found {n_tokens}, expected 0 or more")
-        check(lib.alpaca_session_truncate(self._handle, n_tokens))
-
     def cancel(self) -> None:
         """Asks the call that is under way to stop; from any thread."""
-        if self._finalizer.alive:
-            lib.alpaca_session_cancel(self._handle)
+        owner = self._owner
+        if owner is not None:
+            lib.alpaca_session_cancel(owner.handle)
+
+    # ---- What it is
 
     @property
     def position(self) -> int:
         """Positions that are filled."""
-        return int(lib.alpaca_session_position(self._handle))
+        return int(lib.alpaca_session_position(self._open()))
 
     @property
     def n_ctx(self) -> int:
         """Positions that the session can hold."""
-        return int(lib.alpaca_session_context_length(self._handle))
+        return int(lib.alpaca_session_context_length(self._open()))
 
     @property
     def n_threads(self) -> int:
         """Threads that compute."""
-        return int(lib.alpaca_session_thread_count(self._handle))
+        return int(lib.alpaca_session_thread_count(self._open()))
 
     @property
     def tokens(self) -> list[int]:
         """The tokens at the positions that are filled."""
-        capacity = self.n_ctx
-        ids = (c_int32 * capacity)()
-        n = c_size_t()
-        check(lib.alpaca_session_tokens(self._handle, ids, capacity, byref(n)))
-        return list(ids[: n.value])
+        handle = self._mine()
+        capacity = self.position
+        while True:
+            ids = (c_int32 * capacity)()
+            n = c_size_t()
+            status = lib.alpaca_session_tokens(handle, ids, capacity, byref(n))
+            if status != _abi.BUFFER_TOO_SMALL:
+                check(status)
+                return list(ids[: n.value])
+            capacity = n.value
 
     def close(self) -> None:
-        """Frees the session."""
-        self._finalizer()
+        """Frees the session. Calls and texts that are under way end. Views of its logits stay readable, and keep the logits' memory."""
+        owner, self._owner, self._view = self._owner, None, None
+        if owner is None:
+            return
+        for writer in self._writers:
+            writer.end()
+        lib.alpaca_session_cancel(owner.handle)
+        # What its positions take goes at once, though a view may keep the session.
+        lib.alpaca_session_truncate(owner.handle, 0)
 
     def __enter__(self) -> "Session":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._owner is None else f"{self.position} of {self.n_ctx} positions"
+        return f"<alpaca.Session of {self.model.path!r}: {state}>"
+
+
+def message_array(messages: Any, options: Mapping[str, Any]) -> Any:
+    """The messages of a conversation for the library."""
+    expected = 'a list of dicts with "role" and "content"'
+    listed = _checks.several("messages", messages, expected)
+    array = (_abi.Message * len(listed))()
+    for i, message in enumerate(listed):
+        name = f"messages[{i}]"
+        if not isinstance(message, Mapping):
+            raise _checks.wrong_type(name, message, 'a dict with "role" and "content"')
+        for key in ("role", "content"):
+            if key not in message:
+                raise InvalidArgumentError(f"{name}: found {_checks.shown(dict(message))}, expected a {key!r} in it")
+        others = [str(key) for key in message if key not in ("role", "content")]
+        if others:
+            _calls.warn(f"{name}: {', '.join(sorted(others))} has no effect; a message has role and content")
+        role = _checks.choice(f"{name}: role", message["role"], _ROLES)
+        content = _checks.text(f"{name}: content", message["content"])
+        array[i] = _abi.Message(_ROLES[role], 0, content, len(content))
+    if listed and array[0].role == _ROLES["system"] and options.get("system") is not None:
+        raise InvalidArgumentError("system: found a text beside the system message of the conversation, expected one of them")
+    return array
 
 
 def step(inputs: Iterable[tuple[Session, Sequence[int]]]) -> None:
@@ -417,6 +358,23 @@ def step(inputs: Iterable[tuple[Session, Sequence[int]]]) -> None:
     :raises ContextFullError: when the ids of a session do not fit.
     :raises CancelledError: after :meth:`Session.cancel` of any of them; each holds what it held before.
     """
-    pairs = [(session._handle, (c_int32 * len(ids))(*ids)) for session, ids in inputs]
-    array = (_abi.StepInput * len(pairs))(*[_abi.StepInput(handle, ids, len(ids), 0) for handle, ids in pairs])
-    check(lib.alpaca_sessions_step(array, len(array)))
+    if not isinstance(inputs, Iterable) or isinstance(inputs, (str, bytes)):
+        raise _checks.wrong_type("inputs", inputs, "pairs of a session and token ids")
+    pairs = []
+    for i, pair in enumerate(inputs):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not isinstance(pair[0], Session):
+            raise _checks.wrong_type(f"inputs[{i}]", pair, "a pair of a session and token ids")
+        if pair[0]._owner is None:
+            raise InvalidArgumentError(f"inputs[{i}].session: found a handle that is freed, since it was closed; expected an open session")
+        pairs.append((pair[0], _checks.token_ids(f"inputs[{i}].ids", pair[1])))
+    array = (_abi.StepInput * len(pairs))(*[_abi.StepInput(session._mine(), ids, len(ids), 0) for session, ids in pairs])
+    n = sum(len(ids) for _, ids in pairs)
+    if n == 0 or not _calls.on_main_thread():
+        check(lib.alpaca_sessions_step(array, len(array)))
+        return
+    first, began = pairs[0][0], _now()
+    if first._pace_of_step * n > _calls.SHORT:
+        _calls.lasting(lib.alpaca_sessions_step, array, len(array), cancel=first.cancel)
+    else:
+        check(lib.alpaca_sessions_step(array, len(array)))
+    first._pace_of_step = (_now() - began) / n
