@@ -19,14 +19,6 @@ enum Arguments {
         "--repeat-penalty": "--repetition-penalty", "--keep": "--n-keep", "--cache-type": "--kv-cache",
         "--system-prompt": "--system", "--sys": "--system", "--reverse-prompt": "--stop", "--no-context-shift": "",
     ]
-    /// What may be written with underscores too, as in Python.
-    private static let names: Set<String> = [
-        "--n-ctx", "--n-batch", "--n-threads", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty",
-        "--repeat-last-n", "--presence-penalty", "--frequency-penalty", "--ignore-eos", "--context-shift", "--n-keep", "--kv-cache",
-        "--grow-on-demand", "--shard-size", "--merge-rounding", "--add-piece", "--no-check", "--verify-base", "--n-gen", "--n-parallel",
-        "--no-roofs",
-    ]
-
     /// Options whose value is a text, which may begin with dashes.
     private static let texts: Set<String> = ["--stop", "--system", "--prompt", "--name", "--add-piece"]
 
@@ -48,13 +40,14 @@ enum Arguments {
         return result
     }
 
-    /// nil for what says the default.
+    /// An option's name has dashes where Python and JSON have underscores. nil for what says the default.
     private static func normalized(_ word: String) -> String? {
         guard word.utf8.starts(with: "--".utf8) else { return word }
         let name = word.prefix { $0 != "=" }
-        var plain = String(name.map { $0 == "_" ? "-" : $0 })
-        if let own = spellings[plain] { plain = own } else if !names.contains(plain) { return word }
-        return plain.isEmpty ? nil : plain + word[name.endIndex...]
+        guard name.utf8.allSatisfy({ $0 < 0x80 }) else { return word }
+        let plain = String(name.map { $0 == "_" ? "-" : $0 })
+        let own = spellings[plain] ?? plain
+        return own.isEmpty ? nil : own + word[name.endIndex...]
     }
 }
 

@@ -87,7 +87,7 @@ def test_the_names_of_the_interface_and_of_llama_cpp():
         "--max-new-tokens 8 --n-ctx 256 --n-threads 1 --n-batch 32 --temp 0.7 --repeat-penalty 1.2 --seed 3",
         "--n-predict 8 --ctx-size 256 --threads 1 --batch-size 32 --temp 0.7 --repeat-penalty 1.2 --seed 3",
         "--max_new_tokens 8 --n_ctx 256 --n_threads 1 --n_batch 32 --temperature 0.7 --repetition_penalty 1.2 --seed 3",
-        "--max_new_tokens=8 --ctx-size=256 --threads=1 --n-batch=32 --temp=0.7 --repeat_penalty=1.2 --seed=3 --kv_cache=f16",
+        "--max_new_tokens=8 --ctx_size=256 --threads=1 --n-batch=32 --temp=0.7 --repeat_penalty=1.2 --seed=3 --kv_cache=f16",
     ]:
         assert works("generate", MODEL, "a", *words.split()).stdout == want, words
     works("bench", MODEL, "-p", "4", "-n", "0", "-r", "1", "--no-roofs", "--n-threads", "1", "--batch", "4")
@@ -249,7 +249,7 @@ def test_files_of_another_kind(tmp_path):
     letter.write_text("Dear reader, this is a letter.")
     config = tmp_path / "config.json"
     config.write_text('{"a": 1}')
-    for path, kind in [(MODEL, "found a GGUF model"), (str(letter), "found a text file"), (str(config), "found a JSON file")]:
+    for path, kind in [(MODEL, "this is a GGUF model"), (str(letter), "found a text file"), (str(config), "this is a JSON file")]:
         for words in [("merge-tokenizer", TOKENIZER, path, "-o", str(tmp_path / "x")), ("convert", MODEL, "--tokenizer", path, "-o", str(tmp_path / "y"))]:
             message = failed(*words)
             assert message.startswith(f"error: {path}: {kind}") and message.endswith("expected a sentencepiece tokenizer.model\n"), message

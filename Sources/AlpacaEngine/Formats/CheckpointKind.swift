@@ -51,26 +51,6 @@ package enum CheckpointKind: Sendable, Equatable, CaseIterable, CustomStringConv
         }
     }
 
-    /// Throws what the file is when it is surely something else than `kind`. Who could not read it as that asks.
-    package static func refuse(allBut kind: CheckpointKind, _ region: FileRegion, expected: String) throws(AlpacaError) {
-        let bytes: [UInt8]
-        do throws(AlpacaError) {
-            bytes = try region.bytes(at: 0, count: min(region.count, CheckpointKind.windowSize))
-            try refuseOtherBinaries(bytes)
-            try refuseMarkup(bytes)
-        } catch {
-            throw error.inFile(region.name)
-        }
-        let first = firstInk(bytes)
-        let isJSON = first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
-        guard let found = binaryFormat(bytes) ?? (isJSON ? .json : nil), found != kind else {
-            guard bytes.count >= 8, isText(bytes) else { return }
-            throw AlpacaError(
-                .badFormat, path: region.name, found: "a text file, which begins with \(bytes.quoted(limit: 60))", expected: expected)
-        }
-        throw AlpacaError(.badFormat, path: region.name, found: found.description, expected: expected)
-    }
-
     private static func judge(_ bytes: [UInt8]) throws(AlpacaError) -> CheckpointKind {
         guard !bytes.isEmpty else { throw AlpacaError(.truncated, "the file is empty") }
         if let kind = binaryFormat(bytes) { return kind }
@@ -174,7 +154,7 @@ package enum CheckpointKind: Sendable, Equatable, CaseIterable, CustomStringConv
         return text.first { $0 != 0x20 && $0 != 0x0a && $0 != 0x0d && $0 != 0x09 }
     }
 
-    private static func isText(_ bytes: [UInt8]) -> Bool {
+    static func isText(_ bytes: [UInt8]) -> Bool {
         guard !bytes.contains(where: { $0 < 0x20 && !(0x08...0x0d).contains($0) && $0 != 0x1b || $0 == 0x7f }) else { return false }
         // The window may end inside a character of up to four bytes.
         return (0...min(3, bytes.count)).contains { String(validating: bytes.dropLast($0), as: UTF8.self) != nil }

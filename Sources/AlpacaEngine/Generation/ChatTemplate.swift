@@ -45,6 +45,9 @@ public struct ChatTemplate: Sendable, Equatable {
 
     public var name: String { kind.rawValue }
 
+    /// The text that stands before the instructions of the first line's models, and the system text of the others, when the caller gives none.
+    static let instructionPreamble = KnownTemplate.instructionPreamble, systemDefault = KnownTemplate.systemDefault
+
     /// Texts at which an answer ends, because they begin the next turn.
     var stops: [String] {
         switch kind {
@@ -65,10 +68,10 @@ public struct ChatTemplate: Sendable, Equatable {
         var turns = messages[...]
         let system = turns.first?.role == .system ? turns.removeFirst().content : nil
         switch kind {
-        case .alpaca2: return try alpaca2(turns, system ?? KnownTemplate.systemDefault)
-        case .alpaca3: return alpaca3(turns, system ?? KnownTemplate.systemDefault)
+        case .alpaca2: return try alpaca2(turns, system ?? ChatTemplate.systemDefault)
+        case .alpaca3: return alpaca3(turns, system ?? ChatTemplate.systemDefault)
         case .alpaca, .alpacaTraining, .alpacaGradio, .alpacaServer, .alpacaServerChat:
-            return kind.parts.map { joined(turns, system ?? KnownTemplate.instructionPreamble, $0) } ?? []
+            return kind.parts.map { joined(turns, system ?? ChatTemplate.instructionPreamble, $0) } ?? []
         }
     }
 

@@ -177,10 +177,12 @@ package struct FamilyRules {
         return count + adapter.addedTokens.listed(in: count..<max(count, rows)).count
     }
 
-    /// Whether rows that no token has may be there to fill up a multiple, as training tools do. One row alone is a token that is missing.
-    private static func isPadding(from pieces: Int, to rows: Int) -> Bool {
+    /// Whether rows that no token has may be there to fill up a multiple, or for a few new tokens, as training tools do.
+    ///
+    /// - Parameter isGiven: whether a tokenizer was given with the rows: then one row alone is a token that is missing in it.
+    private static func isPadding(from pieces: Int, to rows: Int, isGiven: Bool = true) -> Bool {
         guard rows > pieces, AdapterIdentity.vocabulary(rows) == nil || rows == AdapterIdentity.originalRows else { return false }
-        return (2..<64).contains(rows - pieces) || rows % 64 == 0 && rows - pieces <= 256
+        return ((isGiven ? 2 : 1)..<64).contains(rows - pieces) || rows % 64 == 0 && rows - pieces <= 256
     }
 
     /// The tokenizer that the result gets, against the rows that it has.
@@ -193,9 +195,10 @@ package struct FamilyRules {
                     + "the last pieces have none")
         }
         // A base that has more rows than pieces is none of the adapters' doing.
-        guard checksFamily, rows != base.vocabularySize || tokenizerPieces != nil, !FamilyRules.isPadding(from: pieces, to: rows) else {
-            return
-        }
+        let isGiven = tokenizerPieces != nil
+        guard checksFamily, rows != base.vocabularySize || isGiven,
+            !FamilyRules.isPadding(from: pieces, to: rows, isGiven: isGiven)
+        else { return }
         throw AlpacaError(
             .shapeMismatch,
             "the model has \(FamilyRules.count(rows, "rows")) of embeddings, its tokenizer \(FamilyRules.count(pieces, "pieces")): the "

@@ -24,8 +24,8 @@ struct RowEncoder {
 
     /// - Parameters:
     ///   - rows: how many; `input` has that many rows of `source`, `output` room for as many of `target`.
-    /// - Returns: the first row, counted from 0, that holds an infinity or NaN which the target type can't store; nil if there is none. A scale
-    ///   that binary16 can't hold is cut to its greatest number: ``StoredNumbers/fullScale``.
+    /// - Returns: the first row, counted from 0, that holds an infinity, NaN or a number of 2^127 or more which the target type can't store;
+    ///   nil if there is none. A scale that binary16 can't hold is cut to its greatest number: ``StoredNumbers/fullScale``.
     @unsafe func encode(
         rows: Int, from input: UnsafeRawPointer, to output: UnsafeMutableRawPointer, scratch: ScratchArena
     ) throws(AlpacaError) -> Int? {

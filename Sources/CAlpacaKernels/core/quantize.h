@@ -5,18 +5,16 @@
 #include "quantize_lookup.h"
 #include "quantize_weighted.h"
 
-/* x - x is zero for all but infinities and NaN. */
+/* Whether no number is an infinity, NaN, or so great (2^127) that the span of a block could be none. */
 static int all_finite(const float *x, size_t n) {
-    v16u bad = 0;
+    const uint32_t magnitude = 0x7FFFFFFFu, limit = 0x7F000000u;
+    v16i bad = 0;
     const size_t whole = n - n % LANES;
-    for (size_t i = 0; i < whole; i += LANES) {
-        const v16f v = load16(x + i);
-        bad |= __builtin_bit_cast(v16u, v - v);
-    }
-    uint32_t any = 0;
+    for (size_t i = 0; i < whole; i += LANES) bad |= (__builtin_bit_cast(v16u, load16(x + i)) & magnitude) >= limit;
+    int any = 0;
     for (int i = 0; i < LANES; i++) any |= bad[i];
-    for (size_t i = whole; i < n; i++) any |= x[i] - x[i] != 0.0f || x[i] != x[i];
-    return (any & 0x7FFFFFFFu) == 0;
+    for (size_t i = whole; i < n; i++) any |= (__builtin_bit_cast(uint32_t, x[i]) & magnitude) >= limit;
+    return any == 0;
 }
 
 INLINE void floats_to_f32(const float *x, size_t n, float *out) { __builtin_memcpy(out, x, n * sizeof(float)); }

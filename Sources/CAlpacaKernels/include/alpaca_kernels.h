@@ -156,7 +156,8 @@ typedef struct kern_vector_table {
     void (*lora_merge)(const kern_lora *lora, size_t n_rows, int32_t type, const void *w, size_t w_stride, int32_t out_type, void *out,
                        size_t out_stride);
     /* n floats to blocks of any type (n is a multiple of its block). importance: NULL, or n weights >= 0 of the squared errors, which
-     * all quantized types but Q8_0 heed. Returns 0 where a number is infinite or NaN and the type has none; out is then unspecified. */
+     * all quantized types but Q8_0 heed. Returns 0 where a number is infinite or NaN, or 2^127 or more, and the type
+     * is quantized; out is then unspecified. */
     int (*quantize_row)(int32_t type, const float *x, size_t n, const float *importance, void *out);
     /* What is among n stored weights of any type (a multiple of its block): kern_stored, or 0. Of blocks the scales are looked at. */
     int (*stored_numbers)(int32_t type, const void *row, size_t n);

@@ -189,9 +189,10 @@ import Testing
             try TinyModel.adapter(work + "/told", extra: matrices(Self.count + 1), files: added)
             try TinyModel.adapter(work + "/padded", extra: matrices(Self.count + 9), files: added)
             try TinyModel.adapter(work + "/few", extra: matrices(Self.count + 3))
+            try TinyModel.adapter(work + "/one", extra: matrices(Self.count + 1))
             try TinyModel.adapter(work + "/many", extra: matrices(Self.count + 101))
             for base in ["base", "base.gguf"] {
-                for (adapter, rows) in [("told", 1), ("padded", 9), ("few", 3), ("many", 101)] {
+                for (adapter, rows) in [("told", 1), ("padded", 9), ("few", 3), ("one", 1), ("many", 101)] {
                     for format in [OutputFormat.gguf, .huggingFace] {
                         var options = ConversionOptions(base: "\(work)/\(base)", output: "\(work)/\(base)-\(adapter)-\(format)")
                         options.adapters = [.init(path: "\(work)/\(adapter)")]

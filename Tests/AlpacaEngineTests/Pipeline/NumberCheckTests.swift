@@ -95,6 +95,16 @@ import Testing
             for (base, type) in [("f16", "bf16"), ("f16", "f32"), ("f16", "q8_0"), ("scale", "bf16")] {
                 #expect(try Self.convert("\(work)/\(base)", (.gguf, type), to: work).warnings == [], "\(base) \(type)")
             }
+            // Where the minimum alone is cut, and where the span of a block is beyond F32.
+            let wide = (0..<64).map { Float($0 % 2 == 0 ? 1 : -1) * 1e6 }
+            try TinyModel(type: .f32, numbers: [name: wide]).write(to: work + "/wide")
+            try TinyModel(type: .f32, numbers: [name: [3.4e38]]).write(to: work + "/most")
+            for (base, type) in [
+                ("wide", "q5_1"), ("wide", "q4_1"), ("most", "q2_k"), ("most", "q6_k"), ("most", "q8_0"), ("most", "bf16"),
+            ] {
+                let error = alpacaError { _ = try Self.convert("\(work)/\(base)", (.gguf, type), to: work) }
+                #expect(error?.message.contains("the greatest number is") == true, "\(base) \(type): \(error?.message ?? "no error")")
+            }
             // A minimum of exactly what binary16 ends with is no fault.
             try TinyModel(type: .f16, numbers: [name: [-65_504]]).write(to: work + "/edge")
             #expect(try Self.convert(work + "/edge", (.gguf, "q4_1"), to: work).warnings.allSatisfy { !$0.contains("65504") })

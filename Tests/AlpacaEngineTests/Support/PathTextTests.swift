@@ -36,14 +36,14 @@ import Testing
         try Fixtures.withFolder { folder in
             let name = PathText.text([0xC4, 0xA3, 0xD0, 0xCD] + Array(".bin".utf8))
             let path = folder + "/" + name
-            let writer = try AtomicFileWriter(path: path, size: 3, overwrite: false)
+            let writer = try AtomicFileWriter(path: path, size: 3, overwrite: false, own: AnyFiles())
             try writer.write([1, 2, 3])
             try writer.finish()
             #expect(try FolderListing.names(in: folder) == [name])
             #expect(try FolderListing.files(below: folder) == [path])
             #expect(try InputFile(path: path).size == 3)
             #expect {
-                try AtomicFileWriter(path: path, size: 3, overwrite: false)
+                try AtomicFileWriter(path: path, size: 3, overwrite: false, own: AnyFiles())
             } throws: {
                 ($0 as? AlpacaError)?.message.contains("ģ\\xD0\\xCD.bin: ") == true
             }

@@ -69,7 +69,7 @@ import Testing
         let other = Fixtures.repository.appendingPathComponent("models/mini/chinese-alpaca-mini-f16.gguf").path
         #expect(
             message { _ = try tokenizer.merging(piecesOf: other) }
-                == "\(other): found a GGUF model, expected a sentencepiece tokenizer.model")
+                == "\(other): this is a GGUF model, expected a sentencepiece tokenizer.model")
         let text = Fixtures.repository.appendingPathComponent("LICENSE").path
         #expect(message { _ = try tokenizer.merging(piecesOf: text) }?.hasPrefix("\(text): found a text file, which begins with ") == true)
         #expect(message { _ = try tokenizer.merging(piecesOf: "/none") } == "/none: cannot open: No such file or directory")

@@ -40,21 +40,33 @@ package struct SentencePieceModel: Sendable {
 
     package init(_ region: FileRegion) throws(AlpacaError) {
         guard region.count <= SentencePieceModel.mostBytes else {
-            try CheckpointKind.refuse(allBut: .sentencePiece, region, expected: "a sentencepiece tokenizer.model")
+            try SentencePieceModel.refuseOthers(region)
             throw AlpacaError(
                 .badFormat, path: region.name, "found \(region.count) bytes, a tokenizer.model has at most \(SentencePieceModel.mostBytes)")
         }
         do throws(AlpacaError) {
             try self.init(try region.bytes(at: 0, count: region.count))
         } catch {
-            try CheckpointKind.refuse(allBut: .sentencePiece, region, expected: "a sentencepiece tokenizer.model")
+            try SentencePieceModel.refuseOthers(region)
             throw error.inFile(region.name)
         }
+    }
+
+    /// Throws what the file is, if it is something else that is known.
+    private static func refuseOthers(_ region: FileRegion) throws(AlpacaError) {
+        try CheckpointKind.refuseOthers(region)
+        guard let kind = try? CheckpointKind(region), kind != .sentencePiece else { return }
+        throw AlpacaError(.badFormat, path: region.name, "this is \(kind), expected a sentencepiece tokenizer.model")
     }
 
     package init(_ bytes: [UInt8]) throws(AlpacaError) {
         source = bytes
         guard !bytes.isEmpty else { throw AlpacaError(.badFormat, "the file is empty, expected a sentencepiece model") }
+        // No list of pieces looks like one.
+        guard bytes.count < 8 || !CheckpointKind.isText(Array(bytes.prefix(1024))) else {
+            throw AlpacaError(
+                .badFormat, found: "a text file, which begins with \(bytes.quoted(limit: 60))", expected: "a sentencepiece tokenizer.model")
+        }
         // The pieces' texts are a part of the bytes; beside them a place, a score and a kind for each, and a piece takes 4 bytes or more. All
         // of it grows by doubling.
         try LargeMemory.ask(bytes.count, of: 8, for: "list of pieces")

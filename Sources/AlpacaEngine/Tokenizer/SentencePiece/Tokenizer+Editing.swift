@@ -7,7 +7,7 @@ extension Tokenizer {
     public func merging(piecesOf path: String) throws(AlpacaError) -> Tokenizer {
         let own = try file("extended")
         var found = try HubCache.resolve(path)
-        if try FolderListing.isFolder(found) { found = FolderFiles.join(found, "tokenizer.model") }
+        if (try? FolderListing.isFolder(found)) == true { found = FolderFiles.join(found, "tokenizer.model") }
         return try Tokenizer(SentencePieceModel(try VocabularyMerge.merge(own, adding: SentencePieceModel(InputFile(path: found)))))
     }
 
