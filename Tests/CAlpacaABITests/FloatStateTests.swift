@@ -33,7 +33,9 @@ import Testing
                     $0.__mxcsr |= 0x6000; $0.__control_word |= 0xC00
                 }
             ),
-            ("traps", { $0.__mxcsr &= ~0x1F80 }),
+            (  // Invalid operations, divisions by zero, overflow: what hosts let trap. The test itself rounds.
+                "traps", { $0.__mxcsr &= ~0x680 }
+            ),
         ]
     #else
         private static func word(_ state: fenv_t) -> UInt32 { state.__fpcr }
