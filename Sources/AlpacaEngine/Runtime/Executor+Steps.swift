@@ -24,7 +24,10 @@ extension Executor {
             formBatch()
         }
         isLeft = false
-        guard let backend, unsafe !batch.isEmpty else { return }
+        guard let backend, unsafe !batch.isEmpty else {
+            // Without a step nobody would come any further.
+            return fail(with: AlpacaError(.internalError, "a step of an executor without \(backend == nil ? "a backend" : "rows")"))
+        }
         // A call without rows in the step, for which there was no room, must be able to leave as well.
         var caller = Executor.withoutRows
         if ticket.isInBatch {

@@ -56,39 +56,44 @@ internal import CAlpacaKernels
     ///
     /// - Returns: threads that it has.
     func join(batchSize: Int, threadCount: Int) throws(AlpacaError) -> Int {
-        let isThere = RuntimeLock.withLock {
-            heedFork()
-            guard let backend, backend.batchSize >= batchSize, askedThreads >= threadCount else { return false }
-            members += 1
-            return true
-        }
-        if isThere { return RuntimeLock.withLock { min(threadCount, backend?.threadCount ?? 1) } }
+        if let threads = RuntimeLock.withLock({ joinNow(batchSize, threadCount) }) { return threads }
         let turn = Ticket([], flags: [], batchSize: batchSize, threadCount: threadCount)
         return try exclusive(turn) { () throws(AlpacaError) -> Int in
             isMaking = true
             defer { isMaking = false }
-            // The call has the executor for itself.
-            if backend.map({ $0.batchSize < batchSize || askedThreads < threadCount }) ?? true {
-                let size = max(batchSize, backend?.batchSize ?? 0), threads = max(threadCount, askedThreads)
-                var made: Computer?
-                do throws(AlpacaError) {
-                    made = try Computer(program, weights, batchSize: size, threadCount: threads)
-                } catch {
-                    dropUnneeded()
-                    throw error
-                }
-                RuntimeLock.withLock {
-                    swap(&backend, &made)
-                    askedThreads = threads
-                }
-                // The threads of the old one are waited for without the lock.
-                made = nil
+            // Another may have made it meanwhile. Sessions go also now, and the last one takes the backend along: whoever finds or makes it
+            // is counted before the lock is given up.
+            var size = batchSize, threads = threadCount
+            let joined = RuntimeLock.withLock {
+                (size, threads) = (max(size, backend?.batchSize ?? 0), max(threads, askedThreads))
+                return joinNow(batchSize, threadCount)
             }
-            return RuntimeLock.withLock {
+            if let joined { return joined }
+            var made: Computer?
+            do throws(AlpacaError) {
+                made = try Computer(program, weights, batchSize: size, threadCount: threads)
+            } catch {
+                dropUnneeded()
+                throw error
+            }
+            let count = RuntimeLock.withLock {
+                swap(&backend, &made)
+                askedThreads = threads
                 members += 1
                 return min(threadCount, backend?.threadCount ?? 1)
             }
+            // The threads of the old one are waited for without the lock.
+            made = nil
+            return count
         }
+    }
+
+    /// Counts a session if the backend is there that it needs; the threads that it has.
+    private func joinNow(_ batchSize: Int, _ threadCount: Int) -> Int? {
+        heedFork()
+        guard let backend, backend.batchSize >= batchSize, askedThreads >= threadCount else { return nil }
+        members += 1
+        return min(threadCount, backend.threadCount)
     }
 
     /// A session goes. The last one takes threads and memory along.

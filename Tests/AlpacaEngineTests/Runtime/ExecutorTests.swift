@@ -155,6 +155,19 @@ import Testing
         #expect(found == [[TokenID]](repeating: alone, count: 4))
     }
 
+    /// The last session takes the backend along, while the next one comes: there is one for each all the same.
+    @Test func allSessionsComeAndGo() throws {
+        let model = try Model(path: MiniFamily.q8_0)
+        let ids = prompt(1)
+        let alone = try { () throws -> [TokenID] in try write(session(Model(path: MiniFamily.q8_0)), after: ids, 1) }()
+        let found = try together(4) { k -> [TokenID] in
+            var last: [TokenID] = []
+            for i in 0..<60 { last = try write(session(model, threads: 1 + (i + k) % 3, batch: 8 * (1 + (i * k) % 7)), after: ids, 1) }
+            return last
+        }
+        #expect(found == [[TokenID]](repeating: alone, count: 4))
+    }
+
     /// Perplexity takes turns with those that write.
     @Test func perplexityBesideWriters() throws {
         let text = try String(contentsOf: MiniFamily.goldens.appendingPathComponent("heldout_poems.txt"), encoding: .utf8)
