@@ -71,9 +71,15 @@ static size_t float_rows(size_t runs) {
 
 static size_t float_runs(size_t columns) { return (columns + FLOAT_RUN - 1) / FLOAT_RUN; }
 
+/* For matrices of up to so many columns: a narrower one has more rows in a block, and may take more. */
 static size_t float_scratch_bytes(size_t columns) {
-    const size_t runs = float_runs(columns), rows = float_rows(runs);
-    return ((runs * rows + FLOAT_TOKENS) * FLOAT_STRIDE + rows * FLOAT_TOKENS * LANES) * sizeof(float);
+    size_t most = 0;
+    for (size_t runs = 1; runs <= float_runs(columns); runs++) {
+        const size_t rows = float_rows(runs);
+        const size_t floats = (runs * rows + FLOAT_TOKENS) * FLOAT_STRIDE + rows * FLOAT_TOKENS * LANES;
+        if (floats > most) most = floats;
+    }
+    return most * sizeof(float);
 }
 
 /* One run of columns, of which the tokens' part begins at x[0], x[1], ...; `sums` holds the tile's partial sums. */

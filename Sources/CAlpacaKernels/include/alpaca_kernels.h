@@ -86,7 +86,7 @@ typedef struct kern_matmul_table {
     /* y[t * y_stride + r] = dot(row r, token t) for r in first_row ..< last_row, all tokens. `scratch` holds scratch_bytes(). */
     void (*matmul)(const kern_matrix *w, size_t first_row, size_t last_row, const kern_inputs *in, float *y, size_t y_stride,
                    void *scratch);
-    size_t (*scratch_bytes)(size_t columns, size_t n_tokens); /* per thread, 64-byte aligned; columns: the widest matrix */
+    size_t (*scratch_bytes)(size_t columns, size_t n_tokens); /* per thread, 64-byte aligned; columns: the widest matrix. Enough for narrower ones. */
 } kern_matmul_table;
 
 /* Keys and values of one layer, all KV heads, of one sequence, in pages of KERN_KEY_BLOCK positions. Pages lie anywhere; a page holds all
