@@ -410,7 +410,7 @@ typedef struct alpaca_logit_bias {
  *  logit bias, repetition penalty, presence and frequency penalty, temperature, top_k, softmax, top_p, min_p, draw. */
 typedef struct alpaca_generation_params {
     size_t struct_size;       /**< sizeof(alpaca_generation_params). */
-    int32_t max_new_tokens;   /**< Tokens to write at most; 0: as many as the context holds. Default 512. */
+    int32_t max_new_tokens;   /**< Tokens to write at most; 0 or -1: as many as the context holds. Default 512. */
     int32_t top_k;            /**< Keeps the k likeliest tokens; 0: all. Default 40. */
     float temperature;        /**< Divides the logits; 0: always the likeliest token. Default 0.2. */
     float top_p;              /**< Keeps the likeliest tokens that share this probability, 0 ... 1; 1: all. Default 0.9. */
@@ -431,7 +431,8 @@ typedef struct alpaca_generation_params {
     size_t n_stop;            /**< Their number, at most 64; each has at most 1024 bytes. */
     const alpaca_logit_bias *logit_bias; /**< Changes of logits; NULL for none (default). */
     size_t n_logit_bias;                 /**< Their number, at most 1048576. */
-    const char *template_name; /**< The prompt's template: NULL (default): the model's own; "none": the prompt goes in as it is; else a name:
+    const char *template_name; /**< The prompt's template: NULL (default) or "auto": the model's own; "none": the prompt goes in as it is;
+                                    else a name, in any case:
                                     "alpaca", "alpaca-training", "alpaca-gradio", "alpaca-server", "alpaca-server-chat", "alpaca-2",
                                     "alpaca-3". */
     const char *system;        /**< System text of a prompt, and of a conversation without a system message of its own; without a template it

@@ -104,7 +104,10 @@ struct Conversation {
     mutating func load(from path: String) throws(TurnError) {
         guard !path.isEmpty else { throw TurnError(message: "/load needs a file's name") }
         do {
-            messages = try Conversation.messages(in: path)
+            let loaded = try Conversation.messages(in: path)
+            // One that can't go on is not taken.
+            _ = try AlpacaEngine.Conversation(loaded, systemPrompt: nil, endsWithUser: false)
+            messages = loaded
         } catch let error as AlpacaError {
             throw TurnError(message: error.message)
         } catch {

@@ -115,9 +115,12 @@ extension alpaca_generation_params {
         }
         if unsafe template_name != nil {
             let name = try unsafe Arguments.text(template_name, "template_name")
-            if name == "none" {
+            let known = name.lowercased()
+            if known == "auto" {
+                p.template = .automatic
+            } else if known == "none" {
                 p.template = .none
-            } else if let template = ChatTemplate(name: name) {
+            } else if let template = ChatTemplate(name: known) {
                 p.template = .named(template)
             } else {
                 throw AlpacaError(

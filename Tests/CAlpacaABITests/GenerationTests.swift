@@ -186,9 +186,9 @@ import Testing
         }
         for value: Int32 in [-1, .min] {
             expectInvalid("top_k: found \(value), expected 0 or more") { $0.top_k = value }
-            expectInvalid("max_new_tokens: found \(value), expected 0 or more") { $0.max_new_tokens = value }
         }
         for value: Int32 in [-2, .min] {
+            expectInvalid("max_new_tokens: found \(value), expected -1 or more") { $0.max_new_tokens = value }
             expectInvalid("repeat_last_n: found \(value), expected -1 or more") { $0.repeat_last_n = value }
             expectInvalid("n_keep: found \(value), expected -1 or more") { $0.n_keep = value }
         }
@@ -313,7 +313,8 @@ import Testing
         }
         #expect(run("alpaca-3").0.status == "ALPACA_UNSUPPORTED")  // this vocabulary lacks its tokens
         let names = "none, alpaca, alpaca-training, alpaca-gradio, alpaca-server, alpaca-server-chat, alpaca-2, alpaca-3"
-        for name in ["", "Alpaca", "x"] {
+        #expect(run("Alpaca").1.n_prompt == own.n_prompt && run("auto").1.n_prompt == own.n_prompt)
+        for name in ["", "x"] {
             #expect(run(name).0 == .invalid("template_name: found \"\(name)\", expected \(names)"))
         }
     }

@@ -40,8 +40,8 @@ import Testing
             #expect(try create { $0.grow_on_demand = value } == .invalid("grow_on_demand: found \(value), expected 0 or 1"))
         }
         for value in [-1, Double.nan, .infinity, -.infinity] {
-            #expect(try create { $0.rope_theta = value } == .invalid("rope_theta: found \(value), expected a positive number"))
-            #expect(try create { $0.rope_scale = value } == .invalid("rope_scale: found \(value), expected a positive number"))
+            #expect(try create { $0.rope_theta = value } == .invalid("rope_theta: found \(value), expected 1.0 to 1000000000000000.0"))
+            #expect(try create { $0.rope_scale = value } == .invalid("rope_scale: found \(value), expected 0.001 to 10000.0"))
         }
         #expect(try create { $0.n_ctx = 1 } == .ok)
         #expect(try create { $0.n_batch = 1 } == .ok)

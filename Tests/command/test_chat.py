@@ -102,3 +102,11 @@ def test_messages_that_look_like_commands():
     said, complaints = chat("/wrong", " /wrong", "/etc/passwd", "/history", words=["-n", "1"])
     assert complaints == "/wrong is not a command; /help shows them\n"
     assert "user:  /wrong\n" in said and "user: /etc/passwd\n" in said
+
+
+def test_a_conversation_that_can_not_go_on_is_not_loaded(tmp_path):
+    bad = tmp_path / "bad.json"
+    bad.write_text('[{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]')
+    said, complaints = chat("你好", f"/load {bad}", "/history", words=["-n", "4"], status=1)
+    assert "a system message must be the first" in complaints
+    assert said.count("user: ") == 1 and "user: 你好\n" in said

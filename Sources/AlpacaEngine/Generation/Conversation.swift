@@ -1,5 +1,5 @@
 /// A conversation as templates take it: a system text or none, then turns, whose roles alternate.
-struct Conversation {
+package struct Conversation {
     private(set) var system: ChatMessage?
     /// Each begins with the user's message, but the first one if the assistant spoke first; the last one is what is to be answered.
     private(set) var turns: [[ChatMessage]]
@@ -10,7 +10,7 @@ struct Conversation {
     ///   - systemPrompt: takes the place of a system message where there is none.
     ///   - endsWithUser: whether the last one must be the user's.
     /// - Throws: `invalidArgument` when a system message stands behind others, or the last is not the user's.
-    init(_ messages: [ChatMessage], systemPrompt: String?, endsWithUser: Bool = true) throws(AlpacaError) {
+    package init(_ messages: [ChatMessage], systemPrompt: String?, endsWithUser: Bool = true) throws(AlpacaError) {
         var rest = messages[...]
         if rest.first?.role == .system { system = rest.removeFirst() }
         guard !rest.contains(where: { $0.role == .system }) else {

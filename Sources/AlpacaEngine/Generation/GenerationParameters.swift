@@ -9,7 +9,7 @@ public enum TemplateChoice: Sendable, Equatable {
 
 /// What a call that writes text is asked for.
 public struct GenerationParameters: Sendable {
-    /// Tokens to write at most (`max_new_tokens`); 0 for as many as the context holds.
+    /// Tokens to write at most (`max_new_tokens`); 0 or -1 for as many as the context holds.
     public var maxNewTokens = 512
     public var sampling = SamplingParameters()
     /// Texts at which the answer ends; they are not part of it.
@@ -31,8 +31,8 @@ public struct GenerationParameters: Sendable {
 
     package func validate(vocabularySize: Int) throws(AlpacaError) {
         try sampling.validate(vocabularySize: vocabularySize)
-        guard maxNewTokens >= 0 else {
-            throw AlpacaError(.invalidArgument, "max_new_tokens: found \(maxNewTokens), expected 0 or more")
+        guard maxNewTokens >= -1 else {
+            throw AlpacaError(.invalidArgument, "max_new_tokens: found \(maxNewTokens), expected -1 or more")
         }
         guard (0...100).contains(candidateCount) else {
             throw AlpacaError(.invalidArgument, "n_probs: found \(candidateCount), expected 0 to 100")

@@ -119,13 +119,15 @@ extension Session {
         if cancelFlag.isSet { throw Session.cancelled }
     }
 
-    /// - Parameter filled: positions that are filled already; nil for those that are.
-    func check(_ ids: some RandomAccessCollection<TokenID>, after filled: Int? = nil) throws(AlpacaError) {
-        let position = filled ?? position
+    func checkIDs(_ ids: some RandomAccessCollection<TokenID>) throws(AlpacaError) {
         let size = model.configuration.vocabularySize
         for (index, id) in ids.enumerated() where id < 0 || Int(id) >= size {
             throw AlpacaError(.invalidArgument, "token id at index \(index): found \(id), expected 0 ... \(size - 1)")
         }
+    }
+
+    func check(_ ids: some RandomAccessCollection<TokenID>) throws(AlpacaError) {
+        try checkIDs(ids)
         guard ids.count <= contextLength - position else {
             throw AlpacaError(
                 .contextFull, "\(ids.count) tokens do not fit: \(position) of \(contextLength) positions (n_ctx) are in use")

@@ -66,7 +66,7 @@ extension Session {
     ) throws(AlpacaError) -> ([TokenID], Int) {
         var prompt = try ids(of: conversation.messages(), template)
         // What is to be written needs room too: a quarter of the context, or less if less is asked for.
-        let answer = min(contextLength / 4, parameters.maxNewTokens == 0 ? contextLength : parameters.maxNewTokens)
+        let answer = min(contextLength / 4, parameters.maxNewTokens <= 0 ? contextLength : parameters.maxNewTokens)
         let limit = max(1, contextLength - answer)
         guard parameters.contextShift, prompt.count > limit else { return (prompt, 0) }
         // Headings and ends of turns come on top of a message's own tokens.
@@ -142,7 +142,11 @@ extension Session {
         }
         guard !prompt.isEmpty else { throw AlpacaError(.invalidArgument, "the prompt is empty: expected at least one token") }
         // Before anything is forgotten: a call that fails leaves the session as it was.
-        try check(prompt, after: 0)
+        try checkIDs(prompt)
+        guard prompt.count <= contextLength else {
+            throw AlpacaError(
+                .contextFull, "the prompt's \(prompt.count) tokens do not fit into the \(contextLength) positions of the context (n_ctx)")
+        }
         let reused = min(prompt.count - 1, commonPrefix(prompt))
         forget(from: reused)
         result.promptTokens = prompt.count

@@ -71,11 +71,12 @@ public final class Session: @unchecked Sendable {
         }
         let theta = options.ropeTheta ?? model.configuration.ropeTheta
         let scale = options.ropeScale ?? model.configuration.ropeScaling.linearFactor
-        guard theta.isFinite, theta > 0 else {
-            throw AlpacaError(.invalidArgument, "rope_theta: found \(theta), expected a positive number")
-        }
-        guard scale.isFinite, scale > 0 else {
-            throw AlpacaError(.invalidArgument, "rope_scale: found \(scale), expected a positive number")
+        for (value, limits, name) in [
+            (theta, ModelConfiguration.Limits.ropeTheta, "rope_theta"), (scale, ModelConfiguration.Limits.ropeScalingFactor, "rope_scale"),
+        ] {
+            guard limits.contains(value) else {
+                throw AlpacaError(.invalidArgument, "\(name): found \(value), expected \(limits.lowerBound) to \(limits.upperBound)")
+            }
         }
         self.model = model
         self.options = options

@@ -171,7 +171,7 @@ import Testing
         #expect(message { $0.sampling.topP = 1.5 } == "top_p: found 1.5, expected 0 to 1")
         #expect(message { $0.sampling.repetitionPenalty = 0 } == "repetition_penalty: found 0.0, expected more than 0")
         #expect(message { $0.sampling.logitBias = [4000: 1] } == "logit_bias: found token id 4000, expected 0 to 3940")
-        #expect(message { $0.maxNewTokens = -1 } == "max_new_tokens: found -1, expected 0 or more")
+        #expect(message { $0.maxNewTokens = -2 } == "max_new_tokens: found -2, expected -1 or more")
         #expect(message { $0.candidateCount = 101 } == "n_probs: found 101, expected 0 to 100")
         let model = try SessionTests.model.get()
         var options = Session.Options()

@@ -334,3 +334,20 @@ def test_representations(model: alpaca.Model) -> None:
     assert "characters read" in repr(stream)
     stream.read()
     assert repr(stream) == "<alpaca.Stream: ended by length, 2 tokens>"
+
+
+def test_options_without_effect(tmp_path: pathlib.Path) -> None:
+    model = alpaca.Model(MINI)
+    for options, word in (({"top_k": 5}, "top_k"), ({"top_p": 0.5}, "top_p"), ({"min_p": 0.1}, "min_p"), ({"n_keep": 4}, "n_keep")):
+        with pytest.warns(alpaca.Warning, match=f"{word} has no effect"):
+            model.generate("a", temperature=0, max_new_tokens=1, **options).read()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.generate("a", temperature=0, top_k=0, top_p=1.0, min_p=0, max_new_tokens=1).read()
+    for stop in ("", ["a", ""]):
+        with pytest.raises(alpaca.InvalidArgumentError, match="empty text"):
+            model.generate("a", stop=stop)
+    # As llama.cpp has it: until the model ends, or the context is full.
+    result = model.generate("a", max_new_tokens=-1, n_ctx=64, ignore_eos=True)
+    result.read()
+    assert result.result is not None and result.result.finish_reason == "context_full"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, TypedDict, 
 from . import _abi, _checks
 from ._abi import lib
 from ._calls import warn
-from ._errors import ArgumentTypeError
+from ._errors import ArgumentTypeError, InvalidArgumentError
 from ._progress import initialized
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ _WRITING: dict[str, _Reader] = {
     "ignore_eos": _flag,
 }
 _FIELDS = {**_SAMPLING, **_WRITING}
+#: What narrows the choice among tokens, with the value that doesn't.
+_CUTS = {"top_k": 0, "top_p": 1, "min_p": 0}
 
 _DEFAULTS: _abi.GenerationParams = initialized(_abi.GenerationParams(), lib.alpaca_generation_params_init)
 
@@ -139,6 +141,10 @@ def generation_params(options: Mapping[str, Any]) -> _abi.GenerationParams:
             setattr(params, {"template": "template_name"}.get(name, name), _checks.terminated(name, value))
     if options.get("n_keep") is not None and not params.context_shift:
         warn("n_keep has no effect without context_shift=True")
+    if params.temperature == 0:
+        for name, off in _CUTS.items():
+            if options.get(name) is not None and getattr(params, name) != off:
+                warn(f"{name} has no effect with temperature=0, which always takes the likeliest token")
     return params
 
 
@@ -166,6 +172,8 @@ def _stop(params: _abi.GenerationParams, value: Any) -> None:
         return
     texts = [value] if isinstance(value, str) else _checks.several("stop", value, "a text or a list of texts")
     raw = [_checks.terminated(f"stop[{i}]", text) for i, text in enumerate(texts)]
+    if b"" in raw:
+        raise InvalidArgumentError(f"stop[{raw.index(b'')}]: found an empty text, which every answer has; expected one that ends it")
     array = (ctypes.c_char_p * len(raw))(*raw)
     params.stop, params.n_stop = ctypes.cast(array, ctypes.POINTER(ctypes.c_char_p)), len(raw)
     params._stop_texts = array
