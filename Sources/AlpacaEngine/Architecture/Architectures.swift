@@ -2,7 +2,7 @@
 /// (docs/extending.md).
 package enum Architectures {
     /// Of two with one name in GGUF files, the one that asks for more in a file comes first.
-    package static let families: [any Architecture.Type] = [Mistral.self, Llama.self, Qwen2.self]
+    package static let families: [any Architecture.Type] = [Mistral.self, Llama.self, Qwen2.self, Qwen3.self]
 
     /// All kinds of tensors, for files that don't say which family they are of: adapters, and weights without a configuration.
     package static let table = TensorTable(families.flatMap { $0.table.patterns })

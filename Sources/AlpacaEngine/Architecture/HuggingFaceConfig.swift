@@ -78,11 +78,26 @@ package struct HuggingFaceConfig: Sendable {
             json.beginObject("rope_scaling")
             json.member("factor", factor)
             json.member("type", "linear")
-        case .yarn(let factor, let original):
+        case .yarn(let yarn):
             json.beginObject("rope_scaling")
-            json.member("factor", factor)
-            json.member("original_max_position_embeddings", original)
+            // Transformers takes what isn't there for its usual value.
+            if let factor = yarn.attentionFactor { json.member("attention_factor", factor) }
+            if yarn.betaFast != 32 { json.member("beta_fast", yarn.betaFast) }
+            if yarn.betaSlow != 1 { json.member("beta_slow", yarn.betaSlow) }
+            json.member("factor", yarn.factor)
+            if let mscale = yarn.mscale { json.member("mscale", mscale) }
+            if let mscale = yarn.mscaleAllDim { json.member("mscale_all_dim", mscale) }
+            json.member("original_max_position_embeddings", yarn.originalContextLength)
+            json.member("rope_type", "yarn")
+            if !yarn.truncates { json.member("truncate", false) }
             json.member("type", "yarn")
+        case .llama3(let llama):
+            json.beginObject("rope_scaling")
+            json.member("factor", llama.factor)
+            json.member("high_freq_factor", llama.highFrequencyFactor)
+            json.member("low_freq_factor", llama.lowFrequencyFactor)
+            json.member("original_max_position_embeddings", llama.originalContextLength)
+            json.member("rope_type", "llama3")
         }
         json.end()
     }

@@ -117,7 +117,18 @@ extension ModelConfiguration {
             let original = try metadata.uintIfPresent(GGUFKey.ropeOriginalContextLength(name), in: Limits.contextLength)
             // Without it llama.cpp takes the context itself.
             let context = try metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength)
-            return .yarn(factor: factor, originalContextLength: original ?? context)
+            var yarn = YaRN(factor: factor, originalContextLength: original ?? context)
+            // Written by converters, and meant as config.json has them; llama.cpp itself passes over them for most architectures.
+            let limits = Limits.ropeScalingFactor
+            if let beta = try metadata.floatIfPresent(GGUFKey.ropeBetaFast(name), in: 0...limits.upperBound), beta != 0 {
+                yarn.betaFast = beta
+            }
+            if let beta = try metadata.floatIfPresent(GGUFKey.ropeBetaSlow(name), in: 0...limits.upperBound), beta != 0 {
+                yarn.betaSlow = beta
+            }
+            yarn.attentionFactor = try metadata.floatIfPresent(GGUFKey.ropeAttentionFactor(name), in: limits)
+            yarn.truncates = try metadata.boolIfPresent(GGUFKey.alpacaRopeTruncates) ?? true
+            return .yarn(yarn)
         case let type?:
             throw AlpacaError(
                 .unsupported, "metadata key \"\(key)\": found \(type.quoted()), supported are \"none\", \"linear\" and \"yarn\"")

@@ -107,10 +107,6 @@ private struct HuggingFaceRope {
     let theta: Double
     let scaling: ModelConfiguration.RopeScaling
 
-    /// Settings of YaRN that GGUF files have no place for, with the values that they stand for where they are left out.
-    private static let fixed: [(key: String, value: Double)] = [("beta_fast", 32), ("beta_slow", 1)]
-    private static let unknown = ["attention_factor", "mscale", "mscale_all_dim"]
-
     init(_ config: JSONValue, contextLength: Int) throws(AlpacaError) {
         let limits = ModelConfiguration.Limits.ropeTheta
         var key = "rope_parameters"
@@ -133,20 +129,37 @@ private struct HuggingFaceRope {
         case "linear"?:
             let factor = try settings.double("factor", in: ModelConfiguration.Limits.ropeScalingFactor)
             scaling = factor == 1 ? .none : .linear(factor: factor)
-        case "yarn"?:
-            for (name, value) in Self.fixed {
-                guard let found = try settings.doubleIfPresent(name), found != value else { continue }
-                throw ModelConfiguration.refusal(config, "\(key).\(name)", "\(found)", "\(value)")
-            }
-            for name in Self.unknown where try settings.memberIfPresent(name) != nil {
-                throw ModelConfiguration.refusal(config, "\(key).\(name)", "a value", "none")
-            }
-            let factor = try settings.double("factor", in: ModelConfiguration.Limits.ropeScalingFactor)
-            let original = try settings.intIfPresent("original_max_position_embeddings", in: ModelConfiguration.Limits.contextLength)
-            scaling = factor == 1 ? .none : .yarn(factor: factor, originalContextLength: original ?? contextLength)
+        case "yarn"?: scaling = try Self.yarn(settings, contextLength)
+        case "llama3"?:
+            scaling = .llama3(
+                ModelConfiguration.Llama3(
+                    factor: try settings.double("factor", in: ModelConfiguration.Limits.ropeScalingFactor),
+                    lowFrequencyFactor: try settings.double("low_freq_factor", in: ModelConfiguration.Limits.ropeScalingFactor),
+                    highFrequencyFactor: try settings.double("high_freq_factor", in: ModelConfiguration.Limits.ropeScalingFactor),
+                    originalContextLength: try settings.int(
+                        "original_max_position_embeddings", in: ModelConfiguration.Limits.contextLength)))
         case let type:
             throw ModelConfiguration.refusal(
-                config, "\(key).rope_type", type.map { $0.quoted(limit: 40) } ?? "nothing", "\"linear\" and \"yarn\"")
+                config, "\(key).rope_type", type.map { $0.quoted(limit: 40) } ?? "nothing", "\"linear\", \"yarn\" and \"llama3\"")
         }
+    }
+
+    /// Without an original context the model's own is meant, without a factor the quotient of the two.
+    private static func yarn(_ settings: JSONValue, _ contextLength: Int) throws(AlpacaError) -> ModelConfiguration.RopeScaling {
+        let limits = ModelConfiguration.Limits.ropeScalingFactor
+        let original = try settings.intIfPresent("original_max_position_embeddings", in: ModelConfiguration.Limits.contextLength)
+        var factor = try settings.doubleIfPresent("factor", in: limits)
+        if factor == nil, let original { factor = Double(contextLength) / Double(original) }
+        guard let factor else { throw AlpacaError(.missing, "\"factor\" of YaRN is missing, and so is the original context") }
+        guard factor != 1 else { return .none }
+        var yarn = ModelConfiguration.YaRN(factor: factor, originalContextLength: original ?? contextLength)
+        // 0 counts as not given.
+        if let beta = try settings.doubleIfPresent("beta_fast"), beta != 0 { yarn.betaFast = beta }
+        if let beta = try settings.doubleIfPresent("beta_slow"), beta != 0 { yarn.betaSlow = beta }
+        yarn.attentionFactor = try settings.doubleIfPresent("attention_factor", in: limits)
+        yarn.mscale = try settings.doubleIfPresent("mscale", in: 0...1e4)
+        yarn.mscaleAllDim = try settings.doubleIfPresent("mscale_all_dim", in: 0...1e4)
+        yarn.truncates = try settings.boolIfPresent("truncate") ?? true
+        return .yarn(yarn)
     }
 }

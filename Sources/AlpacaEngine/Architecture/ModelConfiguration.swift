@@ -38,24 +38,6 @@ public struct ModelConfiguration: Sendable, Equatable {
     /// What only some families have, by the names of ``FamilyNumber/gguf``.
     private let numbers: [String: Int]
 
-    /// How positions beyond the original context are brought into it.
-    public enum RopeScaling: Sendable, Equatable {
-        case none
-        /// Positions are divided by the factor (position interpolation, arXiv:2306.15595).
-        case linear(factor: Double)
-        /// Each frequency is stretched in a measure of its own, and the scores are scaled (YaRN, arXiv:2309.00071). Models with it are
-        /// described and converted, but not run.
-        case yarn(factor: Double, originalContextLength: Int)
-
-        /// What positions are divided by.
-        var linearFactor: Double {
-            switch self {
-            case .none, .yarn: 1
-            case .linear(let factor): factor
-            }
-        }
-    }
-
     /// All query heads side by side.
     public var queryLength: Int { headCount * headDimension }
     /// All key heads, or all value heads, side by side.
@@ -101,13 +83,7 @@ public struct ModelConfiguration: Sendable, Equatable {
         try Self.check(normEpsilon, Limits.normEpsilon, "epsilon of the norms")
         try Self.check(ropeTheta, Limits.ropeTheta, "rope theta")
         try Self.check(ropeDimension, 2...headDimension, "rope dimension")
-        switch ropeScaling {
-        case .none: break
-        case .linear(let factor): try Self.check(factor, Limits.ropeScalingFactor, "rope scaling factor")
-        case .yarn(let factor, let original):
-            try Self.check(factor, Limits.ropeScalingFactor, "rope scaling factor")
-            try Self.check(original, Limits.contextLength, "original context length")
-        }
+        try ropeScaling.check()
         guard headCount % keyValueHeadCount == 0 else {
             throw AlpacaError(.badFormat, "\(keyValueHeadCount) key/value heads do not divide \(headCount) heads")
         }
@@ -135,15 +111,6 @@ public struct ModelConfiguration: Sendable, Equatable {
         self.ropeScaling = ropeScaling
         self.hasRopeFactors = hasRopeFactors
         self.isOutputTied = isOutputTied
-    }
-
-    /// Throws where the model can be described and converted, but not run.
-    package func checkRunnable() throws(AlpacaError) {
-        guard case .yarn = ropeScaling else { return }
-        throw AlpacaError(
-            .unsupported,
-            "metadata key \"\(GGUFKey.ropeScalingType(architecture))\": found \"yarn\", supported are \"none\" and \"linear\" (without YaRN's "
-                + "own angles a model trained with them, such as the 64K ones, would write nonsense)")
     }
 
     /// The same model with another vocabulary, or with an output matrix of its own.

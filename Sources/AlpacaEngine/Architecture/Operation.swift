@@ -12,6 +12,8 @@ package enum Operation: Sendable, Equatable {
     case embed(TensorRole, out: Slot)
     /// out = x / sqrt(mean(x^2) + epsilon) * w (RMSNorm, arXiv:1910.07467).
     case rmsNorm(Slot, weight: TensorRole, out: Slot)
+    /// Each head of x = head / sqrt(mean(head^2) + epsilon) * w, in place; w has the length of a head.
+    case headNorm(Slot, weight: TensorRole, headCount: Int)
     /// out = W x + b.
     case matmul(TensorRole, Slot, bias: TensorRole?, out: Slot)
     /// Turns `headCount` heads by the angles of the row's position, in place (RoPE, arXiv:2104.09864).
@@ -31,7 +33,7 @@ package enum Operation: Sendable, Equatable {
     var uses: [Slot] {
         switch self {
         case .embed: []
-        case .rmsNorm(let x, _, _), .matmul(_, let x, _, _), .rope(let x, _), .logits(_, let x): [x]
+        case .rmsNorm(let x, _, _), .matmul(_, let x, _, _), .headNorm(let x, _, _), .rope(let x, _), .logits(_, let x): [x]
         case .storeKV(_, let key, let value): [key, value]
         case .attention(_, let query, _, _): [query]
         case .gated(let gate, let up): [gate, up]
@@ -42,7 +44,7 @@ package enum Operation: Sendable, Equatable {
     var fills: Slot? {
         switch self {
         case .embed(_, let out), .rmsNorm(_, _, let out), .matmul(_, _, _, let out), .attention(_, _, _, let out): out
-        case .rope, .storeKV, .gated, .add, .logits: nil
+        case .headNorm, .rope, .storeKV, .gated, .add, .logits: nil
         }
     }
 
@@ -60,6 +62,7 @@ package enum Operation: Sendable, Equatable {
         case .embed(let role, let out): .embed(role, out: place(out))
         case .rmsNorm(let x, let weight, let out): .rmsNorm(place(x), weight: weight, out: place(out))
         case .matmul(let role, let x, let bias, let out): .matmul(role, place(x), bias: bias, out: place(out))
+        case .headNorm(let x, let weight, let heads): .headNorm(place(x), weight: weight, headCount: heads)
         case .rope(let x, let heads): .rope(place(x), headCount: heads)
         case .storeKV(let layer, let key, let value): .storeKV(layer: layer, key: place(key), value: place(value))
         case .attention(let layer, let query, let window, let out):

@@ -33,6 +33,11 @@ package struct ProgramBuilder {
         return out
     }
 
+    /// Each head of queries or keys = norm(head) * w
+    package mutating func headNorm(_ heads: Slot, _ weight: TensorRole.Kind) {
+        operations.append(.headNorm(heads, weight: role(weight), headCount: widths[heads.index] / configuration.headDimension))
+    }
+
     /// Turns the heads of queries or keys by the position's angles.
     package mutating func rope(_ heads: Slot) {
         operations.append(.rope(heads, headCount: widths[heads.index] / configuration.headDimension))

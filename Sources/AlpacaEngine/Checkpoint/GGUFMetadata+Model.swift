@@ -46,11 +46,19 @@ extension GGUFMetadata {
         case .linear(let factor):
             self[GGUFKey.ropeScalingType(architecture)] = .string("linear")
             self[GGUFKey.ropeScalingFactor(architecture)] = .float32(Float(factor))
-        case .yarn(let factor, let original):
+        case .yarn(let yarn):
             self[GGUFKey.ropeScalingType(architecture)] = .string("yarn")
-            self[GGUFKey.ropeScalingFactor(architecture)] = .float32(Float(factor))
-            setNumber(GGUFKey.ropeOriginalContextLength(architecture), original)
+            self[GGUFKey.ropeScalingFactor(architecture)] = .float32(Float(yarn.factor))
+            setNumber(GGUFKey.ropeOriginalContextLength(architecture), yarn.originalContextLength)
             self[GGUFKey.ropeFinetuned(architecture)] = .bool(true)
+            if yarn.attentionFactor != nil || yarn.mscale != nil {
+                self[GGUFKey.ropeAttentionFactor(architecture)] = .float32(Float(yarn.attentionScale))
+            }
+            if yarn.betaFast != 32 { self[GGUFKey.ropeBetaFast(architecture)] = .float32(Float(yarn.betaFast)) }
+            if yarn.betaSlow != 1 { self[GGUFKey.ropeBetaSlow(architecture)] = .float32(Float(yarn.betaSlow)) }
+            if !yarn.truncates { self[GGUFKey.alpacaRopeTruncates] = .bool(false) }
+        // A tensor tells (``TensorRole/Kind/ropeFactors``).
+        case .llama3: break
         }
     }
 
@@ -108,7 +116,7 @@ extension GGUFMetadata {
         return GGUFMetadata.unusedRows(rows, known: count + added.listed(in: count..<rows).count)
     }
 
-    private static func tooManyPieces(_ pieces: Int, rows: Int) -> AlpacaError {
+    static func tooManyPieces(_ pieces: Int, rows: Int) -> AlpacaError {
         AlpacaError(
             .shapeMismatch,
             "the tokenizer has \(pieces) pieces, the model's embeddings have \(rows) rows, so that the last pieces have none: they do not belong "

@@ -27,7 +27,8 @@ extension ModelDescription: CustomStringConvertible {
         switch model.ropeScaling {
         case .none: break
         case .linear(let factor): rope += ", positions divided by \(FactTable.number(factor))"
-        case .yarn(let factor, let original): rope += ", YaRN by \(FactTable.number(factor)) from \(original) tokens on"
+        case .yarn(let yarn): rope += ", YaRN by \(FactTable.number(yarn.factor)) from \(yarn.originalContextLength) tokens on"
+        case .llama3(let llama): rope += ", Llama 3's by \(FactTable.number(llama.factor)) from \(llama.originalContextLength) tokens on"
         }
         if model.hasRopeFactors { rope += ", with factors" }
         let numbers = numbers(model).map { ($0.replacing("_", with: " "), "\($1)") }
@@ -116,10 +117,14 @@ extension ModelDescription {
         switch model.ropeScaling {
         case .none: break
         case .linear(let factor): json.member("rope_scaling_factor", factor)
-        case .yarn(let factor, let original):
+        case .yarn(let yarn):
             json.member("rope_scaling_type", "yarn")
-            json.member("rope_scaling_factor", factor)
-            json.member("rope_original_ctx", original)
+            json.member("rope_scaling_factor", yarn.factor)
+            json.member("rope_original_ctx", yarn.originalContextLength)
+        case .llama3(let llama):
+            json.member("rope_scaling_type", "llama3")
+            json.member("rope_scaling_factor", llama.factor)
+            json.member("rope_original_ctx", llama.originalContextLength)
         }
         json.member("rope_factors", model.hasRopeFactors)
         for (name, value) in numbers(model) { json.member(name, value) }

@@ -30,6 +30,8 @@ package struct ModelFolder: Sendable {
     /// config.json or params.json; nil where it is missing.
     package let configuration: JSONDocument?
     package let tokenizer: SentencePieceModel?
+    /// The folder's tokenizer, if it is one of byte-level pieces.
+    let byteLevel: ByteLevelTokenizer.Parts?
     /// tokenizer.model, where there is one, else a tokenizer.json that means the same.
     package let tokenizerFile: FileRegion?
     /// Why the tokenizer.json that is there can't be used; nil where it can, or there is none.
@@ -93,12 +95,15 @@ package struct ModelFolder: Sendable {
         format = "\(naming == .meta ? "Meta" : "Hugging Face") folder (\(kind), \(count))"
         var found: FolderTokenizer?
         var refusal: AlpacaError?
+        var byteLevel: ByteLevelTokenizer.Parts?
         do throws(AlpacaError) {
-            found = try FolderTokenizer(files)
+            byteLevel = try ByteLevelTokenizer.Parts(files)
+            if byteLevel == nil { found = try FolderTokenizer(files) }
         } catch {
             guard !names.contains("tokenizer.model"), names.contains("tokenizer.json"), error.code != .outOfMemory else { throw error }
             refusal = error
         }
+        self.byteLevel = byteLevel
         tokenizerFile = found?.file
         tokenizer = found?.model
         tokenizerRefusal = refusal

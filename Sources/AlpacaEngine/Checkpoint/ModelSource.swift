@@ -121,6 +121,11 @@ package final class ModelSource: Sendable {
                     warnings += folder.addedTokens.warnings(rows: rows, path: folder.path)
                     let known = tokenizer.pieces.count + folder.addedTokens.listed(in: tokenizer.pieces.count..<rows).count
                     warnings += GGUFMetadata.unusedRows(rows, known: known).map { ["\(folder.path): \($0)"] } ?? []
+                } else if var parts = folder.byteLevel {
+                    guard parts.pieces.count <= rows else { throw GGUFMetadata.tooManyPieces(parts.pieces.count, rows: rows) }
+                    // Rows behind the tokens are usual there: vocabularies are rounded up.
+                    parts.pad(to: rows)
+                    try metadata.setTokenizer(parts)
                 } else {
                     problem =
                         folder.tokenizerRefusal
@@ -169,7 +174,6 @@ package final class ModelSource: Sendable {
     /// can't be used: ``tokenizerProblem``.
     package func runnableConfiguration() throws(AlpacaError) -> ModelConfiguration {
         let configuration = try configuration()
-        try configuration.checkRunnable()
         try weights.check(configuration)
         return configuration
     }

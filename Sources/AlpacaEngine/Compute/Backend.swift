@@ -64,4 +64,6 @@ enum BatchOutcome {
     let keyKind, valueKind: Int32
     /// One for each pair of components that turns.
     let frequencies: UnsafePointer<Double>
+    /// What cosine and sine are multiplied with.
+    let angleScale: Float
 }

@@ -4,21 +4,24 @@ internal import CAlpacaKernels
 @safe final class RotaryEmbedding: @unchecked Sendable {
     /// Pairs that turn.
     let count: Int
+    /// What cosine and sine are multiplied with.
+    let scale: Float
     private let frequencies: AlignedBuffer
 
-    /// frequency[i] = theta^(-2i / dimension), divided by the file's factor for pair i and by the scale of linear scaling.
+    /// frequency[i] = theta^(-2i / dimension), scaled, and divided by the file's factor for pair i.
     ///
     /// - Parameters:
     ///   - dimension: components of a head that turn; even.
     ///   - factors: `rope_freqs.weight`, one divisor a pair, or empty.
-    init(theta: Double, dimension: Int, linearScale: Double, factors: [Float]) throws(AlpacaError) {
+    init(theta: Double, dimension: Int, scaling: ModelConfiguration.RopeScaling, factors: [Float]) throws(AlpacaError) {
         count = dimension / 2
+        let (values, scale) = scaling.frequencies(theta: theta, dimension: dimension)
+        self.scale = Float(scale)
         frequencies = try AlignedBuffer(count, of: Double.self, for: "rotary frequencies")
         for i in 0..<count {
             let factor = i < factors.count ? Double(factors[i]) : 1
             // Bound: i < count, as the buffer was made.
-            unsafe frequencies.pointer(as: Double.self)[i] =
-                Numerics.power(theta, -2 * Double(i) / Double(dimension)) / factor / linearScale
+            unsafe frequencies.pointer(as: Double.self)[i] = values[i] / factor
         }
     }
 

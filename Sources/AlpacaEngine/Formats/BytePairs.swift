@@ -5,6 +5,21 @@ enum BytePairs {
         merge.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
     }
 
+    /// A merge in tokens.
+    ///
+    /// - Parameters:
+    ///   - number: of the merge, from 0.
+    ///   - id: the token of a piece.
+    static func merge(
+        _ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>, number: Int, _ id: (ArraySlice<UInt8>) -> TokenID?
+    ) throws(AlpacaError) -> (left: TokenID, right: TokenID, to: TokenID) {
+        func known(_ piece: ArraySlice<UInt8>) throws(AlpacaError) -> TokenID {
+            if let id = id(piece) { return id }
+            throw AlpacaError(.badFormat, "merge \(number): found \(piece.quoted(limit: 40)), which is not in the vocabulary")
+        }
+        return (try known(left), try known(right), try known((Array(left) + Array(right))[...]))
+    }
+
     /// - Parameter number: of the merge, from 0.
     static func check(_ parts: [String], merge number: Int, _ pieces: Set<String>) throws(AlpacaError) {
         guard parts.count == 2 else { throw AlpacaError(.badFormat, "merge \(number): found \(parts.count) parts, expected two") }

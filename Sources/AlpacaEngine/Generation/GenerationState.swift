@@ -33,7 +33,7 @@ struct GenerationState {
         self.parameters = parameters
         self.tokenizer = tokenizer
         self.random = random
-        var endings = [tokenizer.eos, tokenizer.eot].compactMap { $0 }
+        var endings = tokenizer.endings
         for piece in template?.stopPieces ?? [] {
             if let id = tokenizer.id(ofPiece: piece) { endings.append(id) }
         }

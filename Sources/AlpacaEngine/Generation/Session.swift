@@ -70,7 +70,7 @@ public final class Session: @unchecked Sendable {
                 .invalidArgument, "n_threads: found \(options.threadCount), expected 1 ... \(WorkerPool.mostThreads), or 0 for all cores")
         }
         let theta = options.ropeTheta ?? model.configuration.ropeTheta
-        let scale = options.ropeScale ?? model.configuration.ropeScaling.linearFactor
+        let scale = options.ropeScale ?? 1
         for (value, limits, name) in [
             (theta, ModelConfiguration.Limits.ropeTheta, "rope_theta"), (scale, ModelConfiguration.Limits.ropeScalingFactor, "rope_scale"),
         ] {
@@ -78,6 +78,7 @@ public final class Session: @unchecked Sendable {
                 throw AlpacaError(.invalidArgument, "\(name): found \(value), expected \(limits.lowerBound) to \(limits.upperBound)")
             }
         }
+        let scaling = options.ropeScale.map { .linear(factor: $0) } ?? model.configuration.ropeScaling
         self.model = model
         self.options = options
         self.cancelFlag = cancelFlag
@@ -90,7 +91,7 @@ public final class Session: @unchecked Sendable {
             ? ["n_ctx: \(contextLength) positions, the model was trained for \(trained); what it writes beyond them gets worse quickly"]
             : []
         sequence = try model.runnable.makeSequence(
-            capacity: contextLength, keys: options.keyType, values: options.valueType, ropeTheta: theta, ropeScale: scale,
+            capacity: contextLength, keys: options.keyType, values: options.valueType, ropeTheta: theta, ropeScaling: scaling,
             grows: options.growsOnDemand)
         sampler = try Sampler(vocabularySize: model.configuration.vocabularySize, unused: model.tokenizer.model.unused)
         let threads = options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount

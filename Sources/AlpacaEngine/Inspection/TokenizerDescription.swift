@@ -79,15 +79,14 @@ public struct TokenizerDescription: Sendable, Equatable {
         removesExtraSpaces = false
         sha256 = try SHA256.hexDigest(of: region) { _ in true } ?? ""
         publishedFile = PublishedFile.byHash[sha256]?.title
-        guard !json.isByteLevel else {
-            addsDummyPrefix = false
-            problem = "byte-level byte-pair encoding of a tokenizer.json is not used by this version, which reads tokenizer.model"
-            return
-        }
         var tokenizer: Tokenizer?
         var refusal: String?
         do throws(AlpacaError) {
-            tokenizer = try Tokenizer(TokenizerJSON.sentencePieceModel(region))
+            if json.isByteLevel {
+                tokenizer = Tokenizer(try ByteLevelTokenizer(ByteLevelTokenizer.Parts(tokenizerJSON: root)))
+            } else {
+                tokenizer = try Tokenizer(TokenizerJSON.sentencePieceModel(region))
+            }
         } catch {
             guard error.code != .outOfMemory else { throw error }
             refusal = error.message

@@ -8,7 +8,8 @@ import Glibc
     /// What its sequences have in common.
     struct Kind: Hashable {
         let keyType, valueType: CacheType
-        let ropeTheta, ropeScale: Double
+        let ropeTheta: Double
+        let ropeScaling: ModelConfiguration.RopeScaling
     }
 
     typealias Page = UnsafeMutablePointer<PageRecord>
@@ -42,7 +43,7 @@ import Glibc
         pageBytes = try CheckedMath.align(
             try CheckedMath.product(layerBytes, configuration.layerCount, of: what), to: Int(sysconf(Int32(_SC_PAGESIZE))), of: what)
         rotary = try RotaryEmbedding(
-            theta: kind.ropeTheta, dimension: configuration.ropeDimension, linearScale: kind.ropeScale, factors: ropeFactors)
+            theta: kind.ropeTheta, dimension: configuration.ropeDimension, scaling: kind.ropeScaling, factors: ropeFactors)
         self.kind = kind
     }
 

@@ -11,7 +11,6 @@ final class RunnableModel: Sendable {
 
     /// - Parameter cacheBytes: the budget for keys and values; 0 for what the machine has.
     init(_ configuration: ModelConfiguration, _ store: any WeightStore, cacheBytes: Int = 0) throws(AlpacaError) {
-        try configuration.checkRunnable()
         guard cacheBytes >= 0 else { throw AlpacaError(.invalidArgument, "cache_bytes: found \(cacheBytes), expected 0 or more") }
         self.configuration = configuration
         self.store = store
@@ -29,10 +28,12 @@ final class RunnableModel: Sendable {
     ///
     /// - Parameters:
     ///   - capacity: positions, 1 or more.
-    ///   - ropeTheta, ropeScale: positive numbers.
+    ///   - ropeTheta: a positive number.
+    ///   - ropeScaling: sound, as a configuration's is.
     ///   - grows: takes memory as it is needed; else all of it is promised here.
     func makeSequence(
-        capacity: Int, keys: CacheType, values: CacheType, ropeTheta: Double, ropeScale: Double, grows: Bool = false
+        capacity: Int, keys: CacheType, values: CacheType, ropeTheta: Double, ropeScaling: ModelConfiguration.RopeScaling,
+        grows: Bool = false
     ) throws(AlpacaError) -> TokenSequence {
         let head = configuration.headDimension
         for type in [keys, values] where type == .q8_0 && head % Int(KERN_KV_SCALED) != 0 {
@@ -41,7 +42,7 @@ final class RunnableModel: Sendable {
                 "key and value cache of \(capacity) positions: heads of \(head) components are not a multiple of \(KERN_KV_SCALED): "
                     + "choose F16 or F32, not Q8_0")
         }
-        let pool = try cache.pool(PagePool.Kind(keyType: keys, valueType: values, ropeTheta: ropeTheta, ropeScale: ropeScale))
+        let pool = try cache.pool(PagePool.Kind(keyType: keys, valueType: values, ropeTheta: ropeTheta, ropeScaling: ropeScaling))
         return try TokenSequence(cache, pool, capacity: capacity, vocabularySize: configuration.vocabularySize, grows: grows)
     }
 }

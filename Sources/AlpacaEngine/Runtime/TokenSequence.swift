@@ -62,7 +62,7 @@ import Synchronization
     var view: SequenceView {
         unsafe SequenceView(
             pages: UnsafePointer(table), layerBytes: pool.layerBytes, keyKind: pool.kind.keyType.rawValue,
-            valueKind: pool.kind.valueType.rawValue, frequencies: pool.rotary.pointer)
+            valueKind: pool.kind.valueType.rawValue, frequencies: pool.rotary.pointer, angleScale: pool.rotary.scale)
     }
 
     // MARK: - For the call that has the sequence. No step may have rows of it: see `Executor.settle`.

@@ -11,6 +11,8 @@ public final class Tokenizer: Sendable {
     public let unknown: TokenID?
     public let pad: TokenID?
     public let eot: TokenID?
+    /// Tokens that end an answer: ``eos``, ``eot``, and what is called so in vocabularies of several ends.
+    package let endings: [TokenID]
     /// Whether a prompt is meant to begin with ``bos``, and to end with ``eos``.
     public let addsBOS: Bool
     public let addsEOS: Bool
@@ -32,6 +34,7 @@ public final class Tokenizer: Sendable {
         unknown = specials.unknown
         pad = specials.pad
         eot = specials.eot
+        endings = model.endings
         addsBOS = specials.addsBOS
         addsEOS = specials.addsEOS
         addsSpacePrefix = model.addsSpacePrefix
@@ -50,6 +53,10 @@ public final class Tokenizer: Sendable {
             return
         }
         let files = try FolderFiles(path: path)
+        if let parts = try ByteLevelTokenizer.Parts(files) {
+            try self.init(ByteLevelTokenizer(parts))
+            return
+        }
         guard let found = try FolderTokenizer(files) else { throw FolderTokenizer.missing(files) }
         do { try self.init(found, files) } catch { throw error.inFile(found.file.name) }
     }
@@ -60,8 +67,19 @@ public final class Tokenizer: Sendable {
             switch try CheckpointKind(file) {
             case .gguf: try self.init(GGUFReader(file).metadata)
             case .legacyGGML: try self.init(LegacyGGMLReader(file).metadata)
-            case .json: try self.init(TokenizerJSON.sentencePieceModel(FileRegion(file)))
-            default: try self.init(path: path)
+            case .json:
+                let root = try JSONDocument(FileRegion(file)).root
+                if ByteLevelTokenizer.isMeant(by: root) {
+                    try self.init(ByteLevelTokenizer(ByteLevelTokenizer.Parts(tokenizerJSON: root)))
+                } else {
+                    try self.init(TokenizerJSON.sentencePieceModel(FileRegion(file)))
+                }
+            default:
+                if let parts = try ByteLevelTokenizer.Parts(tiktoken: FileRegion(file)) {
+                    try self.init(ByteLevelTokenizer(parts))
+                } else {
+                    try self.init(path: path)
+                }
             }
         } catch {
             throw error.inFile(path)
@@ -86,7 +104,7 @@ public final class Tokenizer: Sendable {
         utf8 text: [UInt8], addBOS: Bool = false, addEOS: Bool = false, parseSpecial: Bool = false, stop: CancelFlag? = nil
     ) -> [TokenID] {
         var ids: [TokenID] = []
-        _ = encode(utf8: text, addBOS, addEOS, parseSpecial, terms: EncodingTerms(stop: stop), to: &ids)
+        _ = encode(utf8: text, addBOS, addEOS, parseSpecial, terms: EncodingTerms(stop: stop, parsesSpecial: parseSpecial), to: &ids)
         return ids
     }
 
@@ -99,7 +117,7 @@ public final class Tokenizer: Sendable {
     ) throws(AlpacaError) -> [TokenID] {
         try askForIDs(of: text.count)
         var ids: [TokenID] = []
-        let terms = EncodingTerms(stop: stop, mayAsk: true)
+        let terms = EncodingTerms(stop: stop, mayAsk: true, parsesSpecial: parseSpecial)
         if let refusal = encode(utf8: text, addBOS, addEOS, parseSpecial, terms: terms, to: &ids) { throw refusal }
         return ids
     }

@@ -19,6 +19,8 @@ protocol TokenizerModel: AnyObject, Sendable {
     var addsSpacePrefix: Bool { get }
     /// Pieces that are tokens only where a caller asks for it, with their text, longest first.
     var controlPieces: [(bytes: [UInt8], id: TokenID)] { get }
+    /// Tokens that end an answer.
+    var endings: [TokenID] { get }
     /// Rows of a model that are no tokens: no text becomes them, and none is drawn.
     var unused: [TokenID] { get }
 
@@ -48,6 +50,7 @@ protocol TokenizerModel: AnyObject, Sendable {
 
 extension TokenizerModel {
     var unused: [TokenID] { [] }
+    var endings: [TokenID] { [specials.eos, specials.eot].compactMap { $0 } }
 }
 
 /// Tokens with a task, nil where there is none; all are of the vocabulary.
@@ -65,4 +68,7 @@ struct EncodingTerms {
     var stop: CancelFlag?
     /// Whether large memory is asked for.
     var mayAsk = false
+    /// Whether names of special tokens in the text are those tokens, for families that look for them themselves
+    /// (``TokenizerModel/controlPieces`` is empty then).
+    var parsesSpecial = false
 }

@@ -2,15 +2,13 @@
 enum TokenizerRegistry {
     /// Every family that there is; a new one is a line here.
     static let families: [any TokenizerModel.Type] = [
-        SentencePieceTokenizer.self
+        SentencePieceTokenizer.self, ByteLevelTokenizer.self,
     ]
 
     /// The tokenizer in the metadata of a GGUF file.
     static func model(of gguf: GGUFMetadata) throws(AlpacaError) -> any TokenizerModel {
         let kind = try gguf.string(GGUFKey.tokenizerModel)
         for family in families where family.ggufNames.contains(kind) { return try family.init(gguf) }
-        // No family reads these yet; a file whose lists are damaged is told so all the same.
-        if kind == "gpt2" { try gguf.checkBytePairs() }
         let names = families.flatMap { $0.ggufNames.map { "\"\($0)\"" } }.joined(separator: ", ")
         throw AlpacaError(.unsupported, "metadata key \"\(GGUFKey.tokenizerModel)\": found \(kind.quoted()), supported is \(names)")
     }

@@ -78,11 +78,11 @@ import Testing
         ("\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 1}", 10_000, .none),
         (
             "\"rope_scaling\": {\"factor\": 16.0, \"finetuned\": true, \"original_max_position_embeddings\": 4096, \"type\": \"yarn\"}",
-            10_000, .yarn(factor: 16, originalContextLength: 4096)
+            10_000, .yarn(.init(factor: 16, originalContextLength: 4096))
         ),
         (
             "\"rope_scaling\": {\"factor\": 16.0, \"type\": \"yarn\", \"beta_fast\": 32}", 10_000,
-            .yarn(factor: 16, originalContextLength: 512)
+            .yarn(.init(factor: 16, originalContextLength: 512))
         ),
         ("\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 1000000.0}", 1_000_000, .none),
         ("\"rope_parameters\": {\"rope_theta\": 1000000.0}", 1_000_000, .none),
@@ -101,7 +101,7 @@ import Testing
     static let refused: [(String, AlpacaError.Code, String)] = [
         (
             "\"model_type\": \"gemma\"", .unsupported,
-            "\"model_type\": found \"gemma\", supported is \"llama\", \"mistral\" and \"qwen2\""
+            "\"model_type\": found \"gemma\", supported is \"llama\", \"mistral\", \"qwen2\" and \"qwen3\""
         ),
         (
             "\"architectures\": [\"LlamaForSequenceClassification\"]", .unsupported,
@@ -117,23 +117,23 @@ import Testing
         ("\"hidden_act\": \"gelu\"", .unsupported, "\"hidden_act\": found \"gelu\", supported is \"silu\""),
         (
             "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}", .unsupported,
-            "\"rope_scaling.rope_type\": found \"dynamic\", supported is \"linear\" and \"yarn\""
+            "\"rope_scaling.rope_type\": found \"dynamic\", supported is \"linear\", \"yarn\" and \"llama3\""
         ),
         (
-            "\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 2}", .unsupported,
-            "\"rope_parameters.rope_type\": found \"llama3\", supported is \"linear\" and \"yarn\""
+            "\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 2}", .missing,
+            "\"low_freq_factor\" is missing in \"rope_parameters\""
         ),
         (
             "\"rope_scaling\": {\"factor\": 2}", .unsupported,
-            "\"rope_scaling.rope_type\": found nothing, supported is \"linear\" and \"yarn\""
+            "\"rope_scaling.rope_type\": found nothing, supported is \"linear\", \"yarn\" and \"llama3\""
         ),
         (
-            "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"beta_fast\": 16}", .unsupported,
-            "\"rope_scaling.beta_fast\": found 16.0, supported is 32.0"
+            "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"beta_fast\": 160000}", .badFormat,
+            "rope scaling: beta_fast: found 160000.0, expected 0.001 to 10000.0"
         ),
         (
-            "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"attention_factor\": 1}", .unsupported,
-            "\"rope_scaling.attention_factor\": found a value, supported is none"
+            "\"rope_scaling\": {\"type\": \"yarn\"}", .missing,
+            "\"factor\" of YaRN is missing, and so is the original context"
         ),
         ("\"rope_scaling\": {\"type\": \"linear\"}", .missing, "\"factor\" is missing in \"rope_scaling\""),
         ("\"hidden_size\": 255", .badFormat, "4 heads do not divide the embedding length 255"),
@@ -162,7 +162,13 @@ import Testing
     // MARK: Written
 
     @Test func whatIsWrittenIsReadAgain() throws {
-        let scalings: [ModelConfiguration.RopeScaling] = [.none, .linear(factor: 4), .yarn(factor: 16, originalContextLength: 4096)]
+        var yarn = ModelConfiguration.YaRN(factor: 8, originalContextLength: 2048)
+        (yarn.betaFast, yarn.betaSlow, yarn.mscale, yarn.mscaleAllDim, yarn.truncates) = (16, 2, 1, 0.5, false)
+        let llama = ModelConfiguration.Llama3(
+            factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContextLength: 8192)
+        let scalings: [ModelConfiguration.RopeScaling] = [
+            .none, .linear(factor: 4), .yarn(.init(factor: 16, originalContextLength: 4096)), .yarn(yarn), .llama3(llama),
+        ]
         for scaling in scalings {
             let model = try ModelConfiguration(
                 vocabularySize: 55_296, contextLength: 16_384, embeddingLength: 4_096, layerCount: 32, headCount: 32, keyValueHeadCount: 8,

@@ -138,22 +138,25 @@ import Testing
         #expect(try Self.open(metadata).ropeScaling == .none)
     }
 
-    @Test func yarnIsDescribedButNotRun() throws {
+    @Test func yarn() throws {
         var metadata = Self.metadata()
         metadata["llama.rope.scaling.type"] = .string("yarn")
         metadata["llama.rope.scaling.factor"] = .float32(16)
         let sameContext = try Self.open(metadata)
-        #expect(sameContext.ropeScaling == .yarn(factor: 16, originalContextLength: sameContext.contextLength))
+        #expect(sameContext.ropeScaling == .yarn(.init(factor: 16, originalContextLength: sameContext.contextLength)))
         metadata["llama.rope.scaling.original_context_length"] = .uint32(4096)
         let model = try Self.open(metadata)
-        #expect(model.ropeScaling == .yarn(factor: 16, originalContextLength: 4096))
-        #expect(
-            alpacaError { try model.checkRunnable() }
-                == AlpacaError(
-                    .unsupported,
-                    "metadata key \"llama.rope.scaling.type\": found \"yarn\", supported are \"none\" and \"linear\" (without YaRN's own "
-                        + "angles a model trained with them, such as the 64K ones, would write nonsense)"))
-        #expect(alpacaError { try Self.open(Self.metadata()).checkRunnable() } == nil)
+        #expect(model.ropeScaling == .yarn(.init(factor: 16, originalContextLength: 4096)))
+        let keys: [(String, GGUFValue)] = [
+            ("llama.rope.scaling.yarn_attn_factor", .float32(1.5)), ("llama.rope.scaling.yarn_beta_fast", .float32(8)),
+            ("llama.rope.scaling.yarn_beta_slow", .float32(0)), ("alpaca.rope.truncate", .bool(false)),
+        ]
+        for (key, value) in keys { metadata[key] = value }
+        var yarn = ModelConfiguration.YaRN(factor: 16, originalContextLength: 4096)
+        yarn.attentionFactor = 1.5
+        yarn.betaFast = 8
+        yarn.truncates = false
+        #expect(try Self.open(metadata).ropeScaling == .yarn(yarn))
     }
 
     /// (key, value or nil to take it away, code, message)
@@ -162,7 +165,7 @@ import Testing
         ("general.architecture", .uint32(1), .badFormat, "metadata key \"general.architecture\": found 1, expected a string"),
         (
             "general.architecture", .string("gpt2"), .unsupported,
-            "metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\" and \"qwen2\""
+            "metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\", \"qwen2\" and \"qwen3\""
         ),
         (
             "general.architecture", .string([0xff]), .badFormat,

@@ -68,7 +68,7 @@ import Testing
                 """)
     }
 
-    @Test func modelsWithYaRNAreDescribedButNotRun() throws {
+    @Test func modelsWithYaRNAreDescribed() throws {
         var metadata = ModelConfigurationTests.metadata()
         metadata["llama.rope.scaling.type"] = .string("yarn")
         metadata["llama.rope.scaling.factor"] = .float32(16)
@@ -76,11 +76,8 @@ import Testing
         try Fixtures.withFile(ModelConfigurationTests.file(metadata), named: "m.gguf") { path in
             let description = try ModelDescription(path: path)
             #expect(description.configuration?.layerCount == 2)
-            let problem = try #require(description.problem)
-            #expect(problem.hasPrefix("metadata key \"llama.rope.scaling.type\": found \"yarn\", supported are"))
             #expect(description.description.contains("theta 500000, 64 components, YaRN by 16 from 32 tokens on\n"))
             #expect(description.json().contains("\"rope_original_ctx\": 32"))
-            #expect(alpacaError { _ = try Model(path: path) } == AlpacaError(.unsupported, "\(path): \(problem)"))
         }
     }
 
@@ -123,7 +120,8 @@ import Testing
         #expect(description.architecture == "gpt2")
         #expect(description.quantization == "F32")
         let problem = try #require(description.problem)
-        #expect(problem.hasSuffix("/m.gguf: metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\" and \"qwen2\""))
+        let words = "/m.gguf: metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\", \"qwen2\" and \"qwen3\""
+        #expect(problem.hasSuffix(words))
         #expect(description.description.contains("\n  problem       \(problem)\n"))
     }
 

@@ -23,7 +23,9 @@ import Testing
     }
 
     @Test func whatIsReadAgain() throws {
-        let scalings: [ModelConfiguration.RopeScaling] = [.none, .linear(factor: 4), .yarn(factor: 16, originalContextLength: 4_096)]
+        let scalings: [ModelConfiguration.RopeScaling] = [
+            .none, .linear(factor: 4), .yarn(.init(factor: 16, originalContextLength: 4_096)),
+        ]
         for scaling in scalings {
             let model = try Self.model(scaling: scaling)
             let metadata = try GGUFMetadata(model, tokenizer: Self.tokenizer(), name: nil, fileType: .f16)

@@ -58,15 +58,20 @@ import Testing
         try Fixtures.withFile(text.utf8, named: "tokenizer.json") { path in
             let inspection = try Inspection(path: path)
             #expect(inspection.kind == "tokenizer")
-            #expect(
-                inspection.problem
-                    == "byte-level byte-pair encoding of a tokenizer.json is not used by this version, which reads tokenizer.model")
+            #expect(inspection.problem == nil)
             let json = try InspectionTests.json(inspection)
             #expect(json["format"] as? String == "tokenizer.json" && json["n_vocab"] as? Int == 5)
             #expect(json["pieces"] as? [String: Int] == ["normal": 3, "control": 1, "user_defined": 1])
             #expect(json["normalizer"] as? String == "NFC")
             #expect(try json["sha256"] as? String == Shared.sha256(path))
-            #expect(alpacaError { _ = try Tokenizer(file: path) } != nil)
+            #expect(try Tokenizer(file: path).encode("ab<x>a<s>") == [2, 5, 0])
+            #expect(try Tokenizer(file: path).encode("ab<x>a<s>", parseSpecial: true) == [2, 5, 0, 4])
+        }
+        // A pattern that is not known is said, with its text.
+        let split = #"{"type": "Split", "pattern": {"Regex": "\\d+"}, "behavior": "Isolated"}, {"type": "ByteLevel", "use_regex": false}"#
+        try Fixtures.withFile(text.replacingOccurrences(of: #"{"type": "ByteLevel"}"#, with: split).utf8, named: "tokenizer.json") { path in
+            let problem = try Inspection(path: path).problem ?? ""
+            #expect(problem.hasSuffix(#"the pattern "\\d+" is not known"#), "\(problem)")
         }
         for (part, other, words) in [
             ("\"a b\"", "\"a c\"", "merge 0: found \"c\", which is not in the vocabulary"), ("\"a b\"", "[\"a\"]", "found 1 parts"),

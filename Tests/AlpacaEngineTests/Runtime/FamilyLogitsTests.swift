@@ -14,13 +14,26 @@ import Testing
         let greedy: [Greedy]
     }
 
-    static let files = [
-        ("qwen2", FamilyFixtures.model("qwen2")), ("qwen2", FamilyFixtures.gguf("qwen2")),
-        ("mistral-window", FamilyFixtures.model("mistral-window")),
-    ]
+    static let files =
+        [
+            ("qwen2", FamilyFixtures.model("qwen2")), ("qwen2", FamilyFixtures.gguf("qwen2")),
+            ("mistral-window", FamilyFixtures.model("mistral-window")),
+        ] + shared
+
+    /// Those that are in the shared fixtures alone: angles of every kind, norms of heads, other dimensions of heads.
+    private static let shared: [(String, String)] = {
+        guard Fixtures.isShared("fixtures/family/models/qwen3/golden.json") else { return [] }
+        let folders = [
+            "qwen3", "qwen2-yarn", "llama2-linear", "llama2-yarn", "llama2-yarn-attention-factor", "llama2-yarn-mscale", "llama3-tied",
+            "llama3-untied", "llama3-plain", "llama-head-dim",
+        ]
+        let files = ["qwen3", "llama2-yarn", "llama2-yarn-attention-factor", "llama3-tied", "llama3-untied", "llama-head-dim"]
+        return folders.map { ($0, Shared.path("family/models/\($0)")) } + files.map { ($0, Shared.path("family/gguf/\($0).gguf")) }
+    }()
 
     static func golden(_ name: String) throws -> (Golden, NumPyArchive) {
-        let folder = FamilyFixtures.model(name)
+        let own = FamilyFixtures.model(name)
+        let folder = FileManager.default.fileExists(atPath: own + "/golden.json") ? own : Shared.path("family/models/\(name)")
         let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: URL(fileURLWithPath: folder + "/golden.json")))
         return (golden, try NumPyArchive(path: folder + "/logits.npz"))
     }

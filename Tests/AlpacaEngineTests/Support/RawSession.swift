@@ -12,14 +12,14 @@ final class RawSession {
         _ model: RunnableModel, capacity: Int = 512, batch: Int = 64, threads: Int = 2, cache: CacheType = .f32, factors: [Float]? = nil
     ) throws {
         self.model = model
-        let theta = model.configuration.ropeTheta, scale = model.configuration.ropeScaling.linearFactor
+        let theta = model.configuration.ropeTheta, scaling = model.configuration.ropeScaling
         if let factors {
             let pages = PagedCache(model.configuration, ropeFactors: factors, budget: nil)
-            let pool = try pages.pool(.init(keyType: cache, valueType: cache, ropeTheta: theta, ropeScale: scale))
+            let pool = try pages.pool(.init(keyType: cache, valueType: cache, ropeTheta: theta, ropeScaling: scaling))
             sequence = try TokenSequence(
                 pages, pool, capacity: capacity, vocabularySize: model.configuration.vocabularySize, grows: false)
         } else {
-            sequence = try model.makeSequence(capacity: capacity, keys: cache, values: cache, ropeTheta: theta, ropeScale: scale)
+            sequence = try model.makeSequence(capacity: capacity, keys: cache, values: cache, ropeTheta: theta, ropeScaling: scaling)
         }
         let threads = try model.executor.join(batchSize: batch, threadCount: threads)
         ticket = Ticket([sequence], flags: [flag], batchSize: batch, threadCount: threads)

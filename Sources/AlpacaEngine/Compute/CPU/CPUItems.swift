@@ -14,8 +14,9 @@ func embedItem(_ raw: UnsafeMutableRawPointer, _ index: Int, _ thread: Int) {
     unsafe c.pointee.kernels.vector.dequantize_row(
         matrix.type, matrix.base + Int(row.token) * matrix.row_bytes, width, step.pointee.input + index * width)
     let turning = unsafe c.pointee.ropeDimension
-    let frequencies = unsafe c.pointee.segments[Int(row.segment)].sequence.frequencies
-    unsafe kern_rope_angles(Int(row.position), frequencies, turning / 2, 1, c.pointee.angles + index * turning)
+    let sequence = unsafe c.pointee.segments[Int(row.segment)].sequence
+    unsafe kern_rope_angles(
+        Int(row.position), sequence.frequencies, turning / 2, sequence.angleScale, c.pointee.angles + index * turning)
 }
 
 /// For a group of rows: x += branch (where the step has one), normed = norm(x), and its quantized form.
@@ -90,6 +91,19 @@ func gateItem(_ raw: UnsafeMutableRawPointer, _ row: Int, _ thread: Int) {
     guard let up = unsafe step.pointee.branch else { return }
     let at = unsafe row * step.pointee.width
     unsafe c.pointee.kernels.vector.silu_mul(step.pointee.input + at, up + at, step.pointee.width)
+}
+
+/// Each head of a row = norm(head).
+func headNormItem(_ raw: UnsafeMutableRawPointer, _ row: Int, _ thread: Int) {
+    let c = unsafe raw.assumingMemoryBound(to: CPUContext.self)
+    let step = unsafe c.pointee.step
+    guard let weight = unsafe step.pointee.weight else { return }
+    let dimension = unsafe c.pointee.headDimension, width = unsafe step.pointee.width
+    let heads = unsafe step.pointee.input + row * width
+    // Bound: the width is a number of whole heads, the weight has one's length.
+    for at in stride(from: 0, to: width, by: dimension) {
+        unsafe c.pointee.kernels.vector.rms_norm(heads + at, weight, c.pointee.epsilon, dimension, heads + at)
+    }
 }
 
 /// Turns a row's queries and keys by its position's angles and stores its keys and values.

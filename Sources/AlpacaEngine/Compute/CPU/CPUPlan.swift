@@ -89,6 +89,12 @@ private struct CPUPlanner {
                 rest = next
             case .matmul(_, let x, _, _):
                 rest = try matmuls(of: x, rest)
+            case .headNorm(let x, let weight, _):
+                var norm = unsafe step(.rows, headNormItem, x)
+                unsafe norm.weight = try weights.vector(weight)
+                fill(x)
+                try append(norm)
+                rest = next
             case .rope, .storeKV:
                 rest = try rotateAndStore(rest)
             case .attention(let layer, let query, let window, let out):

@@ -28,7 +28,7 @@ internal import CAlpacaKernels
         for operation in program.operations {
             switch operation {
             case .embed(let role, _), .logits(let role, _): try addMatrix(role)
-            case .rmsNorm(_, let weight, _): try addVector(weight)
+            case .rmsNorm(_, let weight, _), .headNorm(_, let weight, _): try addVector(weight)
             case .matmul(let role, _, let bias, _):
                 try addMatrix(role)
                 if let bias { try addVector(bias) }

@@ -31,6 +31,11 @@ package enum GGUFKey {
         "\(architecture).rope.scaling.original_context_length"
     }
     package static func ropeFinetuned(_ architecture: String) -> String { "\(architecture).rope.scaling.finetuned" }
+    package static func ropeAttentionFactor(_ architecture: String) -> String { "\(architecture).rope.scaling.yarn_attn_factor" }
+    package static func ropeBetaFast(_ architecture: String) -> String { "\(architecture).rope.scaling.yarn_beta_fast" }
+    package static func ropeBetaSlow(_ architecture: String) -> String { "\(architecture).rope.scaling.yarn_beta_slow" }
+    /// Our own: whether YaRN's ramp is rounded to whole dimensions; true where it is missing.
+    package static let alpacaRopeTruncates = "alpaca.rope.truncate"
     /// The factor's name before `rope.scaling.*` came, in 2023.
     package static func ropeScaleLinear(_ architecture: String) -> String { "\(architecture).rope.scale_linear" }
 

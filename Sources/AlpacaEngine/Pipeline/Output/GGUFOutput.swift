@@ -16,9 +16,15 @@ enum GGUFOutput {
         metadata[GGUFKey.fileType] = .uint32(fileType.rawValue)
         // Version 2 of the K types' layouts: what ggml has written since 2023-05-19.
         if targets.contains(where: \.type.isQuantized) { metadata[GGUFKey.quantizationVersion] = .uint32(2) }
+        let factors = try ropeFactors(request)
         let layout: FileLayout
-        do throws(AlpacaError) { layout = try GGUFLayout.make(metadata, targets) } catch { throw error.inFile(options.output) }
+        do throws(AlpacaError) {
+            layout = try GGUFLayout.make(metadata, targets + (factors.map { [$0.info] } ?? []))
+        } catch {
+            throw error.inFile(options.output)
+        }
         output.files = [Output.File(name: "", layout: layout)]
+        if let factors { output.constants.append(Output.Constant(file: 0, part: targets.count, bytes: factors.bytes)) }
         for (i, target) in targets.enumerated() {
             let weights = importance[target.name]
             try check(weights, target)
@@ -38,6 +44,20 @@ enum GGUFOutput {
             output.warnings.append(unfit.count == 1 ? first : "\(first); \(unfit.count - 1) more tensors likewise")
         }
         return output
+    }
+
+    /// Llama 3's scaling of frequencies, which GGUF files have as a tensor of divisors: one a pair, for all layers.
+    private static func ropeFactors(_ request: OutputRequest) throws(AlpacaError) -> (info: TensorInfo, bytes: [UInt8])? {
+        let model = request.configuration
+        guard case .llama3 = model.ropeScaling, let name = TensorRole.ropeFactors.name(in: .gguf) else { return nil }
+        let plain = ModelConfiguration.RopeScaling.none.frequencies(theta: model.ropeTheta, dimension: model.ropeDimension).values
+        let scaled = model.ropeScaling.frequencies(theta: model.ropeTheta, dimension: model.ropeDimension).values
+        var bytes: [UInt8] = []
+        for (a, b) in zip(plain, scaled) {
+            let bits = Float(a / b).bitPattern
+            for shift: UInt32 in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        }
+        return (try TensorInfo(name: name, type: .f32, shape: [plain.count]), bytes)
     }
 
     /// What each tensor becomes, and the name of it all.
@@ -102,9 +122,11 @@ enum GGUFOutput {
 
     /// Throws when no reader would take the vocabulary that the base has. Other kinds than those of the family are carried on as they are.
     private static func checkVocabulary(_ metadata: GGUFMetadata) throws(AlpacaError) {
-        guard try metadata.string(GGUFKey.tokenizerModel) == "gpt2" else {
+        do throws(AlpacaError) {
             _ = try Tokenizer(metadata)
             return
+        } catch {
+            guard error.code == .unsupported, try metadata.string(GGUFKey.tokenizerModel) == "gpt2" else { throw error }
         }
         try metadata.checkBytePairs()
     }
