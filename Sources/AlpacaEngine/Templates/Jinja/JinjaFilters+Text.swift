@@ -43,6 +43,7 @@ extension JinjaMachine {
         case "escape", "e", "forceescape":
             let text = try shown(value)
             try make(5 * text.count)
+            try step(text.count >> 1)
             return try counted(
                 text.mapped { scalar, _ in
                     switch scalar {
@@ -61,6 +62,7 @@ extension JinjaMachine {
     /// Words begin behind blanks, dashes and opening brackets.
     private func titled(_ text: JinjaText) throws(AlpacaError) -> JinjaText {
         try make(3 * text.count)
+        try step(text.count >> 1)
         func parts(_ scalar: Unicode.Scalar) -> Bool { scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar) }
         return text.mapped { scalar, place in
             let begins = place == 0 || parts(text.scalars[place - 1])

@@ -128,15 +128,11 @@ extension JinjaMachine {
     /// To write a number in decimals takes longer the larger or smaller it is.
     func stepForDigits(of value: Double) throws(AlpacaError) {
         guard value.isFinite, value != 0 else { return }
-        try step(20 + 4 * Int(value.exponent).magnitudeAsInt)
+        try step(20 + 24 * Int(clamping: value.exponent.magnitude))
     }
 
     private func notNumber(_ name: String, _ value: JinjaItem) -> AlpacaError {
         if case .undefined(let what) = value { return AlpacaError(.invalidArgument, what) }
         return AlpacaError(.invalidArgument, "the filter \(name.quoted()) needs a number, found \(value.typeName)")
     }
-}
-
-extension Int {
-    fileprivate var magnitudeAsInt: Int { Int(clamping: magnitude) }
 }

@@ -110,7 +110,7 @@ extension JinjaMachine {
 
     private func quoted(_ text: JinjaText, _ style: Style) throws(AlpacaError) -> JinjaText {
         try make(text.cost)
-        try step(text.count >> 4)
+        try step(text.count >> 1)
         var result: JinjaText = "\""
         result.append(
             text.mapped { scalar, _ in

@@ -105,7 +105,7 @@ extension JinjaMachine {
             defer { higher() }
             var keys: [JinjaKey] = []
             for item in sequence.items {
-                try step()
+                try step(8)
                 keys.append(try hashed(item))
             }
             return .tuple(keys)
