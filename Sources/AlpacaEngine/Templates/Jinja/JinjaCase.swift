@@ -10,6 +10,12 @@ enum JinjaCase {
         return isFinal ? "\u{3c2}" : "\u{3c3}"
     }
 
+    /// What `casefold` makes of a letter: its large form made small, which unfolds ligatures and other forms of the same letter.
+    static func fold(_ scalar: Unicode.Scalar) -> String {
+        // The i without a dot stays one.
+        scalar == "\u{131}" ? "\u{131}" : scalar.properties.uppercaseMapping.lowercased()
+    }
+
     /// An upper, lower or title letter.
     static func isCased(_ scalar: Unicode.Scalar) -> Bool {
         scalar.properties.isLowercase || scalar.properties.isUppercase || scalar.properties.generalCategory == .titlecaseLetter

@@ -7,6 +7,8 @@ extension JinjaMachine {
         }
         let type = spec.type ?? standardType(value)
         switch type {
+        case "s" where !spec.isPercent && spec.type != nil && Number(value) != nil:
+            throw formatError("the format \"s\" needs a text, found \(value.typeName)")
         case "s", "r", "a":
             var text = type == "s" ? try shown(value) : try represented(value)
             if let precision = spec.precision, precision < text.count { text = text[0..<precision] }

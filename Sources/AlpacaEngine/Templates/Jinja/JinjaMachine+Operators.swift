@@ -73,9 +73,14 @@ extension JinjaMachine {
         guard times > 0, !text.isEmpty else { return JinjaText() }
         let (length, overflow) = text.count.multipliedReportingOverflow(by: Int(clamping: times))
         try checkLength(overflow ? Int.max : length)
+        if text.partCount == 1 {
+            try make(length)
+            try step(length >> 6)
+            return JinjaText(Array(repeatElement(text.scalars, count: Int(clamping: times)).joined()), isInput: text.hasInput)
+        }
         var result = JinjaText()
         for _ in 0..<Int(clamping: times) {
-            try step()
+            try step(2)
             try append(text, to: &result)
         }
         return result

@@ -36,7 +36,8 @@ extension JinjaMachine {
         try step(text.count >> 1)
         switch name {
         case "upper": return text.mapped { scalar, _ in scalar.properties.uppercaseMapping }
-        case "lower", "casefold": return text.mapped { scalar, place in JinjaCase.lower(scalar, at: place, in: text.scalars) }
+        case "casefold": return text.mapped { scalar, _ in JinjaCase.fold(scalar) }
+        case "lower": return text.mapped { scalar, place in JinjaCase.lower(scalar, at: place, in: text.scalars) }
         case "swapcase":
             return text.mapped { scalar, _ in
                 scalar.properties.isUppercase ? scalar.properties.lowercaseMapping : scalar.properties.uppercaseMapping

@@ -145,7 +145,10 @@ struct JinjaParser {
         case "break", "continue":
             guard loops > 0 else { throw AlpacaError(.badFormat, "\(name.quoted()) stands outside of a loop").inContext("line \(line)") }
             return name == "break" ? .breakLoop : .continueLoop
-        case "print": return .output(try tupleExpression())
+        case "print":
+            var values = [try expression()]
+            while take(",") { values.append(try expression()) }
+            return .output(.concatenation(values))
         case "extends", "include", "import", "from", "block", "autoescape", "do", "trans", "debug":
             throw AlpacaError(.unsupported, "the tag \(name.quoted()) is not supported in chat templates").inContext("line \(line)")
         default: throw AlpacaError(.badFormat, "found the unknown tag \(name.quoted(limit: 40))").inContext("line \(line)")
