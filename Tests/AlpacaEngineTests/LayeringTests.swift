@@ -9,7 +9,7 @@ import Testing
 @Suite struct LayeringTests {
     /// Folders of Sources/AlpacaEngine, lowest first. CONTRIBUTING.md has them in a drawing and a table.
     static let layers = [
-        "Support", "Storage", "Tensor", "Formats", "Tokenizer", "Architecture", "Checkpoint", "Adapters", "Compute", "Runtime",
+        "Support", "Storage", "Tensor", "Formats", "Templates", "Tokenizer", "Architecture", "Checkpoint", "Adapters", "Compute", "Runtime",
         "Generation",
         "Measure", "Pipeline", "Inspection",
     ]

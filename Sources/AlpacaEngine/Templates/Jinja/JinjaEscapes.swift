@@ -29,7 +29,8 @@ enum JinjaEscapes {
             case "0"..."7":
                 at -= 1
                 result.append(try code(text, &at, radix: 8, 1...3, line))
-            case "N": throw AlpacaError(.unsupported, at: "line \(line)", found: "the escape \\N in a string", expected: "\\u and its number")
+            case "N":
+                throw AlpacaError(.unsupported, at: "line \(line)", found: "the escape \\N in a string", expected: "\\u and its number")
             default: result += ["\\", letter]
             }
         }
@@ -52,7 +53,8 @@ enum JinjaEscapes {
         }
         guard let scalar = Unicode.Scalar(value) else {
             throw AlpacaError(
-                .badFormat, at: "line \(line)", found: "the escape of \(String(value, radix: 16)) in a string", expected: "a character's number")
+                .badFormat, at: "line \(line)", found: "the escape of \(String(value, radix: 16)) in a string",
+                expected: "a character's number")
         }
         return scalar
     }

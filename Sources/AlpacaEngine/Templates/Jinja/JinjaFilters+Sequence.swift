@@ -33,7 +33,9 @@ extension JinjaMachine {
             let items = try elements(value)
             let keys = try self.keys(of: items, arguments.value(1, "attribute"), caseSensitive: arguments.boolean(0, "case_sensitive"))
             guard var best = items.indices.first else { return .undefined("the \(name) of nothing is undefined") }
-            for index in items.indices.dropFirst() where try order(keys[index], keys[best]) == (name == "min" ? .less : .greater) { best = index }
+            for index in items.indices.dropFirst() where try order(keys[index], keys[best]) == (name == "min" ? .less : .greater) {
+                best = index
+            }
             return items[best]
         case "batch", "slice": return try cut(name, try elements(value), arguments)
         case "groupby": return try groups(value, arguments)
@@ -54,7 +56,8 @@ extension JinjaMachine {
             for end in text.indices(of: ".") + [text.count] {
                 let part = text[start..<end]
                 try step()
-                path.append(JinjaCase.isAll("isdigit", part.scalars) ? JinjaNumbers.integer(part).map { .integer($0) } ?? .text(part) : .text(part))
+                path.append(
+                    JinjaCase.isAll("isdigit", part.scalars) ? JinjaNumbers.integer(part).map { .integer($0) } ?? .text(part) : .text(part))
                 start = end + 1
             }
             return path

@@ -8,15 +8,18 @@ extension JinjaMachine {
         if let result = try numberFilter(name, value, arguments) { return result }
         guard let result = try plainFilter(name, value, arguments) else {
             let known = Self.refusedFilters.contains(name)
-            throw AlpacaError(.unsupported, "\(known ? "the filter" : "there is no filter") \(name.quoted(limit: 40))\(known ? " is not supported" : "")")
+            throw AlpacaError(
+                .unsupported, "\(known ? "the filter" : "there is no filter") \(name.quoted(limit: 40))\(known ? " is not supported" : "")")
         }
         return result
     }
 
     static let filterNames: Set<String> = [
         "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "forceescape",
-        "format", "from_json", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject",
-        "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort", "string", "sum", "title", "tojson", "trim",
+        "format", "from_json", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min",
+        "reject",
+        "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort", "string", "sum", "title", "tojson",
+        "trim",
         "truncate", "unique", "upper", "wordcount",
     ]
     /// Jinja has them; they have no place in a prompt.
@@ -80,7 +83,9 @@ extension JinjaMachine {
             case .undefined(let what): throw AlpacaError(.invalidArgument, what)
             case .text(let text):
                 if let number = JinjaNumbers.integer(text, base: try arguments.integer(1, "base") ?? 10) { return .integer(number) }
-                if let number = JinjaNumbers.float(text), let whole = Int128(exactly: number.rounded(.towardZero)) { return .integer(whole) }
+                if let number = JinjaNumbers.float(text), let whole = Int128(exactly: number.rounded(.towardZero)) {
+                    return .integer(whole)
+                }
                 return standard
             default:
                 guard let number = Number(value) else { return standard }
@@ -121,7 +126,9 @@ extension JinjaMachine {
         case "ceil", "floor":
             let power = try JinjaNumbers.power(10, Double(digits))
             return .float((number.double * power).rounded(method == "ceil" ? .up : .down) / power)
-        default: throw AlpacaError(.invalidArgument, found: "the method \(method.quoted(limit: 40)) of \"round\"", expected: "common, ceil or floor")
+        default:
+            throw AlpacaError(
+                .invalidArgument, found: "the method \(method.quoted(limit: 40)) of \"round\"", expected: "common, ceil or floor")
         }
     }
 

@@ -68,7 +68,9 @@ extension JinjaMachine {
         case "e", "E": digits = JinjaNumbers.scientific(magnitude, decimals: precision)
         case "g", "G":
             // Without a type and a precision: as it prints.
-            digits = spec.type == nil && spec.precision == nil ? JinjaNumbers.text(magnitude) : JinjaNumbers.general(magnitude, digits: precision)
+            digits =
+                spec.type == nil && spec.precision == nil
+                ? JinjaNumbers.text(magnitude) : JinjaNumbers.general(magnitude, digits: precision)
         default: digits = JinjaNumbers.fixed(magnitude, decimals: precision)
         }
         if spec.type == nil, spec.precision != nil, !digits.contains("."), !digits.contains("e"), number.isFinite { digits += ".0" }

@@ -219,14 +219,17 @@ struct JinjaLexer {
             }
         }
         if at > afterWhole {
-            guard let value = Double(whole + fraction + exponent) else { throw error("found the number \(text(start..<at).quoted(limit: 40))") }
+            guard let value = Double(whole + fraction + exponent) else {
+                throw error("found the number \(text(start..<at).quoted(limit: 40))")
+            }
             return add(.float(value))
         }
         guard whole.utf8.first != UInt8(ascii: "0") || whole.utf8.allSatisfy({ $0 == UInt8(ascii: "0") }) else {
             throw error("found the number \(whole.quoted(limit: 40)), which begins with 0")
         }
         guard let value = Int128(whole) else {
-            throw AlpacaError(.unsupported, at: "line \(line)", found: "the number \(whole.quoted(limit: 40))", expected: "one of at most 127 bits")
+            throw AlpacaError(
+                .unsupported, at: "line \(line)", found: "the number \(whole.quoted(limit: 40))", expected: "one of at most 127 bits")
         }
         add(.integer(value))
     }

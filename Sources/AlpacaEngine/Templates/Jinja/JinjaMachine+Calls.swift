@@ -208,6 +208,7 @@ struct JinjaNamedArguments {
     private func misfit(_ value: JinjaItem, _ name: String, _ expected: String) -> AlpacaError {
         if case .undefined(let what) = value { return AlpacaError(.invalidArgument, what) }
         return AlpacaError(
-            .invalidArgument, found: "a value of type \(value.typeName) as \(name.quoted()) of \(owner.quoted(limit: 40))", expected: expected)
+            .invalidArgument, found: "a value of type \(value.typeName) as \(name.quoted()) of \(owner.quoted(limit: 40))",
+            expected: expected)
     }
 }

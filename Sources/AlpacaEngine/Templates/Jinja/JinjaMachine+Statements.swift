@@ -66,7 +66,9 @@ extension JinjaMachine {
             for filter in filters { value = try apply(filter, to: value, scope) }
             try append(try shown(value), to: &output)
         case .call(let node, let call):
-            guard case .postfix(let base, var steps) = call, let last = steps.popLast(), case .call(let arguments) = last.kind else { break }
+            guard case .postfix(let base, var steps) = call, let last = steps.popLast(), case .call(let arguments) = last.kind else {
+                break
+            }
             let callee = try evaluate(.postfix(base, steps), scope)
             var handed = try handed(arguments, scope)
             handed.keywords.append(("caller", .macro(macro(node, scope))))
@@ -98,7 +100,8 @@ extension JinjaMachine {
         case .attribute(let object, let name):
             guard case .namespace(let namespace)? = scope.value(object) else {
                 throw AlpacaError(
-                    .invalidArgument, "\(names[object].quoted(limit: 40)) is no namespace: its attribute \(name.string.quoted(limit: 40)) can't be set")
+                    .invalidArgument,
+                    "\(names[object].quoted(limit: 40)) is no namespace: its attribute \(name.string.quoted(limit: 40)) can't be set")
             }
             try checkCount(namespace.attributes.count + 1)
             try make(32)

@@ -66,7 +66,8 @@ final class JinjaMachine {
     func deeper() throws(AlpacaError) {
         depth += 1
         guard depth <= limits.evaluationDepth else {
-            throw AlpacaError(.unsupported, "the template's macros, blocks, brackets or values are more than \(limits.evaluationDepth) levels deep")
+            throw AlpacaError(
+                .unsupported, "the template's macros, blocks, brackets or values are more than \(limits.evaluationDepth) levels deep")
         }
     }
 

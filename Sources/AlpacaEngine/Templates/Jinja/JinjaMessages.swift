@@ -13,8 +13,10 @@ extension JinjaValue {
             let names: [JinjaText] = ["reasoning_content", "thinking", "reasoning"]
             let thought = names.lazy.compactMap { name in members.last { $0.key == name }?.value }.first
             if let thought {
-                // Where one has no place of its own yet, `thinking` comes first and `reasoning_content` last.
-                if !members.contains(where: { $0.key == "thinking" }) { members.insert(("thinking", thought), at: 0) }
+                // `thinking` comes first, with the caller's own if there is one; `reasoning_content` last, if it has no place yet.
+                let own = members.last { $0.key == "thinking" }?.value
+                members.removeAll { $0.key == "thinking" }
+                members.insert(("thinking", own ?? thought), at: 0)
                 if let place = members.lastIndex(where: { $0.key == "reasoning_content" }) {
                     members[place].value = thought
                 } else {

@@ -111,7 +111,8 @@ extension JinjaMachine {
             let place = try arguments.integer(0, "index") ?? -1
             let index = place < 0 ? place &+ list.items.count : place
             guard list.items.indices.contains(index) else {
-                throw AlpacaError(.invalidArgument, found: "pop(\(place)) of a list of \(list.items.count)", expected: "an element that is there")
+                throw AlpacaError(
+                    .invalidArgument, found: "pop(\(place)) of a list of \(list.items.count)", expected: "an element that is there")
             }
             try step((list.items.count - index) >> 4)
             return list.items.remove(at: index)

@@ -76,7 +76,9 @@ struct JinjaParser {
     mutating func deeper() throws(AlpacaError) {
         depth += 1
         guard depth <= limits.nesting else {
-            throw AlpacaError(.unsupported, at: "line \(line)", found: "more than \(limits.nesting) blocks and brackets inside each other", expected: "fewer")
+            throw AlpacaError(
+                .unsupported, at: "line \(line)", found: "more than \(limits.nesting) blocks and brackets inside each other",
+                expected: "fewer")
         }
     }
 

@@ -21,7 +21,8 @@ indirect enum JinjaExpression: Sendable {
 
 enum JinjaOperator: String, Sendable {
     case plus = "+", minus = "-", times = "*", divide = "/", floorDivide = "//", modulo = "%", power = "**", not
-    case equal = "==", unequal = "!=", less = "<", lessOrEqual = "<=", greater = ">", greaterOrEqual = ">=", within = "in", notWithin = "not in"
+    case equal = "==", unequal = "!=", less = "<", lessOrEqual = "<=", greater = ">", greaterOrEqual = ">=", within = "in", notWithin =
+        "not in"
 }
 
 /// What is done to the value before it: `.name`, `[1]`, `[1:]`, `(x)`, `| filter`, `is test`.

@@ -1,8 +1,10 @@
 // Tests: `value is name(arguments)`.
 extension JinjaMachine {
     static let testNames: Set<String> = [
-        "boolean", "callable", "defined", "divisibleby", "eq", "equalto", "==", "escaped", "even", "false", "filter", "float", "ge", ">=", "gt",
-        "greaterthan", ">", "in", "integer", "iterable", "le", "<=", "lower", "lt", "lessthan", "<", "mapping", "ne", "!=", "none", "number",
+        "boolean", "callable", "defined", "divisibleby", "eq", "equalto", "==", "escaped", "even", "false", "filter", "float", "ge", ">=",
+        "gt",
+        "greaterthan", ">", "in", "integer", "iterable", "le", "<=", "lower", "lt", "lessthan", "<", "mapping", "ne", "!=", "none",
+        "number",
         "odd", "sameas", "sequence", "string", "test", "true", "undefined", "upper",
     ]
 
