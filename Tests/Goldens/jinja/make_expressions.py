@@ -237,6 +237,14 @@ none.x.y
 [1, 2, 3][none:2]
 [1, 2, 3]['a':]
 {'a': 1}[1:] is defined
+data.n[1:]
+data.nested[1:]
+'{:5}|{:,}|{:d}|{}'.format(true, false, true, true)
+'{:5}'.format([1])
+'{:5}'.format(none)
+'{:,}'.format('a')
+'{:}'.format([1])
+range(4).index(2)
 range(5)[1:3] | list
 range(5)[-1]
 []
@@ -1188,8 +1196,8 @@ line two {{ 1 / 0 }}
 """.split("----\n")
 
 # What differs by intent: lists that the template made may be changed; where Jinja gives an undefined value for an attribute that may not be
-# used and for a slice with a text as its bound, the library says so at once.
-DIFFERENT = {"{% set x = [] %}{% if x.append(1) %}{% endif %}{{ x }}", "{{ ''.__class__ }}", "{{ [1, 2, 3]['a':] }}"}
+# used, for a slice of a constant that has none and for a text as its bound, the library says so at once.
+DIFFERENT = {"{% set x = [] %}{% if x.append(1) %}{% endif %}{{ x }}", "{{ ''.__class__ }}", "{{ [1, 2, 3]['a':] }}", "{{ {'a': 1}[1:] is defined }}"}
 
 
 def main():

@@ -33,7 +33,7 @@ enum JinjaCase {
         let test: (Unicode.Scalar) -> Bool
         switch name {
         case "isalpha": test = isLetter
-        case "isalnum": test = { isLetter($0) || $0.properties.numericType != nil }
+        case "isalnum": test = isAlphanumeric
         case "isdecimal": test = { $0.properties.numericType == .decimal }
         case "isdigit": test = { $0.properties.numericType == .decimal || $0.properties.numericType == .digit }
         case "isnumeric": test = { $0.properties.numericType != nil }
@@ -49,6 +49,8 @@ enum JinjaCase {
     private static func isLower(_ scalar: Unicode.Scalar) -> Bool {
         scalar.properties.isLowercase || scalar.properties.generalCategory == .titlecaseLetter
     }
+
+    static func isAlphanumeric(_ scalar: Unicode.Scalar) -> Bool { isLetter(scalar) || scalar.properties.numericType != nil }
 
     private static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {

@@ -3,8 +3,8 @@ extension JinjaMachine {
     func sequenceFilter(_ name: String, _ value: JinjaItem, _ arguments: JinjaNamedArguments) throws(AlpacaError) -> JinjaItem? {
         switch name {
         case "list": return try list(try elements(value))
-        case "first": return try elements(value).first ?? .undefined("the first of nothing is undefined")
-        case "last": return try elements(value).last ?? .undefined("the last of nothing is undefined")
+        case "first": return try elements(value).first ?? .undefined(.other("the first of nothing is undefined"))
+        case "last": return try elements(value).last ?? .undefined(.other("the last of nothing is undefined"))
         case "join":
             let path = try attributePath(arguments.value(1, "attribute"))
             var items = try elements(value)
@@ -32,7 +32,7 @@ extension JinjaMachine {
         case "min", "max":
             let items = try elements(value)
             let keys = try self.keys(of: items, arguments.value(1, "attribute"), caseSensitive: arguments.boolean(0, "case_sensitive"))
-            guard var best = items.indices.first else { return .undefined("the \(name) of nothing is undefined") }
+            guard var best = items.indices.first else { return .undefined(.other("the \(name) of nothing is undefined")) }
             for index in items.indices.dropFirst() where try order(keys[index], keys[best]) == (name == "min" ? .less : .greater) {
                 best = index
             }
@@ -51,6 +51,7 @@ extension JinjaMachine {
         case nil, .some(.none): return []
         case .integer(let index)?: return [.integer(index)]
         case .text(let text)?:
+            try step(text.count >> 2)
             var path: [JinjaItem] = []
             var start = 0
             for end in text.indices(of: ".") + [text.count] {
@@ -79,6 +80,7 @@ extension JinjaMachine {
     private func keys(of items: [JinjaItem], _ attribute: JinjaItem?, caseSensitive: Bool) throws(AlpacaError) -> [JinjaItem] {
         var paths: [[JinjaItem]] = []
         if case .text(let text)? = attribute {
+            try step(text.count >> 2)
             var start = 0
             for end in text.indices(of: ",") + [text.count] {
                 paths.append(try attributePath(.text(text[start..<end])))
@@ -138,7 +140,7 @@ extension JinjaMachine {
 
     private func sortedMembers(_ value: JinjaItem, _ arguments: JinjaNamedArguments) throws(AlpacaError) -> JinjaItem {
         guard case .dictionary(let dictionary) = value else {
-            if case .undefined(let what) = value { throw AlpacaError(.invalidArgument, what) }
+            if case .undefined(let what) = value { throw AlpacaError(.invalidArgument, what.description) }
             throw AlpacaError(.invalidArgument, "the filter \"dictsort\" needs a dictionary, found \(value.typeName)")
         }
         let by = try arguments.text(1, "by")?.string ?? "key"

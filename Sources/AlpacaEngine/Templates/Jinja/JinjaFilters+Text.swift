@@ -24,10 +24,10 @@ extension JinjaMachine {
         case "truncate": return try counted(try truncated(try shown(value), arguments))
         case "wordcount":
             let text = try shown(value)
-            try step(text.count >> 4)
+            try step(text.count >> 1)
             var count: Int128 = 0, wasWord = false
             for scalar in text.scalars {
-                let isWord = scalar == "_" || JinjaCase.isAll("isalnum", [scalar])
+                let isWord = scalar == "_" || JinjaCase.isAlphanumeric(scalar)
                 if isWord && !wasWord { count += 1 }
                 wasWord = isWord
             }

@@ -46,7 +46,7 @@ extension JinjaMachine {
         case "attr":
             let attribute = try attribute(try arguments.requiredText(0, "name"), of: value)
             if case .dictionary = value, case .method = attribute { return attribute }
-            if case .dictionary = value { return .undefined("dict has no such attribute") }
+            if case .dictionary = value { return .undefined(.other("dict has no such attribute")) }
             return attribute
         case "items":
             if value.isUndefined { return try sequence([], .generator) }
@@ -80,7 +80,7 @@ extension JinjaMachine {
         case "int":
             let standard = arguments.value(0, "default") ?? .integer(0)
             switch value {
-            case .undefined(let what): throw AlpacaError(.invalidArgument, what)
+            case .undefined(let what): throw AlpacaError(.invalidArgument, what.description)
             case .text(let text):
                 if let number = JinjaNumbers.integer(text, base: try arguments.integer(1, "base") ?? 10) { return .integer(number) }
                 if let number = JinjaNumbers.float(text), let whole = Int128(exactly: number.rounded(.towardZero)) {
@@ -95,7 +95,7 @@ extension JinjaMachine {
         case "float":
             let standard = arguments.value(0, "default") ?? .float(0)
             switch value {
-            case .undefined(let what): throw AlpacaError(.invalidArgument, what)
+            case .undefined(let what): throw AlpacaError(.invalidArgument, what.description)
             case .text(let text): return JinjaNumbers.float(text).map { .float($0) } ?? standard
             default: return Number(value).map { .float($0.double) } ?? standard
             }
@@ -139,7 +139,7 @@ extension JinjaMachine {
     }
 
     private func notNumber(_ name: String, _ value: JinjaItem) -> AlpacaError {
-        if case .undefined(let what) = value { return AlpacaError(.invalidArgument, what) }
+        if case .undefined(let what) = value { return AlpacaError(.invalidArgument, what.description) }
         return AlpacaError(.invalidArgument, "the filter \(name.quoted()) needs a number, found \(value.typeName)")
     }
 }

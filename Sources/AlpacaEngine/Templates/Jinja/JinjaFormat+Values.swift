@@ -1,11 +1,18 @@
 // One value in the way that a format asks for.
 extension JinjaMachine {
     func formatted(_ value: JinjaItem, _ spec: JinjaFormatSpec) throws(AlpacaError) -> JinjaText {
-        if case .undefined(let what) = value, spec.type != "s", spec.type != nil { throw AlpacaError(.invalidArgument, what) }
+        if case .undefined(let what) = value, spec.type != "s", spec.type != nil { throw AlpacaError(.invalidArgument, what.description) }
         guard spec.precision ?? 0 <= 1000 || spec.type == "s" else {
             throw AlpacaError(.unsupported, found: "a format with \(spec.precision ?? 0) digits", expected: "at most 1000")
         }
-        let type = spec.type ?? standardType(value)
+        let type = spec.type ?? standardType(value, spec)
+        if !spec.isPercent, spec.isSpecial {
+            switch value {
+            case .text where spec.grouping != nil: throw formatError("a format with separators needs a number, found str")
+            case .boolean, .integer, .float, .text: break
+            default: throw formatError("a value of type \(value.typeName) has no format but its own")
+            }
+        }
         switch type {
         case "s" where !spec.isPercent && spec.type != nil && Number(value) != nil:
             throw formatError("the format \"s\" needs a text, found \(value.typeName)")
@@ -26,8 +33,9 @@ extension JinjaMachine {
         }
     }
 
-    private func standardType(_ value: JinjaItem) -> Unicode.Scalar {
+    private func standardType(_ value: JinjaItem, _ spec: JinjaFormatSpec) -> Unicode.Scalar {
         switch value {
+        case .boolean where spec.isSpecial: "d"
         case .integer: "d"
         case .float: "g"
         default: "s"

@@ -9,6 +9,10 @@ struct JinjaFormatSpec {
     var width = 0
     var precision: Int?
     var type: Unicode.Scalar?
+    /// Whether it says anything.
+    var isSpecial: Bool {
+        align != nil || sign != nil || isAlternate || grouping != nil || width > 0 || precision != nil || type != nil
+    }
     /// `%` formats round numbers to whole ones for `d`; `{}` formats refuse them.
     var isPercent = false
 }

@@ -1,7 +1,6 @@
 /// A value while a template runs.
 enum JinjaItem {
-    /// With what messages call it, such as `'x' is undefined`.
-    case undefined(String)
+    case undefined(JinjaAbsence)
     case none
     case boolean(Bool)
     case integer(Int128)
@@ -52,6 +51,24 @@ enum JinjaItem {
         case .dictionary(let dictionary): !dictionary.keys.isEmpty
         case .loop(let loop): !loop.items.isEmpty
         case .namespace, .macro, .cycler, .function, .method: true
+        }
+    }
+}
+
+/// Why a value is undefined. Put into words only for a message: templates ask for what may be absent all the time.
+enum JinjaAbsence: CustomStringConvertible {
+    case name(String)
+    indirect case attribute(of: String, JinjaText)
+    indirect case element(of: String, JinjaItem)
+    case other(String)
+
+    var description: String {
+        switch self {
+        case .name(let name): "\(name.quoted(limit: 60)) is undefined"
+        case .attribute(let type, let name): "\(type) has no attribute \(name.string.quoted(limit: 40))"
+        case .element(let type, .integer(let index)): "\(type) has no element \(index)"
+        case .element(let type, let key): "\(type) has no element for a key of type \(key.typeName)"
+        case .other(let sentence): sentence
         }
     }
 }

@@ -2,6 +2,7 @@
 extension JinjaMachine {
     /// `value.name`: a method or attribute of the value, or else a dictionary's member, as Jinja looks them up.
     func attribute(_ name: JinjaText, of value: JinjaItem) throws(AlpacaError) -> JinjaItem {
+        try step(name.count >> 2)
         if name.scalars.first == "_" {
             // Python's own attributes are no template's business. A member of that name is plain data.
             if case .dictionary(let dictionary) = value, let member = dictionary.value(.text(name)) { return member }
@@ -18,7 +19,8 @@ extension JinjaMachine {
             if sequence.label == "group", sequence.items.count == 2, name == "grouper" || name == "list" {
                 return sequence.items[name == "list" ? 1 : 0]
             }
-            if sequence.kind == .list || sequence.kind == .tuple, JinjaMethods.ofLists.contains(name.string) {
+            let hasMethods = [.list, .tuple].contains(sequence.kind) || (sequence.kind == .range && (name == "index" || name == "count"))
+            if hasMethods, JinjaMethods.ofLists.contains(name.string) {
                 return .method(of: value, name.string)
             }
         case .namespace(let namespace): if let member = namespace.value(name) { return member }
@@ -30,7 +32,7 @@ extension JinjaMachine {
         case .float: if name == "is_integer" { return .method(of: value, name.string) }
         case .none, .boolean, .integer, .function, .method: break
         }
-        return .undefined("\(value.typeName) has no attribute \(name.string.quoted(limit: 40))")
+        return .undefined(.attribute(of: value.typeName, name))
     }
 
     private func loop(_ loop: JinjaLoop, _ name: String) throws(AlpacaError) -> JinjaItem? {
@@ -45,8 +47,8 @@ extension JinjaMachine {
         case "length": return .integer(Int128(count))
         case "depth": return .integer(Int128(loop.level + 1))
         case "depth0": return .integer(Int128(loop.level))
-        case "previtem": return loop.index > 0 ? loop.items[loop.index - 1] : .undefined("there is no previous item")
-        case "nextitem": return loop.index + 1 < count ? loop.items[loop.index + 1] : .undefined("there is no next item")
+        case "previtem": return loop.index > 0 ? loop.items[loop.index - 1] : .undefined(.other("there is no previous item"))
+        case "nextitem": return loop.index + 1 < count ? loop.items[loop.index + 1] : .undefined(.other("there is no next item"))
         case "cycle", "changed": return .method(of: .loop(loop), name)
         default: return nil
         }
@@ -77,7 +79,7 @@ extension JinjaMachine {
         default: break
         }
         if case .text(let name) = key { return try attribute(name, of: value) }
-        return .undefined("\(value.typeName) has no element \(try represented(key).string.quoted(limit: 40))")
+        return .undefined(.element(of: value.typeName, key))
     }
 
     private func isHashable(_ key: JinjaItem) -> Bool {
@@ -98,7 +100,7 @@ extension JinjaMachine {
             if let whole = Int128(exactly: value) { return .integer(whole) }
             return .float(value.bitPattern)
         case .text(let text):
-            try step(text.count >> 4)
+            try step(text.count >> 3)
             return .text(text)
         case .sequence(let sequence) where sequence.kind == .tuple:
             try deeper()
@@ -136,7 +138,7 @@ extension JinjaMachine {
             try step(places.count >> 2)
             let items = (0..<places.count).map { sequence.items[places.first + $0 * by] }
             return try self.sequence(items, sequence.kind == .tuple ? .tuple : .list)
-        default: return .undefined("\(value.typeName) has no parts")
+        default: throw AlpacaError(.invalidArgument, "a value of type \(value.typeName) has no parts")
         }
     }
 

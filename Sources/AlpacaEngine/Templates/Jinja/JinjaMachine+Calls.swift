@@ -44,12 +44,12 @@ extension JinjaMachine {
             } else if let standard = parameter.standard {
                 scope.values[parameter.index] = try evaluate(standard, scope)
             } else {
-                scope.values[parameter.index] = .undefined("the parameter \(parameter.name.quoted(limit: 40)) was not given")
+                scope.values[parameter.index] = .undefined(.other("the parameter \(parameter.name.quoted(limit: 40)) was not given"))
             }
         }
         if node.usesCaller, let callerName {
             let place = keywords.firstIndex { $0.name == "caller" }
-            scope.values[callerName] = place.map { keywords.remove(at: $0).value } ?? .undefined("there is no caller")
+            scope.values[callerName] = place.map { keywords.remove(at: $0).value } ?? .undefined(.other("there is no caller"))
         }
         let rest = Array(call.positional.dropFirst(node.parameters.count))
         if node.usesVarargs, let varargsName {
@@ -206,7 +206,7 @@ struct JinjaNamedArguments {
     }
 
     private func misfit(_ value: JinjaItem, _ name: String, _ expected: String) -> AlpacaError {
-        if case .undefined(let what) = value { return AlpacaError(.invalidArgument, what) }
+        if case .undefined(let what) = value { return AlpacaError(.invalidArgument, what.description) }
         return AlpacaError(
             .invalidArgument, found: "a value of type \(value.typeName) as \(name.quoted()) of \(owner.quoted(limit: 40))",
             expected: expected)

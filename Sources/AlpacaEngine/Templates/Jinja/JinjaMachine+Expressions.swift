@@ -38,7 +38,7 @@ extension JinjaMachine {
         case .comparison(let first, let others): return try evaluateComparison(first, others, scope)
         case .conditional(let test, let then, let otherwise):
             if try evaluate(test, scope).isTrue { return try evaluate(then, scope) }
-            guard let otherwise else { return .undefined("the inline if-expression has no else and its test is false") }
+            guard let otherwise else { return .undefined(.other("the inline if-expression has no else and its test is false")) }
             return try evaluate(otherwise, scope)
         case .constant, .name, .postfix: return try evaluate(expression, scope)
         }
@@ -94,7 +94,7 @@ extension JinjaMachine {
     private func lookUp(_ name: Int, _ scope: JinjaScope) -> JinjaItem {
         if let value = scope.value(name) { return value }
         if let function = JinjaFunction(rawValue: names[name]) { return .function(function) }
-        return .undefined("\(names[name].quoted(limit: 60)) is undefined")
+        return .undefined(.name(names[name]))
     }
 
     // MARK: What follows a value

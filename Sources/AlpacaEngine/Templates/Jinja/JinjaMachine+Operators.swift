@@ -152,7 +152,7 @@ extension JinjaMachine {
     private var divisionByZero: AlpacaError { AlpacaError(.invalidArgument, "the template divides by zero") }
 
     private func misfit(_ sign: JinjaOperator, _ a: JinjaItem, _ b: JinjaItem?) -> AlpacaError {
-        for case .undefined(let what) in [a, b ?? .none] { return AlpacaError(.invalidArgument, what) }
+        for case .undefined(let what) in [a, b ?? .none] { return AlpacaError(.invalidArgument, what.description) }
         let types = b.map { "\(a.typeName) and \($0.typeName)" } ?? a.typeName
         return AlpacaError(.invalidArgument, "the operator \(sign.rawValue.quoted()) does not fit \(types)")
     }

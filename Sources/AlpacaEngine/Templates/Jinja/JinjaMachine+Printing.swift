@@ -85,7 +85,7 @@ extension JinjaMachine {
     private func quoted(_ text: JinjaText) throws(AlpacaError) -> JinjaText {
         let quote: Unicode.Scalar = text.scalars.contains("'") && !text.scalars.contains("\"") ? "\"" : "'"
         try make(text.cost)
-        try step(text.count >> 1)
+        try step(text.count)
         var result = JinjaText(quote, isInput: false)
         result.append(
             text.mapped { scalar, _ in

@@ -40,12 +40,16 @@ extension JinjaMachine {
                 divisor = number
             }
             return try equal(try calculate(value, .modulo, divisor), .integer(name == "odd" ? 1 : 0))
-        case "lower": return JinjaCase.isAll("islower", try shown(value).scalars)
-        case "upper": return JinjaCase.isAll("isupper", try shown(value).scalars)
+        case "lower", "upper":
+            let text = try shown(value)
+            try step(text.count >> 1)
+            return JinjaCase.isAll("is" + name, text.scalars)
         case "sameas": return try isSame(value, arguments.first ?? .none)
         case "escaped": return false
-        case "filter": return Self.filterNames.contains(try shown(value).string)
-        case "test": return Self.testNames.contains(try shown(value).string)
+        case "filter", "test":
+            let text = try shown(value)
+            try step(text.count >> 2)
+            return (name == "filter" ? Self.filterNames : Self.testNames).contains(text.string)
         default: throw AlpacaError(.unsupported, "there is no test \(name.quoted(limit: 40))")
         }
         return false

@@ -139,7 +139,7 @@ final class JinjaMachine {
     /// A copy of what the caller gave: the template never holds the caller's own.
     func item(_ value: JinjaValue) throws(AlpacaError) -> JinjaItem {
         switch value {
-        case .undefined: return .undefined("a variable is undefined")
+        case .undefined: return .undefined(.other("a variable is undefined"))
         case .none: return .none
         case .boolean(let value): return .boolean(value)
         case .integer(let value): return .integer(value)

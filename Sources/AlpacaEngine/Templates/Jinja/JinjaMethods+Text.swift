@@ -1,7 +1,7 @@
 // Methods of texts, by Python's rules. What is cut out of a text keeps its marks.
 extension JinjaMachine {
     func textMethod(_ name: String, _ text: JinjaText, _ arguments: JinjaNamedArguments) throws(AlpacaError) -> JinjaItem {
-        try step(text.count >> 5)
+        try step(text.count >> 4)
         switch name {
         case "strip", "lstrip", "rstrip":
             return try counted(try stripped(text, try arguments.text(0, "chars"), left: name != "rstrip", right: name != "lstrip"))
@@ -24,7 +24,9 @@ extension JinjaMachine {
         case "format": return .text(try braceFormat(text, arguments.call))
         case "expandtabs":
             return .text(try replaced(text, "\t", try repeated(" ", Int128(try arguments.integer(0, "tabsize") ?? 8)), -1))
-        case _ where name.hasPrefix("is"): return .boolean(JinjaCase.isAll(name, text.scalars))
+        case _ where name.hasPrefix("is"):
+            try step(text.count >> 1)
+            return .boolean(JinjaCase.isAll(name, text.scalars))
         default: return try counted(try cased(name, text))
         }
     }
@@ -57,6 +59,7 @@ extension JinjaMachine {
 
     func stripped(_ text: JinjaText, _ characters: JinjaText?, left: Bool = true, right: Bool = true) throws(AlpacaError) -> JinjaText {
         guard let characters else { return text.trimmed(left: left, right: right) { $0.isPythonSpace } }
+        try step((text.count + characters.count) >> 2)
         let set = Set(characters.scalars)
         return text.trimmed(left: left, right: right) { set.contains($0) }
     }
@@ -129,7 +132,7 @@ extension JinjaMachine {
             }
             return false
         }
-        if case .undefined(let what) = wanted { throw AlpacaError(.invalidArgument, what) }
+        if case .undefined(let what) = wanted { throw AlpacaError(.invalidArgument, what.description) }
         throw AlpacaError(.invalidArgument, "\(arguments.owner.quoted()) needs a text or a tuple of texts, found \(wanted.typeName)")
     }
 

@@ -10,6 +10,7 @@ import Testing
     static let tooMany = "line 1: the template makes a list of more than 524288 elements"
     static let tooSlow = "line 1: the template takes more than 200000 steps"
     static let tooMuch = "line 1: the template makes more than 8388608 characters of text and lists"
+    static let tooLarge = "line 1: found the number \"\(many("9", 40))...\" (50 bytes), expected one of at most 127 bits"
     static let loops = "line 1: the template's loops run more than 20000 times"
 
     /// Those of which a debug build would take long to reach the full limit are smaller; `the limits are these` has the real ones.
@@ -25,7 +26,11 @@ import Testing
     static let tree =
         "{% set ns = namespace(x=(1,), y=(1,)) %}{% for i in range(90) %}{% set ns.x = (ns.x, ns.x) %}{% set ns.y = (ns.y, ns.y) %}{% endfor %}"
 
-    @Test(arguments: [
+    private static func many(_ part: String, _ count: Int, before: String = "", after: String = "") -> String {
+        before + String(repeating: part, count: count) + after
+    }
+
+    private static let hostile: [(source: String, message: String)] = [
         // Endless loops.
         ("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}", loops),
         ("{% for i in range(100000) if false %}{% endfor %}", loops),
@@ -56,8 +61,8 @@ import Testing
         ("{{ 10 ** 38 * 2 }}", "line 1: an integer of the template is beyond 127 bits"),
         ("{{ 10.0 ** 400 }}", "line 1: a power in the template is no finite number"),
         (
-            "{{ " + String(repeating: "9", count: 50) + " }}",
-            "line 1: found the number \"\(String(repeating: "9", count: 40))...\" (50 bytes), expected one of at most 127 bits"
+            many("9", 50, before: "{{ ", after: " }}"),
+            tooLarge
         ),
         ("{% set ns = namespace(l=[]) %}{% for i in range(10000) %}{% set _ = ns.l.append('a' * 100000 ~ i) %}{% endfor %}", tooMuch),
         ("{% for i in range(10000) %}{% set s = 'abcdefgh' * 10000 %}{% endfor %}", tooMuch),
@@ -98,19 +103,21 @@ import Testing
         ("{% for i in range(10000) %}{{ 1e-300 | round(300) }}{% endfor %}", tooSlow),
         ("{{ ('[' * 100000) | from_json }}", "line 1: from_json: line 1, column 65: nested deeper than 64 levels"),
         // The text of the template itself.
-        ("{{ " + String(repeating: "(", count: 100_000), tooDeepText), ("{{ " + String(repeating: "[", count: 100_000), tooDeepText),
-        ("{{ " + String(repeating: "{1:", count: 100_000), tooDeepText),
-        ("{{ " + String(repeating: "-", count: 100_000) + "1 }}", tooDeepText),
-        ("{{ " + String(repeating: "a[", count: 100_000), tooDeepText), ("{{ " + String(repeating: "a(", count: 100_000), tooDeepText),
-        ("{{ 1 " + String(repeating: "if 1 else 1 ", count: 10_000) + "}}", tooDeepText),
-        ("{{ 1 " + String(repeating: "if 1 ", count: 10_000) + "}}", tooDeepText),
-        (String(repeating: "{% if 1 %}", count: 10_000), tooDeepText),
-        (String(repeating: "{% for i in [1] %}", count: 10_000), tooDeepText),
-        (String(repeating: "{% macro m() %}", count: 10_000), tooDeepText),
-        ("{% for " + String(repeating: "(", count: 100_000), tooDeepText),
-        ("{{ x is in " + String(repeating: "(", count: 100_000), "line 1: \"x\" is no"),
-        (String(repeating: "a", count: 1 << 20) + "b", "found a template of 1048577 bytes, expected at most 1048576"),
-    ])
+        (many("(", 100_000, before: "{{ "), tooDeepText), (many("[", 100_000, before: "{{ "), tooDeepText),
+        (many("{1:", 100_000, before: "{{ "), tooDeepText),
+        (many("-", 100_000, before: "{{ ", after: "1 }}"), tooDeepText),
+        (many("a[", 100_000, before: "{{ "), tooDeepText), (many("a(", 100_000, before: "{{ "), tooDeepText),
+        (many("if 1 else 1 ", 10_000, before: "{{ 1 ", after: "}}"), tooDeepText),
+        (many("if 1 ", 10_000, before: "{{ 1 ", after: "}}"), tooDeepText),
+        (many("{% if 1 %}", 10_000), tooDeepText),
+        (many("{% for i in [1] %}", 10_000), tooDeepText),
+        (many("{% macro m() %}", 10_000), tooDeepText),
+        (many("(", 100_000, before: "{% for "), tooDeepText),
+        (many("(", 100_000, before: "{{ x is in "), "line 1: \"x\" is no"),
+        (many("a", 1 << 20, after: "b"), "found a template of 1048577 bytes, expected at most 1048576"),
+    ]
+
+    @Test(arguments: hostile)
     func `a hostile template ends`(source: String, message: String) throws {
         let start = ContinuousClock.now
         let error = alpacaError { _ = try Jinja.text(source, limits: Self.limits) }
@@ -125,16 +132,18 @@ import Testing
     }
 
     /// These go on for long in the text, not in depth: they are fine.
-    @Test(arguments: [
-        ("{{ 1" + String(repeating: "+1", count: 20_000) + " }}", "20001"),
-        ("{{ 1" + String(repeating: " and 1", count: 20_000) + " }}", "1"),
-        ("{{ " + String(repeating: "not ", count: 20_000) + "1 }}", "True"),
-        ("{{ 'x'" + String(repeating: "|upper", count: 10_000) + " }}", "X"),
-        ("{{ ''" + String(repeating: "~''", count: 20_000) + " }}", ""),
-        ("{{ 1" + String(repeating: "<2", count: 1) + String(repeating: "==2", count: 10_000) + " }}", "True"),
-        ("{% if 0 %}" + String(repeating: "{% elif 0 %}", count: 10_000) + "{% else %}a{% endif %}", "a"),
+    private static let long: [(source: String, expected: String)] = [
+        (many("+1", 20_000, before: "{{ 1", after: " }}"), "20001"),
+        (many(" and 1", 20_000, before: "{{ 1", after: " }}"), "1"),
+        (many("not ", 20_000, before: "{{ ", after: "1 }}"), "True"),
+        (many("|upper", 10_000, before: "{{ 'x'", after: " }}"), "X"),
+        (many("~''", 20_000, before: "{{ ''", after: " }}"), ""),
+        (many(" == 2", 10_000, before: "{{ 1 < 2", after: " }}"), "True"),
+        (many("{% elif 0 %}", 10_000, before: "{% if 0 %}", after: "{% else %}a{% endif %}"), "a"),
         ("{% set l = [1] %}{% for x in l %}{% set _ = l.append(x) %}{% endfor %}{{ l }}", "[1, 1]"),
-    ])
+    ]
+
+    @Test(arguments: long)
     func `what is long but not deep works`(source: String, expected: String) throws { #expect(try Jinja.text(source) == expected) }
 
     /// Values that hold each other, and long chains of values, are given back without recursion.

@@ -6,8 +6,8 @@ import Testing
         ("list", .list([1, 2])), ("d", .dictionary([(key: "a", value: 1)])), ("s", "text"), ("u", .undefined),
     ]
 
-    @Test(arguments: [
-        (AlpacaError.Code.badFormat, "a\n{{ 1 +", "line 2: the template ends inside {{ }}"),
+    private static let errors: [(code: AlpacaError.Code, source: String, message: String)] = [
+        (.badFormat, "a\n{{ 1 +", "line 2: the template ends inside {{ }}"),
         (.badFormat, "{{ 'a' }", "line 1: found \"}\", which closes nothing"),
         (.badFormat, "{{ [1) }}", "line 1: found \")\", expected \"]\""),
         (
@@ -63,7 +63,9 @@ import Testing
         (.invalidArgument, "{{ '%d' % 'a' }}", "line 1: the format \"d\" needs an integer, found str"),
         (.invalidArgument, "{{ '%s' % () }}", "line 1: a % format has more places than values"),
         (.invalidArgument, "{{ '{x}'.format() }}", "line 1: a format names \"x\", which was not given"),
-    ])
+    ]
+
+    @Test(arguments: errors)
     func `an error names the line and what was found`(code: AlpacaError.Code, source: String, message: String) {
         let error = alpacaError { _ = try Jinja.text(source, Self.data) }
         #expect(error?.message == message)

@@ -5,7 +5,7 @@ import Testing
 /// Who wrote what: only the template's own text may become special tokens.
 @Suite struct JinjaTextTests {
     /// The caller's part stands between bars.
-    @Test(arguments: [
+    private static let marks: [(source: String, expected: String)] = [
         ("{{ user }}", "|<|Hi|>|"),
         ("{{ 'a' ~ user ~ 'b' }}", "a|<|Hi|>|b"),
         ("{{ 'a' + user + 'b' }}", "a|<|Hi|>|b"),
@@ -48,7 +48,9 @@ import Testing
         ("{{ bos }}{{ user }}", "<|begin|>|<|Hi|>|"),
         ("{{ data.code }}{{ data.code ~ 'a' }}", "6060a"),
         ("{{ '' ~ user ~ '' }}{{ user[:0] }}<", "|<|Hi|>|<"),
-    ])
+    ]
+
+    @Test(arguments: marks)
     func `marks go along`(source: String, expected: String) throws {
         let found = try Jinja.marked(
             source,
