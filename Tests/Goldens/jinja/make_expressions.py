@@ -245,6 +245,17 @@ data.nested[1:]
 '{:,}'.format('a')
 '{:}'.format([1])
 range(4).index(2)
+none | map('upper') | list
+none | selectattr('x') | list
+0 | select | list
+false | rejectattr('x', 'equalto', 1) | list
+5 | map('upper') | list
+'%r|%s' % (missing, missing)
+'%d' % missing
+'{}|{!r}'.format(missing, missing)
+'abc' % [1, 2]
+'abc' % {'a': 1}
+'abc' % 1
 range(5)[1:3] | list
 range(5)[-1]
 []

@@ -13,7 +13,8 @@ extension JinjaMachine {
 
     private func map(_ value: JinjaItem, _ call: JinjaCall) throws(AlpacaError) -> JinjaItem {
         var result: [JinjaItem] = []
-        let items = try elements(value)
+        // Nothing is gone through: none and 0 too.
+        let items = value.isTrue ? try elements(value) : []
         if call.positional.isEmpty {
             let arguments = JinjaNamedArguments(call, of: "map")
             let path = try attributePath(try arguments.required(0, "attribute"))
@@ -52,7 +53,7 @@ extension JinjaMachine {
             testName = name.string
         }
         var kept: [JinjaItem] = []
-        for item in try elements(value) {
+        for item in value.isTrue ? try elements(value) : [] {
             try step()
             let tested = try attribute(path, of: item)
             let holds = if let testName { try test(testName, tested, Array(handed)) } else { tested.isTrue }

@@ -59,7 +59,13 @@ extension JinjaMachine {
             try append(try formatted(try next(), spec), to: &result)
         }
         if used < values.count, isTuple || used == 0 {
-            let mayBeUnused = if case .dictionary = value { true } else { false }
+            // What has elements may name them; whether it does is its own affair.
+            let mayBeUnused =
+                switch value {
+                case .dictionary: true
+                case .sequence(let sequence): !isTuple && sequence.kind == .list
+                default: false
+                }
             guard mayBeUnused else { throw formatError("a % format has fewer places than values") }
         }
         return result
