@@ -40,9 +40,7 @@ extension JinjaMachine {
         case "from_json":
             let text = try shown(value)
             try step(text.count)
-            let document = try JSONDocument(Array(text.string.utf8), name: "from_json")
-            // One character of the caller's is enough: nobody can tell what it became.
-            return try item(JinjaValue(document.root, isInput: text.hasInput))
+            return try fromJSON(text)
         case "attr":
             let attribute = try attribute(try arguments.requiredText(0, "name"), of: value)
             if case .dictionary = value, case .method = attribute { return attribute }
@@ -56,6 +54,18 @@ extension JinjaMachine {
             return try pairs(dictionary, .generator)
         default: return nil
         }
+    }
+
+    private func fromJSON(_ text: JinjaText) throws(AlpacaError) -> JinjaItem {
+        let document: JSONDocument
+        do {
+            document = try JSONDocument(Array(text.string.utf8), name: "from_json")
+        } catch {
+            // The text is a value of the template, and no file of that name.
+            throw AlpacaError(.invalidArgument, error.message)
+        }
+        // One character of the caller's is enough: nobody can tell what it became.
+        return try item(JinjaValue(document.root, isInput: text.hasInput))
     }
 
     private func length(_ value: JinjaItem) throws(AlpacaError) -> Int {

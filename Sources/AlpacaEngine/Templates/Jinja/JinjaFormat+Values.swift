@@ -1,7 +1,9 @@
 // One value in the way that a format asks for.
 extension JinjaMachine {
     func formatted(_ value: JinjaItem, _ spec: JinjaFormatSpec) throws(AlpacaError) -> JinjaText {
-        if case .undefined(let what) = value, !spec.isPercent || !"sra".unicodeScalars.contains(spec.type ?? "s"), spec.isSpecial { throw AlpacaError(.invalidArgument, what.description) }
+        if case .undefined(let what) = value, !spec.isPercent || !"sra".unicodeScalars.contains(spec.type ?? "s"), spec.isSpecial {
+            throw AlpacaError(.invalidArgument, what.description)
+        }
         guard spec.precision ?? 0 <= 1000 || spec.type == "s" else {
             throw AlpacaError(.unsupported, found: "a format with \(spec.precision ?? 0) digits", expected: "at most 1000")
         }

@@ -29,7 +29,7 @@ import Testing
         (.badFormat, "{{ '\\x4' }}", "line 1: found 1 digits of an escape in a string, expected 2"),
         (.badFormat, "{{ f(a=1, 2) }}", "line 1: found 2, expected an argument with a name"),
         (.badFormat, "{% macro m(a=1, b) %}{% endmacro %}", "line 1: the parameter \"b\" without a value follows one that has one"),
-        (.badFormat, "{{ 'x' | from_json }}", "line 1: from_json: line 1, column 1: found \"x\", expected a value"),
+        (.invalidArgument, "{{ 'x' | from_json }}", "line 1: from_json: line 1, column 1: found \"x\", expected a value"),
         (.unsupported, "{% include 'x' %}", "line 1: the tag \"include\" is not supported in chat templates"),
         (.unsupported, "{{ 'a' | nosuch }}", "line 1: there is no filter \"nosuch\""),
         (.unsupported, "{{ 'a' | urlize }}", "line 1: the filter \"urlize\" is not supported"),
