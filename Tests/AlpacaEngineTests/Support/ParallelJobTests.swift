@@ -15,6 +15,8 @@ import Testing
             return true
         } body: { (item, worker) throws(AlpacaError) in
             counts.withLock { $0[item] += 1 }
+            // Long enough for the caller to be asked.
+            usleep(2000)
             #expect(worker.thread < threads)
         }
         #expect(counts.withLock { $0.allSatisfy { $0 == 1 } } && ticks > 0)

@@ -75,7 +75,7 @@ import Testing
             metadata[GGUFKey.tokenizerModel] = .string(kind)
             return alpacaError { _ = try Tokenizer(metadata) }?.message
         }
-        #expect(message("bert") == "metadata key \"tokenizer.ggml.model\": found \"bert\", supported is \"llama\"")
+        #expect(message("bert") == "metadata key \"tokenizer.ggml.model\": found \"bert\", supported is \"llama\", \"gpt2\"")
         #expect(message("llama")?.contains("tokenizer.ggml.tokens") == true)
         let names = TokenizerRegistry.families.flatMap { $0.ggufNames }
         #expect(names.contains("llama") && Set(names).count == names.count)

@@ -6,7 +6,9 @@ extension ByteLevelTokenizer {
             if (try? step.string("type")) == "ByteLevel" { return true }
             return step["pretokenizers"]?.elements.contains { hasByteLevel($0, depth + 1) } ?? false
         }
-        return hasByteLevel(root["pre_tokenizer"])
+        // Vocabularies with pieces for bytes are sentencepiece's kind.
+        let fallsBack = root["model"]?["byte_fallback"].flatMap { try? $0.bool() } ?? false
+        return !fallsBack && hasByteLevel(root["pre_tokenizer"])
     }
 
     /// Pieces in the order of their ids, merges, added tokens. An id that no token has gets the piece `[PAD12]`, which text never becomes.
