@@ -110,7 +110,7 @@ import Testing
     @Test func inspect() throws {
         let told = try run("inspect", CommandTests.model)
         #expect(told.text.contains("5,427,968 parameters"))
-        #expect(told.text.contains("alpaca (3941 pieces, the last of them [PAD], as in Chinese-Alpaca)"))
+        #expect(told.text.contains("alpaca (3941 pieces, the last of them [PAD] after Chinese ones, as in Chinese-Alpaca, and the name"))
         let json = try run("inspect", CommandTests.model, "--json")
         let report = try #require(try JSONSerialization.jsonObject(with: Data(json.text.utf8)) as? [String: Any])
         #expect(report["n_params"] as? Int == 5_427_968)

@@ -17,6 +17,10 @@ package final class LoRAAdapter: Sendable {
     package let tokenizerFile: FileRegion?
     /// Tokens that the adapter's own rows of embeddings are for; none where it leaves the vocabulary alone.
     package let addedTokens: AddedTokens
+    /// Tokens that its files tell of, with or without rows.
+    package let toldTokens: AddedTokens
+    /// What its files say of tokens with a task.
+    package let tokenizerSettings: TokenizerSettings
     /// The chat templates that were saved with it.
     package let templates: TemplateTexts
     package let warnings: [String]
@@ -89,11 +93,21 @@ package final class LoRAAdapter: Sendable {
             throw error.inFile(file.name)
         }
         let growsVocabulary = changes[.tokenEmbedding] != nil || changes[.output] != nil
-        addedTokens = growsVocabulary ? try AddedTokens(files) : AddedTokens()
+        var warnings = configuration.warnings
+        var told = AddedTokens()
+        do throws(AlpacaError) {
+            told = try AddedTokens(files)
+        } catch {
+            guard !growsVocabulary, error.code != .outOfMemory else { throw error }
+            warnings.append("\(error.message): what was added to the tokenizer is not known")
+        }
+        toldTokens = told
+        addedTokens = growsVocabulary ? told : AddedTokens()
+        tokenizerSettings = TokenizerSettings(files)
         tokenizerFile = try files.open("tokenizer.model")
         tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
         templates = TemplateTexts(files)
-        var warnings = configuration.warnings + templates.warnings
+        warnings += templates.warnings + tokenizerSettings.warnings
         if found.count > 1, found[1] != "pytorch_model.bin" {
             warnings.append("\(files.path): there are \(found[0]) and \(found[1]): the first is used, as PEFT does")
         }

@@ -7,13 +7,16 @@ package struct HuggingFaceConfig: Sendable {
     package let bos: TokenID?
     package let eos: TokenID?
     package let pad: TokenID?
+    /// Tokens that end an answer beside ``eos``.
+    package let ends: [TokenID]
 
-    package init(_ model: ModelConfiguration, type: TensorType, bos: TokenID?, eos: TokenID?, pad: TokenID?) {
+    package init(_ model: ModelConfiguration, type: TensorType, bos: TokenID?, eos: TokenID?, pad: TokenID?, ends: [TokenID] = []) {
         self.model = model
         self.type = type
         self.bos = bos
         self.eos = eos
         self.pad = pad
+        self.ends = ends
     }
 
     /// The bytes of `config.json`.
@@ -62,9 +65,16 @@ package struct HuggingFaceConfig: Sendable {
     package func generationConfig() -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
-        json.member("_from_model_config", true)
+        // Several ends are in no config.json of ours.
+        if ends.isEmpty { json.member("_from_model_config", true) }
         if let bos { json.member("bos_token_id", bos) }
-        if let eos { json.member("eos_token_id", eos) }
+        if ends.isEmpty {
+            if let eos { json.member("eos_token_id", eos) }
+        } else {
+            json.beginArray("eos_token_id")
+            for id in ([eos].compactMap { $0 } + ends) { json.value(id) }
+            json.end()
+        }
         if let pad { json.member("pad_token_id", pad) }
         json.end()
         return Array(json.text.utf8) + [0x0a]

@@ -1,5 +1,5 @@
-// config.json, as transformers wrote it from 4.28 (2023) to 5. Tokens' ids are not read from it: those of the first LLaMA uploads are wrong
-// there, and the tokenizer knows them.
+// config.json, as transformers wrote it from 4.28 (2023) to 5. Tokens' ids are read elsewhere (TokenizerSettings): those of the first LLaMA
+// uploads are wrong there.
 
 extension ModelConfiguration {
     /// Reads the configuration from a `config.json`.

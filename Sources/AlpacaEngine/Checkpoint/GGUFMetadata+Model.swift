@@ -4,9 +4,11 @@ extension GGUFMetadata {
     /// - Parameters:
     ///   - tokenizer: nil for metadata without one.
     ///   - fileType: the recipe of the weights. Quantizing changes it later.
+    ///   - tasks: its tokens with a task; nil for those that it names itself.
     ///   - added: what was added to the tokenizer; rows of the embeddings that nothing tells of get unused pieces.
     package init(
-        _ model: ModelConfiguration, tokenizer: SentencePieceModel?, added: AddedTokens = .init(), name: String?, fileType: GGUFFileType
+        _ model: ModelConfiguration, tokenizer: SentencePieceModel?, added: AddedTokens = .init(), tasks: TaskTokens? = nil, name: String?,
+        fileType: GGUFFileType
     ) throws(AlpacaError) {
         self.init()
         let architecture = model.architecture
@@ -31,7 +33,7 @@ extension GGUFMetadata {
         }
         self[GGUFKey.normEpsilon(architecture)] = .float32(model.normEpsilon)
         self[GGUFKey.fileType] = .uint32(fileType.rawValue)
-        if let tokenizer { try setTokenizer(tokenizer, added: added, vocabularySize: model.vocabularySize) }
+        if let tokenizer { try setTokenizer(tokenizer, added: added, tasks: tasks, vocabularySize: model.vocabularySize) }
     }
 
     private mutating func setNumber(_ key: String, _ value: Int) {
@@ -66,31 +68,18 @@ extension GGUFMetadata {
 
     /// Puts a tokenizer in place of the one that is there.
     package mutating func setTokenizer(
-        _ tokenizer: SentencePieceModel, added: AddedTokens = .init(), vocabularySize: Int
+        _ tokenizer: SentencePieceModel, added: AddedTokens = .init(), tasks: TaskTokens? = nil, vocabularySize: Int
     ) throws(AlpacaError) {
         // Throws for models whose pieces mean something else than GGUF's "llama" tokenizer makes of them.
         _ = try Tokenizer(tokenizer)
         var list = PieceList(tokenizer)
         guard list.pieces.count <= vocabularySize else { throw GGUFMetadata.tooManyPieces(list.pieces.count, rows: vocabularySize) }
-        let behind = list.pieces.count..<vocabularySize
         try list.extend(by: added, to: vocabularySize)
-        var padding = GGUFMetadata.paddingPiece(tokenizer)
-        for (id, token) in added.listed(in: behind) where padding == nil && GGUFMetadata.paddingNames.contains(token.text) {
-            padding = TokenID(id)
-        }
         self[GGUFKey.tokenizerModel] = .string("llama")
         self[GGUFKey.tokenizerPre] = .string("default")
         setPieces(list)
-        let ids = [
-            (GGUFKey.bosToken, tokenizer.bos), (GGUFKey.eosToken, tokenizer.eos), (GGUFKey.unknownToken, tokenizer.unknown),
-            (GGUFKey.paddingToken, padding),
-        ]
-        for (key, id) in ids {
-            guard let id, list.pieces.indices.contains(Int(id)) else { continue }
-            setNumber(key, Int(id))
-        }
-        self[GGUFKey.addBOS] = .bool(true)
-        self[GGUFKey.addEOS] = .bool(false)
+        setTasks(
+            tasks ?? TaskTokens(TokenizerSettings(), TaskTokens.Known(tokenizer, added, rows: vocabularySize)), count: list.pieces.count)
         if !tokenizer.addsDummyPrefix { self[GGUFKey.addSpacePrefix] = .bool(false) }
     }
 
@@ -129,7 +118,7 @@ extension GGUFMetadata {
         return "the tokenizer tells of \(known) tokens, the embeddings have \(rows) rows: the others are taken as unused, and never written"
     }
 
-    private static var paddingNames: [String] { ["[PAD]", "<pad>"] }
+    static var paddingNames: [String] { ["[PAD]", "<pad>"] }
 
     /// The piece that fills up batches: the one that the tokenizer names, else one that is called so.
     package static func paddingPiece(_ tokenizer: SentencePieceModel) -> TokenID? {

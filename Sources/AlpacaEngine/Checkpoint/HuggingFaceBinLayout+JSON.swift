@@ -27,8 +27,13 @@ extension HuggingFaceBinLayout {
     }
 
     /// The bytes of config.json: the base's, with the vocabulary's new size.
-    package static func configuration(base: JSONDocument, vocabularySize: Int) -> [UInt8] {
-        Array(PythonJSON.text(of: base, changing: [PythonJSON.Change(["vocab_size"], vocabularySize)]).utf8)
+    ///
+    /// - Parameter eos: an end that is not the base's.
+    package static func configuration(base: JSONDocument, vocabularySize: Int, eos: TokenID? = nil) -> [UInt8] {
+        var changes = [PythonJSON.Change(["vocab_size"], vocabularySize)]
+        // What is no number there stays.
+        if let eos, (try? base.root["eos_token_id"]?.int()) != nil { changes.append(PythonJSON.Change(["eos_token_id"], Int(eos))) }
+        return Array(PythonJSON.text(of: base, changing: changes).utf8)
     }
 
     /// The bytes of generation_config.json: the base's.
@@ -36,7 +41,9 @@ extension HuggingFaceBinLayout {
 
     /// The bytes of config.json as transformers 4.28.1 made it of a Meta folder, names sorted. What LLaMA 1 lacks (fewer key heads, another
     /// theta, scaled positions) is added under the names of later versions.
-    package static func configuration(of model: ModelConfiguration, type: TensorType) throws(AlpacaError) -> [UInt8] {
+    package static func configuration(
+        of model: ModelConfiguration, type: TensorType, bos: TokenID = 1, eos: TokenID = 2
+    ) throws(AlpacaError) -> [UInt8] {
         guard model.modelType == Llama.names.modelType else {
             throw AlpacaError(
                 .unsupported,
@@ -48,8 +55,8 @@ extension HuggingFaceBinLayout {
         json.beginArray("architectures")
         json.value("LlamaForCausalLM")
         json.end()
-        json.member("bos_token_id", 1)
-        json.member("eos_token_id", 2)
+        json.member("bos_token_id", bos)
+        json.member("eos_token_id", eos)
         if model.headDimension * model.headCount != model.embeddingLength { json.member("head_dim", model.headDimension) }
         json.member("hidden_act", "silu")
         json.member("hidden_size", model.embeddingLength)

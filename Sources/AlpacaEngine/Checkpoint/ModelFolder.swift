@@ -38,6 +38,8 @@ package struct ModelFolder: Sendable {
     package let tokenizerRefusal: AlpacaError?
     /// Tokens that were added to the tokenizer, where the embeddings have rows for them.
     package let addedTokens: AddedTokens
+    /// What the small files say of tokens with a task.
+    package let tokenizerSettings: TokenizerSettings
     /// What is unusual of the small files, in sentences.
     package let warnings: [String]
 
@@ -109,8 +111,17 @@ package struct ModelFolder: Sendable {
         tokenizerRefusal = refusal
         var rows = 0
         if let name = TensorRole.tokenEmbedding.name(in: naming), let index = weights.index(of: name) { rows = weights.tensors[index].rows }
-        addedTokens = try found.map { $0.model.pieces.count < rows } ?? false ? AddedTokens(files) : AddedTokens()
         var warnings = texts.warnings
+        tokenizerSettings = found == nil ? TokenizerSettings() : TokenizerSettings(files)
+        warnings += tokenizerSettings.warnings
+        do throws(AlpacaError) {
+            addedTokens = found == nil ? AddedTokens() : try AddedTokens(files)
+        } catch {
+            // Where there are no rows for any, a bad list does no harm.
+            guard let found, found.model.pieces.count >= rows, error.code != .outOfMemory else { throw error }
+            warnings.append("\(error.message): what was added to the tokenizer is not known")
+            addedTokens = AddedTokens()
+        }
         // Meta's downloads have it there; a Hugging Face folder has its own.
         if naming == .huggingFace, !files.names.contains("tokenizer.model"), let tokenizerFile,
             tokenizerFile.name.hasSuffix("tokenizer.model")

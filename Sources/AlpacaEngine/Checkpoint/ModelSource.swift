@@ -109,20 +109,28 @@ package final class ModelSource: Sendable {
         if case .success(let found) = configured {
             // One tensor in another type does not decide over all.
             let type = TensorType.mostUsed(folder.weights.tensors.filter { $0.shape.count > 1 })
+            let tasks = folder.tokenizer.map {
+                TaskTokens(folder.tokenizerSettings, .init($0, folder.addedTokens, rows: found.configuration.vocabularySize))
+            }
             func make(_ tokenizer: SentencePieceModel?) throws(AlpacaError) -> GGUFMetadata {
                 try GGUFMetadata(
-                    found.configuration, tokenizer: tokenizer, added: folder.addedTokens, name: PathName.of(folder.path),
+                    found.configuration, tokenizer: tokenizer, added: folder.addedTokens, tasks: tasks, name: PathName.of(folder.path),
                     fileType: type == .f32 ? .f32 : type == .bf16 ? .bf16 : .f16)
             }
             do throws(AlpacaError) {
                 metadata = try make(folder.tokenizer)
                 let rows = found.configuration.vocabularySize
                 if let tokenizer = folder.tokenizer {
-                    warnings += folder.addedTokens.warnings(rows: rows, path: folder.path)
+                    warnings += folder.addedTokens.warnings(pieces: tokenizer.pieces, rows: rows, path: folder.path)
+                    warnings += tasks?.warnings.map { "\(folder.path): \($0)" } ?? []
                     let known = tokenizer.pieces.count + folder.addedTokens.listed(in: tokenizer.pieces.count..<rows).count
                     warnings += GGUFMetadata.unusedRows(rows, known: known).map { ["\(folder.path): \($0)"] } ?? []
                 } else if var parts = folder.byteLevel {
                     guard parts.pieces.count <= rows else { throw GGUFMetadata.tooManyPieces(parts.pieces.count, rows: rows) }
+                    if let id = parts.strangers.first {
+                        warnings.append(
+                            "\(folder.path): \"eos_token_id\" has \(id), the vocabulary has \(parts.pieces.count) tokens: it is passed over")
+                    }
                     // Rows behind the tokens are usual there: vocabularies are rounded up.
                     parts.pad(to: rows)
                     try metadata.setTokenizer(parts)

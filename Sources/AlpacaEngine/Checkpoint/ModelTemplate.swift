@@ -15,6 +15,8 @@ public struct ModelTemplate: Sendable, Equatable {
 
     /// Whether the files or the vocabulary say so; false where there is nothing to go by.
     package let isTold: Bool
+    /// Whether a likeness alone says so.
+    package let isGuessed: Bool
 
     package static let none = "none", unknown = "unknown"
 
@@ -33,6 +35,7 @@ public struct ModelTemplate: Sendable, Equatable {
         name = found.name
         reason = found.reason
         isTold = found.isTold
+        isGuessed = found.reason.hasSuffix(ModelTemplate.guess)
     }
 
     private static func find(
@@ -65,12 +68,14 @@ public struct ModelTemplate: Sendable, Equatable {
         }
         let count = used(tokens.count, metadata)
         func isPiece(_ id: Int, _ text: String) -> Bool { tokens.indices.contains(id) && tokens[id].elementsEqual(text.utf8) }
-        if isPiece(count - 1, "[PAD]") {
-            return (.alpaca, "\(count) pieces, the last of them [PAD], as in Chinese-Alpaca", true)
-        }
-        // With pieces of somebody's own behind it.
+        // With or without pieces of somebody's own behind it.
         if isPiece(49953, "[PAD]") { return (.alpaca, "piece 49953 is [PAD], as in Chinese-Alpaca", true) }
         func named(_ word: String) -> String? { names.first { $0.lowercased().contains(word) } }
+        // Models of other sizes that were made in the same way.
+        if isPiece(count - 1, "[PAD]"), isMadeAlike(tokens, count, metadata) {
+            let likeness = "\(count) pieces, the last of them [PAD] after Chinese ones, as in Chinese-Alpaca"
+            return (.alpaca, likeness + (named("alpaca").map { ", and the name \($0.quoted(limit: 60))" } ?? guess), true)
+        }
         switch count {
         case 49953: return (nil, "49953 pieces, as in Chinese-LLaMA, a base model", true)
         case 55296... where count == 55296 || isPiece(32000, "<pad>"):
@@ -86,6 +91,21 @@ public struct ModelTemplate: Sendable, Equatable {
         }
     }
 
+    private static let guess = ": a guess"
+
+    /// Whether `[PAD]` stands as the merge of vocabularies puts it: a piece of text with the score 0, right behind Chinese pieces of that score.
+    /// The many models to which somebody added a token of that name have it otherwise.
+    private static func isMadeAlike(_ tokens: GGUFStrings, _ count: Int, _ metadata: GGUFMetadata) -> Bool {
+        guard count > 64, let scores = (try? metadata.floatsIfPresent(GGUFKey.scores)) ?? nil,
+            let kinds = (try? metadata.intsIfPresent(GGUFKey.tokenTypes)) ?? nil, scores.count >= count, kinds.count >= count
+        else { return false }
+        let last = count - 64..<count
+        let isText = last.allSatisfy { scores[$0] == 0 && kinds[$0] == Int32(TokenKind.normal.rawValue) }
+        // Every Chinese character takes three bytes, the first of them 0xE3 to 0xE9; U+2581 begins with 0xE2.
+        let chinese = last.dropLast().count { id in tokens[id].contains { (0xE3...0xEF).contains($0) } }
+        return isText && chinese > 48
+    }
+
     /// Pieces without those at the end that only fill up the matrix.
     private static func used(_ count: Int, _ metadata: GGUFMetadata) -> Int {
         guard case .array(.int32(let kinds)) = metadata[GGUFKey.tokenTypes], kinds.count == count else { return count }
@@ -94,7 +114,8 @@ public struct ModelTemplate: Sendable, Equatable {
 
     /// What is told when a model is opened; nil when there is nothing to tell.
     package var warning: String? {
-        isUnknown ? "\(reason); prompts go to the model as they are, unless a template is named" : nil
+        if isGuessed { return "the template is taken to be \"\(name)\" (\(reason)); name another where it is not" }
+        return isUnknown ? "\(reason); prompts go to the model as they are, unless a template is named" : nil
     }
 }
 

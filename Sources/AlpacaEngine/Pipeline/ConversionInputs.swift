@@ -3,7 +3,7 @@ struct ConversionInputs {
     let options: ConversionOptions
     let base: ModelSource
     let adapters: [(adapter: LoRAAdapter, scale: Double)]
-    private let givenTokenizer: ChosenTokenizer?
+    let givenTokenizer: ChosenTokenizer?
 
     init(_ given: ConversionOptions) throws(AlpacaError) {
         let options = try given.resolved()
@@ -27,7 +27,8 @@ struct ConversionInputs {
             let slash = path.lastIndex(of: "/")
             let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
             return ChosenTokenizer(
-                path: path, model: try SentencePieceModel(InputFile(path: path)), added: try AddedTokens(FolderFiles(path: folder)))
+                path: path, model: try SentencePieceModel(InputFile(path: path)), added: try AddedTokens(FolderFiles(path: folder)),
+                settings: TokenizerSettings(try FolderFiles(path: folder)))
         }
     }
 
@@ -152,12 +153,13 @@ struct ConversionInputs {
         adapters.reduce(base.folder?.addedTokens ?? AddedTokens()) { $0.merged(with: $1.adapter.addedTokens) }
     }
 
-    /// Sentences about rows of the result's embeddings that are no tokens, and tokens that have no row.
-    func vocabularyWarnings(_ tokenizer: ChosenTokenizer?, _ model: ModelConfiguration) -> [String] {
-        guard let tokenizer, adapters.contains(where: { $0.adapter.vocabularySize != nil }) || givenTokenizer != nil else { return [] }
-        let rows = model.vocabularySize
-        let unused = GGUFMetadata.unusedRows(rows, known: tokenizer.tokenCount(rows: rows)).map { ["\(tokenizer.path): \($0)"] } ?? []
-        return tokenizer.added.warnings(rows: rows, path: tokenizer.path) + unused
+    /// What the adapters say of tokens with a task, the last word last.
+    var adapterSettings: TokenizerSettings { adapters.reduce(TokenizerSettings()) { $0.merged(with: $1.adapter.tokenizerSettings) } }
+
+    /// The same after what the base says.
+    private func settings() throws(AlpacaError) -> TokenizerSettings {
+        if let folder = base.folder { return folder.tokenizerSettings.merged(with: adapterSettings) }
+        return try TokenizerSettings(base.metadata).merged(with: adapterSettings)
     }
 
     /// The tokenizer that was asked for, else that of the last adapter that has one, else the base's.
@@ -166,16 +168,17 @@ struct ConversionInputs {
         var chosen = givenTokenizer
         if chosen == nil {
             if let adapter = FamilyRules.tokenizer(of: adapters.map(\.adapter)), let tokenizer = adapter.tokenizer {
-                chosen = ChosenTokenizer(path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer, added: addedTokens)
+                chosen = ChosenTokenizer(path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer, added: addedTokens, settings: try settings())
             }
         }
         if chosen == nil, let tokenizer = base.tokenizer, let file = base.tokenizerFile {
-            chosen = ChosenTokenizer(path: file.name, model: tokenizer, added: addedTokens)
+            chosen = ChosenTokenizer(path: file.name, model: tokenizer, added: addedTokens, settings: try settings())
         }
         guard let chosen else {
             if options.format.isFolder, base.metadata[GGUFKey.tokens] != nil {
                 let (tokenizer, added) = try SentencePieceModel.divided(base.metadata)
-                return ChosenTokenizer(path: base.path, model: tokenizer, added: added.merged(with: addedTokens))
+                return ChosenTokenizer(
+                    path: base.path, model: tokenizer, added: added.merged(with: addedTokens), settings: try settings())
             }
             return nil
         }

@@ -5,6 +5,8 @@ struct ResultTemplate: Sendable {
     /// What the key `alpaca.template` says: a template's name, or "none" where a vocabulary alone does not tell a base model from one that
     /// chats; nil where the text has to speak for itself, or nothing is known.
     let name: String?
+    /// What becomes of a template otherwise than somebody may think, in sentences.
+    let warnings: [String]
 
     init(_ inputs: ConversionInputs, _ tokenizer: ChosenTokenizer?) {
         let base = inputs.base
@@ -15,18 +17,29 @@ struct ResultTemplate: Sendable {
         if let model = tokenizer?.model {
             facts[GGUFKey.tokens] = .array(.string(model.pieces))
             facts[GGUFKey.tokenTypes] = .array(.int32(model.kinds.map { Int32($0.rawValue) }))
+            facts[GGUFKey.scores] = .array(.float32(model.scores))
         }
-        var texts = isSame ? base.templates : TemplateTexts()
         let adapters = inputs.adapters.map(\.adapter)
         let own = adapters.last { !$0.templates.isEmpty }
-        if let own { texts = own.templates }
         let wasNone = base.template.name == ModelTemplate.none
-        if own != nil || !isSame || wasNone && !adapters.isEmpty { facts[GGUFKey.alpacaTemplate] = nil }
-        // An adapter of a user's own tells what it was trained on.
-        let names = adapters.reversed().flatMap { adapter in
-            [PathName.of(adapter.path)] + [adapter.configuration.baseModel.map(PathName.last)].compactMap { $0 }
+        // What it is by its vocabulary and its names alone.
+        var bare = facts
+        bare[GGUFKey.alpacaTemplate] = nil
+        let names = ResultTemplate.names(adapters) + base.names
+        let told = ModelTemplate(bare, texts: TemplateTexts(), names: names)
+        let isOther = !isSame && (wasNone || told.isTold && told.name != base.template.name)
+        var texts = isOther ? TemplateTexts() : base.templates
+        if let own { texts = own.templates }
+        var warnings: [String] = []
+        if own == nil, isOther, !base.templates.isEmpty {
+            warnings.append(
+                "\(base.path): its chat template (\(base.templates.origin)) is left out, since the result's vocabulary tells of another model: "
+                    + told.reason)
         }
-        let found = ModelTemplate(facts, texts: texts, names: names + base.names)
+        if own != nil || isOther || wasNone && !adapters.isEmpty { facts[GGUFKey.alpacaTemplate] = nil }
+        let found = ModelTemplate(facts, texts: texts, names: names)
+        if found.isGuessed, !base.template.isGuessed, let warning = found.warning { warnings.append(warning) }
+        self.warnings = warnings
         if found.isUnknown {
             // A name that a later version gave stays.
             name = ((try? facts.stringIfPresent(GGUFKey.alpacaTemplate)) ?? nil)
@@ -35,5 +48,12 @@ struct ResultTemplate: Sendable {
         }
         if texts.isEmpty, let known = found.known { texts.text = Array(known.source.utf8) }
         self.texts = texts
+    }
+
+    /// An adapter of a user's own tells what it was trained on.
+    private static func names(_ adapters: [LoRAAdapter]) -> [String] {
+        adapters.reversed().flatMap { adapter in
+            [PathName.of(adapter.path)] + [adapter.configuration.baseModel.map(PathName.last)].compactMap { $0 }
+        }
     }
 }

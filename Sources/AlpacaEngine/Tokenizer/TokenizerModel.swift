@@ -57,6 +57,8 @@ extension TokenizerModel {
 struct SpecialTokens {
     /// Begin and end a text, stand for what is unknown, fill up batches, end a turn.
     var bos, eos, unknown, pad, eot: TokenID?
+    /// Further tokens that end an answer.
+    var ends: [TokenID] = []
     /// Whether a prompt is meant to begin with ``bos``, and to end with ``eos``.
     var addsBOS = false
     var addsEOS = false

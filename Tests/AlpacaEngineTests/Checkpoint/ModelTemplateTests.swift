@@ -67,9 +67,27 @@ import Testing
         #expect(both.name == "alpaca-2")
     }
 
+    @Test func `vocabularies of another size that were made alike`() {
+        func find(_ names: [String] = [], piece: String = "\u{767d}", score: Float = 0, kind: TokenKind = .normal) -> ModelTemplate {
+            let count = 400
+            return Self.find((0..<count - 1).map { $0 < 300 ? "a\($0)" : piece + "\($0)" } + ["[PAD]"], names: names) {
+                $0[GGUFKey.scores] = .array(.float32([Float](repeating: 0, count: count - 1) + [score]))
+                $0[GGUFKey.tokenTypes] = .array(.int32([Int32](repeating: 1, count: count - 1) + [Int32(kind.rawValue)]))
+            }
+        }
+        let guessed = find()
+        #expect(guessed.name == "alpaca" && guessed.isGuessed && guessed.reason.hasSuffix(": a guess"))
+        #expect(guessed.warning?.contains("\"alpaca\"") == true)
+        let named = find(["mini-chinese-alpaca"])
+        #expect(named.name == "alpaca" && !named.isGuessed && named.warning == nil)
+        for other in [find(piece: "x"), find(score: -1000), find(score: -400), find(kind: .control), find(kind: .userDefined)] {
+            #expect(other.name == "none" && other.warning == nil)
+        }
+    }
+
     @Test func `the vocabulary, and the names where it does not tell`() {
         #expect(Self.find(Self.pieces(49954, last: "[PAD]")).name == "alpaca")
-        #expect(Self.find(Self.pieces(3941, last: "[PAD]")).name == "alpaca")
+        #expect(Self.find(Self.pieces(3941, last: "[PAD]")).name == "none")
         #expect(Self.find(Self.pieces(49953)).name == "none" && Self.find(Self.pieces(32000)).name == "none")
         #expect(Self.find(Self.pieces(7)).name == "none" && !Self.find(Self.pieces(7)).isTold)
         #expect(Self.find(Self.pieces(55296), names: ["chinese-llama-2-7b"]).name == "none")

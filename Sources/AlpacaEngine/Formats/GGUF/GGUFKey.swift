@@ -49,16 +49,21 @@ package enum GGUFKey {
     package static let bosToken = "tokenizer.ggml.bos_token_id"
     package static let eosToken = "tokenizer.ggml.eos_token_id"
     package static let eotToken = "tokenizer.ggml.eot_token_id"
+    package static let eomToken = "tokenizer.ggml.eom_token_id"
     package static let unknownToken = "tokenizer.ggml.unknown_token_id"
     package static let paddingToken = "tokenizer.ggml.padding_token_id"
     package static let addBOS = "tokenizer.ggml.add_bos_token"
     package static let addEOS = "tokenizer.ggml.add_eos_token"
     package static let addSpacePrefix = "tokenizer.ggml.add_space_prefix"
+    package static let removeExtraSpaces = "tokenizer.ggml.remove_extra_whitespaces"
+    package static let normalizerRules = "tokenizer.ggml.precompiled_charsmap"
     /// Our own: which version of this library wrote the file. Its presence marks the file as an output.
     package static let alpacaVersion = "alpaca.version"
     /// Our own: what the model was made from.
     package static let baseName = "alpaca.base.name"
     package static let adapterNames = "alpaca.adapter.names"
+    /// Our own: further tokens that end an answer, for which no other key has room.
+    package static let alpacaEnds = "alpaca.end_token_ids"
     /// Our own: the name of the template that the model was trained with, or "none".
     package static let alpacaTemplate = "alpaca.template"
     package static let chatTemplate = "tokenizer.chat_template"

@@ -18,6 +18,16 @@ package struct AddedTokens: Sendable, Equatable {
     }
 
     package private(set) var tokens: [Int: Token] = [:]
+    /// Tokens that lost their id to another of the same id, in the order of the files.
+    private(set) var losers: [Loser] = []
+
+    /// A token without an id of its own.
+    struct Loser: Sendable, Equatable {
+        let id: Int
+        let text: String
+        /// The token that has the id.
+        let winner: String
+    }
 
     package init() {}
 
@@ -50,7 +60,13 @@ package struct AddedTokens: Sendable, Equatable {
 
     private mutating func add(_ id: Int, _ value: JSONValue, content: String, isSpecial: Bool) throws(AlpacaError) {
         guard (0..<VocabularyLimit.count).contains(id) else { throw value.wrong("an id, 0 to \(VocabularyLimit.count - 1)") }
-        if tokens[id] == nil, !content.isEmpty { tokens[id] = Token(text: content, isSpecial: isSpecial) }
+        guard !content.isEmpty else { return }
+        if let known = tokens[id] {
+            let loser = Loser(id: id, text: content, winner: known.text)
+            if known.text != content, !losers.contains(loser) { losers.append(loser) }
+        } else {
+            tokens[id] = Token(text: content, isSpecial: isSpecial)
+        }
     }
 
     /// Adds a piece out of a vocabulary.
@@ -62,6 +78,7 @@ package struct AddedTokens: Sendable, Equatable {
     package func merged(with others: AddedTokens) -> AddedTokens {
         var result = self
         result.tokens.merge(others.tokens) { $1 }
+        result.losers += others.losers.filter { !losers.contains($0) }
         return result
     }
 
@@ -72,17 +89,6 @@ package struct AddedTokens: Sendable, Equatable {
 
     /// The first id of that text.
     package func id(of text: String) -> Int? { tokens.filter { $0.value.text == text }.keys.min() }
-
-    /// What is to be told of tokens that have no row.
-    package func warnings(rows: Int, path: String) -> [String] {
-        let beyond = tokens.filter { $0.key >= rows }.sorted { $0.key < $1.key }
-        guard let first = beyond.first else { return [] }
-        let more = beyond.count > 1 ? " and \(beyond.count - 1) more" : ""
-        return [
-            "\(path): the added token \(first.value.text.quoted(limit: 40)) has the id \(first.key)\(more), but the embeddings have \(rows) rows: "
-                + "it is left out"
-        ]
-    }
 
     private static func json(_ name: String, _ files: some FileCollection) throws(AlpacaError) -> JSONValue? {
         guard let region = try files.open(name) else { return nil }

@@ -140,8 +140,8 @@ enum GGUFOutput {
             for key in metadata.keys where key.hasPrefix("tokenizer.") { metadata[key] = nil }
         } else if let tokenizer = request.tokenizer {
             // A tokenizer of our own making: what the base said of another one is no longer true.
-            for key in [GGUFKey.merges, GGUFKey.eotToken, GGUFKey.addSpacePrefix] { metadata[key] = nil }
-            try metadata.setTokenizer(tokenizer.model, added: tokenizer.added, vocabularySize: model.vocabularySize)
+            for key in [GGUFKey.merges, GGUFKey.eomToken, GGUFKey.addSpacePrefix] { metadata[key] = nil }
+            try metadata.setTokenizer(tokenizer.model, added: tokenizer.added, tasks: request.tasks, vocabularySize: model.vocabularySize)
         } else if metadata[GGUFKey.tokens] == nil {
             throw request.base.tokenizerProblem
                 ?? AlpacaError(.missing, path: request.base.path, "there is no tokenizer.model, which a GGUF file needs: name one")
@@ -149,6 +149,11 @@ enum GGUFOutput {
             do throws(AlpacaError) {
                 try checkVocabulary(metadata)
                 try metadata.extendVocabulary(to: model.vocabularySize, by: request.added)
+                if !request.settings.isEmpty {
+                    let settings = try TokenizerSettings(metadata).merged(with: request.settings)
+                    let count = try metadata.strings(GGUFKey.tokens).count
+                    metadata.setTasks(TaskTokens(settings, try .init(metadata)), count: count)
+                }
             } catch {
                 throw error.inFile(request.base.path)
             }

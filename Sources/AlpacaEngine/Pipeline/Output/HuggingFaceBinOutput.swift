@@ -32,18 +32,26 @@ enum HuggingFaceBinOutput {
         if let index = layout.index(base: folder?.index) {
             output.extras.append(("pytorch_model.bin.index.json", index))
         }
+        let tasks = request.tasks, usual = HuggingFaceConfig(model, type: type, bos: 1, eos: 2, pad: 0)
         if let base = folder?.configuration {
+            let eos = HuggingFaceBinOutput.isKept(tasks, request) ? nil : tasks?.eos
             output.extras.append(
-                ("config.json", HuggingFaceBinLayout.configuration(base: base, vocabularySize: model.vocabularySize)))
+                ("config.json", HuggingFaceBinLayout.configuration(base: base, vocabularySize: model.vocabularySize, eos: eos)))
         } else {
-            output.extras.append(("config.json", try HuggingFaceBinLayout.configuration(of: model, type: type)))
+            output.extras.append(
+                (
+                    "config.json",
+                    try HuggingFaceBinLayout.configuration(of: model, type: type, bos: tasks?.bos ?? 1, eos: tasks?.eos ?? 2)
+                ))
         }
-        output.extras.append(
-            (
-                "generation_config.json",
-                folder?.generationConfiguration.map { HuggingFaceBinLayout.generationConfiguration(base: $0) }
-                    ?? HuggingFaceBinLayout.generationConfiguration()
-            ))
+        if let base = folder?.generationConfiguration, HuggingFaceBinOutput.isKept(tasks, request) {
+            output.extras.append(("generation_config.json", HuggingFaceBinLayout.generationConfiguration(base: base)))
+        } else if let tasks, tasks.bos != usual.bos || tasks.eos != usual.eos || !tasks.ends.isEmpty {
+            let config = HuggingFaceConfig(model, type: type, bos: tasks.bos, eos: tasks.eos, pad: tasks.pad, ends: tasks.ends)
+            output.extras.append(("generation_config.json", config.generationConfig()))
+        } else {
+            output.extras.append(("generation_config.json", HuggingFaceBinLayout.generationConfiguration()))
+        }
         TokenizerFiles.add(to: &output, request)
         output.addMark(request.provenance)
         output.quantization = type.description
@@ -51,6 +59,13 @@ enum HuggingFaceBinOutput {
             output.warnings.append(warning)
         }
         return output
+    }
+
+    /// Whether the base's own files say what is true of the result's ends.
+    private static func isKept(_ tasks: TaskTokens?, _ request: OutputRequest) -> Bool {
+        guard let tasks else { return true }
+        let base = request.base.metadata, ends = (try? request.baseEnds()) ?? []
+        return base[GGUFKey.eosToken]?.integer == tasks.eos.map { Int($0) } && ends == tasks.ends
     }
 
     private static func layout(_ request: OutputRequest, _ type: TensorType) throws(AlpacaError) -> HuggingFaceBinLayout {

@@ -28,7 +28,8 @@ enum HuggingFaceOutput {
         if files.count > 1 {
             output.extras.append(("model.safetensors.index.json", ShardIndex.encode(places, totalSize: total)))
         }
-        let tokens = request.tokenizer?.model
+        let tasks = request.tasks
+        let ends = if let tasks { tasks.ends } else { try request.baseEnds() }
         func id(_ found: TokenID?, _ key: String, _ usual: TokenID) -> TokenID? {
             if let found { return found }
             // Without a tokenizer GGUF files still tell; of others nothing is known but what Llama has.
@@ -36,8 +37,8 @@ enum HuggingFaceOutput {
             return request.base.metadata[key]?.integer.flatMap { TokenID(exactly: $0) }
         }
         let config = HuggingFaceConfig(
-            model, type: type, bos: id(tokens?.bos, GGUFKey.bosToken, 1), eos: id(tokens?.eos, GGUFKey.eosToken, 2),
-            pad: tokens.flatMap { GGUFMetadata.paddingPiece($0) })
+            model, type: type, bos: id(tasks?.bos, GGUFKey.bosToken, 1), eos: id(tasks?.eos, GGUFKey.eosToken, 2),
+            pad: tasks?.pad, ends: ends)
         output.extras.append(("config.json", try config.config()))
         output.extras.append(("generation_config.json", config.generationConfig()))
         TokenizerFiles.add(to: &output, request)

@@ -31,6 +31,11 @@ enum MetaOutput {
                     pieces: places[role] ?? []))
         }
         output.extras.append(("params.json", layout.parameters))
+        if let tasks = request.tasks, !tasks.ends.isEmpty {
+            // The only file that can list several ends.
+            let config = HuggingFaceConfig(model, type: type, bos: tasks.bos, eos: tasks.eos, pad: tasks.pad, ends: tasks.ends)
+            output.extras.append(("generation_config.json", config.generationConfig()))
+        }
         TokenizerFiles.add(to: &output, request)
         output.addMark(request.provenance)
         output.quantization = type.description

@@ -52,8 +52,13 @@ struct OutputRequest: Sendable {
     let tokenizer: ChosenTokenizer?
     /// What was added to the vocabulary of a base whose metadata keep theirs.
     let added: AddedTokens
+    /// What the adapters say of tokens with a task.
+    let settings: TokenizerSettings
     let provenance: Provenance
     let template: ResultTemplate
+
+    /// The result's tokens with a task; nil without a tokenizer.
+    var tasks: TaskTokens? { tokenizer?.tasks(rows: configuration.vocabularySize) }
 
     /// The number of a role's tensor in the source.
     func index(of role: TensorRole) throws(AlpacaError) -> Int {
@@ -62,6 +67,9 @@ struct OutputRequest: Sendable {
         }
         return index
     }
+
+    /// The further ends that the base has, for an output without a tokenizer.
+    func baseEnds() throws(AlpacaError) -> [TokenID] { try base.metadata.furtherEnds().compactMap { TokenID(exactly: $0) } }
 
     /// The type of all tensors in the formats of PyTorch's world: the one that was asked for, else the one that most of the base is in.
     func floatType() throws(AlpacaError) -> TensorType {
@@ -105,6 +113,10 @@ struct ChosenTokenizer: Sendable {
     let model: SentencePieceModel
     /// Tokens behind its pieces.
     let added: AddedTokens
+    /// What files say of its tokens with a task.
+    let settings: TokenizerSettings
+
+    func tasks(rows: Int) -> TaskTokens { TaskTokens(settings, TaskTokens.Known(model, added, rows: rows)) }
 
     /// Pieces, and added tokens that have one of the rows.
     func tokenCount(rows: Int) -> Int {

@@ -16,18 +16,24 @@ enum TokenizerFiles {
             return
         }
         let model = tokenizer.model
+        for (key, what) in [(GGUFKey.removeExtraSpaces, "that runs of blanks become one"), (GGUFKey.normalizerRules, "how texts are normalized")] {
+            guard request.base.folder == nil, let value = request.base.metadata[key], value != .bool(false) else { continue }
+            output.warnings.append("\(request.base.path): the key \"\(key)\" tells \(what), which the tokenizer of the folder does not")
+        }
+        let tasks = tokenizer.tasks(rows: request.configuration.vocabularySize)
         func piece(_ id: TokenID?) -> String? {
-            guard let id, model.pieces.indices.contains(Int(id)) else { return nil }
+            guard let id else { return nil }
+            guard model.pieces.indices.contains(Int(id)) else { return tokenizer.added.tokens[Int(id)]?.text }
             return String(decoding: model.pieces[Int(id)], as: UTF8.self)
         }
         let special = [
-            ("bos_token", piece(model.bos)), ("eos_token", piece(model.eos)), ("pad_token", piece(GGUFMetadata.paddingPiece(model))),
-            ("unk_token", piece(model.unknown)),
+            ("bos_token", piece(tasks.bos)), ("eos_token", piece(tasks.eos)), ("pad_token", piece(tasks.pad)),
+            ("unk_token", piece(tasks.unknown)),
         ]
         var config = JSONWriter()
         config.beginObject()
-        config.member("add_bos_token", true)
-        config.member("add_eos_token", false)
+        config.member("add_bos_token", tasks.addsBOS)
+        config.member("add_eos_token", tasks.addsEOS)
         config.member("clean_up_tokenization_spaces", false)
         config.member("legacy", true)
         config.member("model_max_length", request.configuration.contextLength)

@@ -15,7 +15,7 @@ extension ByteLevelTokenizer.Parts {
         do throws(AlpacaError) {
             self = try ByteLevelTokenizer.Parts(tokenizerJSON: root)
             if let settings = try files.open("tokenizer_config.json") { try take(JSONDocument(settings).root) }
-            if let configuration = try files.open("config.json") { takeIDs(try JSONDocument(configuration).root) }
+            takeIDs(TokenizerSettings(files))
         } catch {
             throw error.inFile(region.name)
         }
@@ -34,14 +34,20 @@ extension ByteLevelTokenizer.Parts {
         }
     }
 
-    /// The ids of the tokens that begin and end a text, as config.json has them, where the tokenizer's own files don't tell.
-    private mutating func takeIDs(_ configuration: JSONValue) {
-        func id(_ key: String) -> TokenID? {
-            guard let value = configuration[key], let id = try? value.int(in: 0...max(0, pieces.count - 1)) else { return nil }
-            return TokenID(id)
+    /// The ids of the tokens that begin and end a text, as config.json has them, where the tokenizer's own files don't tell; and all ends that
+    /// generation_config.json lists, else config.json: models of several ends list them there.
+    private mutating func takeIDs(_ settings: TokenizerSettings) {
+        func token(_ id: Int?) -> TokenID? { id.flatMap { pieces.indices.contains($0) ? TokenID($0) : nil } }
+        specials.bos = specials.bos ?? token(settings.configuration.bos) ?? token(settings.generation.bos)
+        let listed = settings.generation.ends.isEmpty ? settings.configuration.ends : settings.generation.ends
+        let ends = listed.compactMap(token)
+        specials.eos = specials.eos ?? ends.first
+        for id in ends where id != specials.eos && id != specials.eot && !specials.ends.contains(id) {
+            // A piece of text ends nothing.
+            guard kinds[Int(id)] != .normal || !settings.generation.isDerived && !settings.generation.ends.isEmpty else { continue }
+            if specials.eot == nil { specials.eot = id } else { specials.ends.append(id) }
         }
-        specials.bos = specials.bos ?? id("bos_token_id")
-        specials.eos = specials.eos ?? id("eos_token_id")
+        for id in listed where !pieces.indices.contains(id) { strangers.append(id) }
     }
 
     /// Which tokens have a task, as tokenizer_config.json says: a text, or an object with its content.
@@ -55,6 +61,7 @@ extension ByteLevelTokenizer.Parts {
         specials.pad = try id("pad_token") ?? specials.pad
         specials.unknown = try id("unk_token") ?? specials.unknown
         // Early files of Llama 3 have no post-processor for it.
-        if try settings.boolIfPresent("add_bos_token") == true, specials.bos != nil { specials.addsBOS = true }
+        if let adds = try settings.boolIfPresent("add_bos_token") { specials.addsBOS = adds && specials.bos != nil }
+        if let adds = try settings.boolIfPresent("add_eos_token") { specials.addsEOS = adds && specials.eos != nil }
     }
 }

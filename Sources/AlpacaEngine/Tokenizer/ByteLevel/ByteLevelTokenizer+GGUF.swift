@@ -66,7 +66,8 @@ extension ByteLevelTokenizer {
         }
         return SpecialTokens(
             bos: try id(GGUFKey.bosToken), eos: try id(GGUFKey.eosToken), unknown: try id(GGUFKey.unknownToken),
-            pad: try id(GGUFKey.paddingToken), eot: try id(GGUFKey.eotToken))
+            pad: try id(GGUFKey.paddingToken), eot: try id(GGUFKey.eotToken),
+            ends: try gguf.furtherEnds().compactMap { $0 >= 0 && $0 < count ? TokenID($0) : nil })
     }
 
     private static func rule(_ gguf: GGUFMetadata, count: Int, _ id: (String) -> TokenID?) throws(AlpacaError) -> SplitRule.Named {

@@ -24,7 +24,9 @@ extension GGUFMetadata {
         ]
         for (key, id) in ids { self[key] = id.map { .uint32(UInt32(bitPattern: $0)) } }
         self[GGUFKey.addBOS] = .bool(parts.specials.addsBOS)
-        self[GGUFKey.addEOS] = nil
+        let ends = parts.specials.ends.filter { $0 >= 0 && Int($0) < parts.pieces.count }
+        self[GGUFKey.alpacaEnds] = ends.isEmpty ? nil : .array(.uint32(ends.map { UInt32($0) }))
+        self[GGUFKey.addEOS] = parts.specials.addsEOS ? .bool(true) : nil
         self[GGUFKey.addSpacePrefix] = nil
     }
 }

@@ -24,12 +24,6 @@ final class ByteLevelTokenizer: TokenizerModel {
     private let rawTokens: AddedTokenFinder
     private let normalizedTokens: AddedTokenFinder
 
-    /// What vocabularies call tokens that end a turn or a text, whatever a file says of its eos: models write one or the other.
-    private static let namesOfEndings: Set<String> = [
-        "<|eot_id|>", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<|eom_id|>", "</s>", "<end_of_turn>", "<EOT>",
-        "<｜end▁of▁sentence｜>",
-    ]
-
     /// Text between two looks at whether to stop: some milliseconds.
     private static let bytesBetweenLooks = 1 << 16
 
@@ -46,6 +40,8 @@ final class ByteLevelTokenizer: TokenizerModel {
         var normalizes = false
         var ignoresMerges = false
         var specials = SpecialTokens()
+        /// Ids that files name as ends, and that are no tokens.
+        var strangers: [Int] = []
     }
 
     init(_ parts: Parts) throws(AlpacaError) {
@@ -90,9 +86,9 @@ final class ByteLevelTokenizer: TokenizerModel {
         normalizes = parts.normalizes
         specials = parts.specials
         unused = (0..<count).filter { parts.kinds[$0] == .unused }.map { TokenID($0) }
-        var endings = [parts.specials.eos, parts.specials.eot].compactMap { $0 }
+        var endings = [parts.specials.eos, parts.specials.eot].compactMap { $0 } + parts.specials.ends.filter { $0 >= 0 && Int($0) < count }
         for token in parts.added where token.isSpecial {
-            if Self.namesOfEndings.contains(String(decoding: token.content, as: UTF8.self)) { endings.append(token.id) }
+            if EndNames.all.contains(String(decoding: token.content, as: UTF8.self)) { endings.append(token.id) }
         }
         self.endings = endings
         rawTokens = AddedTokenFinder(parts.added.filter { !$0.isNormalized })

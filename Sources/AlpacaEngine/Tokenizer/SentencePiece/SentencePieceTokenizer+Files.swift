@@ -47,7 +47,8 @@ extension SentencePieceTokenizer {
         }
         let specials = SpecialTokens(
             bos: try id(GGUFKey.bosToken) ?? 1, eos: try id(GGUFKey.eosToken) ?? 2, unknown: try id(GGUFKey.unknownToken) ?? 0,
-            pad: try id(GGUFKey.paddingToken), eot: try id(GGUFKey.eotToken), addsBOS: try gguf.boolIfPresent(GGUFKey.addBOS) ?? true,
+            pad: try id(GGUFKey.paddingToken), eot: try id(GGUFKey.eotToken),
+            ends: try gguf.furtherEnds().compactMap { TokenID(exactly: $0) }, addsBOS: try gguf.boolIfPresent(GGUFKey.addBOS) ?? true,
             addsEOS: try gguf.boolIfPresent(GGUFKey.addEOS) ?? false)
         try self.init(
             pieces: pieces, scores: list.scores, kinds: list.kinds, specials: specials,
@@ -71,16 +72,22 @@ extension Tokenizer {
     /// The tokenizer of a folder, with the tokens that were added to it.
     convenience init(_ folder: FolderTokenizer, _ files: some FileCollection) throws(AlpacaError) {
         let model = try SentencePieceTokenizer(folder.model)
-        let added = try AddedTokens(files).listed(in: model.count..<model.count + FolderTokenizer.mostAdded)
-        guard let last = added.last else {
-            self.init(model)
-            return
-        }
+        let added = AddedTokens(try AddedTokens(files).listed(in: model.count..<model.count + FolderTokenizer.mostAdded))
+        let rows = max(model.count, (added.tokens.keys.max() ?? 0) + 1)
+        let tasks = TaskTokens(TokenizerSettings(files), TaskTokens.Known(folder.model, added, rows: rows))
         var list = PieceList(folder.model)
-        try list.extend(by: AddedTokens(added), to: last.id + 1)
+        try list.extend(by: added, to: rows)
         try self.init(
             SentencePieceTokenizer(
-                pieces: list.pieces, scores: list.scores, kinds: list.kinds, specials: model.specials,
-                addsSpacePrefix: model.addsSpacePrefix))
+                pieces: list.pieces, scores: list.scores, kinds: list.kinds, specials: SpecialTokens(tasks),
+                addsSpacePrefix: model.addsSpacePrefix, file: rows == model.count ? folder.model : nil))
+    }
+}
+
+extension SpecialTokens {
+    init(_ tasks: TaskTokens) {
+        self.init(
+            bos: tasks.bos, eos: tasks.eos, unknown: tasks.unknown, pad: tasks.pad, eot: tasks.ends.first, ends: Array(tasks.ends.dropFirst()),
+            addsBOS: tasks.addsBOS, addsEOS: tasks.addsEOS)
     }
 }

@@ -7,6 +7,7 @@ final class SentencePieceTokenizer: TokenizerModel {
     let addsSpacePrefix: Bool
     let controlPieces: [(bytes: [UInt8], id: TokenID)]
     let unused: [TokenID]
+    let endings: [TokenID]
     let vocabulary: Vocabulary
     let encoder: SentencePieceBPE
     /// The `tokenizer.model` that this was made of, nil for one out of a model's file.
@@ -26,7 +27,7 @@ final class SentencePieceTokenizer: TokenizerModel {
         let unknown = valid(specials.unknown)
         self.specials = SpecialTokens(
             bos: valid(specials.bos), eos: valid(specials.eos), unknown: unknown, pad: valid(specials.pad), eot: valid(specials.eot),
-            addsBOS: specials.addsBOS, addsEOS: specials.addsEOS)
+            ends: specials.ends.compactMap(valid), addsBOS: specials.addsBOS, addsEOS: specials.addsEOS)
         guard vocabulary.hasByteFallback || unknown != nil else {
             throw AlpacaError(.missing, "vocabulary: neither byte pieces nor an unknown piece; some text could not be written in tokens")
         }
@@ -35,6 +36,9 @@ final class SentencePieceTokenizer: TokenizerModel {
         for id in 0..<pieces.count where kinds[id] == .control && !pieces[id].isEmpty {
             control.append((Array(pieces[id]), TokenID(id)))
         }
+        // What is called as the end of a turn is one, whatever the files say; but for the end of a text, which they may name otherwise.
+        let named = control.filter { EndNames.ofTurns.contains(String(decoding: $0.bytes, as: UTF8.self)) }.map(\.id)
+        endings = [self.specials.eos, self.specials.eot].compactMap { $0 } + self.specials.ends + named
         controlPieces = control.sorted { $0.bytes.count > $1.bytes.count }
         unused = (0..<pieces.count).filter { kinds[$0] == .unused }.map { TokenID($0) }
     }

@@ -1,0 +1,8 @@
+/// What vocabularies call tokens that end a turn or a text, whatever a file says of its eos: models write one or the other.
+enum EndNames {
+    /// Of turns.
+    static let ofTurns: Set<String> = ["<|eot_id|>", "<|im_end|>", "<|end|>", "<|eom_id|>", "<end_of_turn>", "<EOT>"]
+
+    /// Of turns and of texts.
+    static let all = ofTurns.union(["<|endoftext|>", "<|end_of_text|>", "</s>", "<｜end▁of▁sentence｜>"])
+}
