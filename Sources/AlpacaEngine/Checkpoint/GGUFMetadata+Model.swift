@@ -117,15 +117,4 @@ extension GGUFMetadata {
         guard rows > known else { return nil }
         return "the tokenizer tells of \(known) tokens, the embeddings have \(rows) rows: the others are taken as unused, and never written"
     }
-
-    static var paddingNames: [String] { ["[PAD]", "<pad>"] }
-
-    /// The piece that fills up batches: the one that the tokenizer names, else one that is called so.
-    package static func paddingPiece(_ tokenizer: SentencePieceModel) -> TokenID? {
-        if let pad = tokenizer.pad { return pad }
-        for name in paddingNames {
-            if let id = tokenizer.pieces.firstIndex(where: { $0.elementsEqual(name.utf8) }) { return TokenID(exactly: id) }
-        }
-        return nil
-    }
 }

@@ -129,7 +129,8 @@ package final class ModelSource: Sendable {
                     guard parts.pieces.count <= rows else { throw GGUFMetadata.tooManyPieces(parts.pieces.count, rows: rows) }
                     if let id = parts.strangers.first {
                         warnings.append(
-                            "\(folder.path): \"eos_token_id\" has \(id), the vocabulary has \(parts.pieces.count) tokens: it is passed over")
+                            "\(folder.path): \"eos_token_id\" has \(id), the vocabulary has \(parts.pieces.count) tokens: it is passed over"
+                        )
                     }
                     // Rows behind the tokens are usual there: vocabularies are rounded up.
                     parts.pad(to: rows)

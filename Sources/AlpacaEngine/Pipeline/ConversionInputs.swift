@@ -168,7 +168,8 @@ struct ConversionInputs {
         var chosen = givenTokenizer
         if chosen == nil {
             if let adapter = FamilyRules.tokenizer(of: adapters.map(\.adapter)), let tokenizer = adapter.tokenizer {
-                chosen = ChosenTokenizer(path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer, added: addedTokens, settings: try settings())
+                chosen = ChosenTokenizer(
+                    path: adapter.tokenizerFile?.name ?? adapter.path, model: tokenizer, added: addedTokens, settings: try settings())
             }
         }
         if chosen == nil, let tokenizer = base.tokenizer, let file = base.tokenizerFile {

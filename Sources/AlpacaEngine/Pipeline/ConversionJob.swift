@@ -61,7 +61,8 @@ struct ConversionJob {
         return try Output.make(
             OutputRequest(
                 options: inputs.options, base: inputs.base, source: source, configuration: configuration, tokenizer: tokenizer,
-                added: inputs.addedTokens, settings: inputs.adapterSettings, provenance: inputs.provenance(hashes, template), template: template))
+                added: inputs.addedTokens, settings: inputs.adapterSettings, provenance: inputs.provenance(hashes, template),
+                template: template))
     }
 
     private static func plan(
@@ -78,7 +79,8 @@ struct ConversionJob {
             types: ModelDescription.summarize(output.tensors.map(\.info)), mergedTensorCount: mergedTensorCount,
             parameterCount: source.tensors.reduce(0) { $0 &+ $1.elementCount }, memoryByteCount: memoryByteCount,
             freeByteCount: freeBytes(options.output),
-            warnings: base.warnings + warnings + inputs.vocabularyWarnings(tokenizer, configuration) + output.warnings + ResultTemplate(inputs, tokenizer).warnings)
+            warnings: base.warnings + warnings + inputs.vocabularyWarnings(tokenizer, configuration) + output.warnings
+                + ResultTemplate(inputs, tokenizer).warnings)
     }
 
     private static func files(_ output: Output, _ path: String) -> [(name: String, byteCount: Int)] {

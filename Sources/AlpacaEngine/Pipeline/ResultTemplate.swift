@@ -12,7 +12,8 @@ struct ResultTemplate: Sendable {
         let base = inputs.base
         var facts = base.metadata
         let before = ((try? facts.stringsIfPresent(GGUFKey.tokens)) ?? nil)?.count
-        // A vocabulary that grew is another model's: what the base said of its own template is no longer true.
+        // A vocabulary that grew by many pieces is another model's, or one whose size or pieces are known: what the base said of its own
+        // template is no longer true. A few tokens of somebody's own change nothing.
         let isSame = tokenizer.map { before == nil || $0.model.pieces.count == before } ?? true
         if let model = tokenizer?.model {
             facts[GGUFKey.tokens] = .array(.string(model.pieces))
@@ -27,14 +28,15 @@ struct ResultTemplate: Sendable {
         bare[GGUFKey.alpacaTemplate] = nil
         let names = ResultTemplate.names(adapters) + base.names
         let told = ModelTemplate(bare, texts: TemplateTexts(), names: names)
-        let isOther = !isSame && (wasNone || told.isTold && told.name != base.template.name)
+        let grown = (tokenizer?.model.pieces.count ?? 0) - (before ?? 0)
+        let isOther = !isSame && (wasNone || abs(grown) > ResultTemplate.mostOwn || told.isTold && told.name != base.template.name)
         var texts = isOther ? TemplateTexts() : base.templates
         if let own { texts = own.templates }
         var warnings: [String] = []
         if own == nil, isOther, !base.templates.isEmpty {
             warnings.append(
-                "\(base.path): its chat template (\(base.templates.origin)) is left out, since the result's vocabulary tells of another model: "
-                    + told.reason)
+                "\(base.path): its chat template (\(base.templates.origin)) is left out, since the vocabulary is another model's now: "
+                    + "\(tokenizer?.model.pieces.count ?? 0) pieces, \(before ?? 0) before")
         }
         if own != nil || isOther || wasNone && !adapters.isEmpty { facts[GGUFKey.alpacaTemplate] = nil }
         let found = ModelTemplate(facts, texts: texts, names: names)
@@ -49,6 +51,9 @@ struct ResultTemplate: Sendable {
         if texts.isEmpty, let known = found.known { texts.text = Array(known.source.utf8) }
         self.texts = texts
     }
+
+    /// Pieces that somebody adds for a purpose, not for another language.
+    private static let mostOwn = 256
 
     /// An adapter of a user's own tells what it was trained on.
     private static func names(_ adapters: [LoRAAdapter]) -> [String] {

@@ -187,11 +187,13 @@ import Testing
                 var options = ConversionOptions(base: base, output: work + "/out.gguf")
                 options.adapters = [.init(path: lora)]
                 options.overwrites = true
-                _ = try Converter.convert(options)
+                warnings = try Converter.convert(options).warnings
                 return try ModelSource(path: options.output)
             }
+            var warnings: [String] = []
             // The adapter brings another vocabulary: what the base said holds no longer.
             #expect(try convert().templates.isEmpty)
+            #expect(warnings.contains { $0.contains("chat template (chat_template.jinja) is left out") }, "\(warnings)")
             try Data(Self.stranger.utf8).write(to: URL(fileURLWithPath: lora + "/chat_template.jinja"))
             #expect(try convert().templates.text == Array(Self.stranger.utf8))
         }

@@ -23,7 +23,8 @@ import Testing
         Case(name: "a text", files: ["tokenizer_config.json": "{\"eos_token\": \"<end>\", \(decoder)}"], eos: count),
         Case(name: "an object", files: ["tokenizer_config.json": "{\"eos_token\": {\"content\": \"<end>\"}, \(decoder)}"], eos: count),
         Case(
-            name: "the map", files: ["special_tokens_map.json": "{\"eos_token\": \"<end>\"}", "added_tokens.json": "{\"<end>\": \(count)}"],
+            name: "the map",
+            files: ["special_tokens_map.json": "{\"eos_token\": \"<end>\"}", "added_tokens.json": "{\"<end>\": \(count)}"],
             eos: count),
         Case(
             name: "a number",

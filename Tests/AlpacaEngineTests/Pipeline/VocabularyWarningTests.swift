@@ -102,7 +102,11 @@ import Testing
                 for base in ["base", "base.gguf"] {
                     for given in [false, true] {
                         var options = ConversionOptions(base: "\(work)/\(base)", output: "\(work)/\(base)-\(given)-\(differs)")
-                        if given { options.tokenizer = work + "/other/tokenizer.model" } else { options.adapters = [.init(path: work + "/lora")] }
+                        if given {
+                            options.tokenizer = work + "/other/tokenizer.model"
+                        } else {
+                            options.adapters = [.init(path: work + "/lora")]
+                        }
                         let warnings = try Converter.convert(options).warnings.filter { $0.contains("were trained with") }
                         #expect(warnings.count == (differs ? 1 : 0), "\(base) \(given): \(warnings)")
                         if differs { #expect(warnings.first?.contains("3 of \(Self.count) pieces") == true, "\(warnings)") }

@@ -34,11 +34,11 @@ extension AddedTokens {
                     if let piece = same[id] { return "\(name(token.text, id)), but its text is that of piece \(piece)" }
                     guard let first = ids[token.piece], first != id else { return nil }
                     return "\(name(token.text, id)), but its text is that of the added token \(first)"
-                }, ": it is left out, no text becomes it")
+                }, ": no text becomes it, it is left out")
         }
         return groups.map { first, count, end in
-            let more = count > 1 ? " and \(count - 1) more" : ""
-            return "\(path): \(first)\(more)\(end)"
+            let more = count > 1 ? ", and so \(count == 2 ? "is" : "are") \(count - 1) more" : ""
+            return "\(path): \(first)\(end)\(more)"
         }
     }
 
@@ -49,11 +49,11 @@ extension AddedTokens {
         var others = warnings(pieces: pieces, rows: rows, path: path)
         let lost = listed(in: pieces.count..<max(pieces.count, rows)).filter { known.tokens[$0.id]?.text != $0.token.text }
         if let first = lost.first {
-            let more = lost.count > 1 ? " and \(lost.count - 1) more" : ""
+            let more = lost.count > 1 ? ", and so \(lost.count == 2 ? "is" : "are") \(lost.count - 1) more" : ""
             let holder = known.tokens[first.id].map { "is \($0.text.quoted(limit: 40)) there" } ?? "has no token there"
             others.append(
-                "\(path): the added token \(first.token.text.quoted(limit: 40)) has the id \(first.id)\(more), but the model \(holder), and no "
-                    + "embeddings come with it: it is left out")
+                "\(path): the added token \(first.token.text.quoted(limit: 40)) has the id \(first.id), but the model \(holder), and no "
+                    + "embeddings come with it: it is left out\(more)")
         }
         return others
     }

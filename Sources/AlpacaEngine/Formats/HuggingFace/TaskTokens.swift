@@ -25,9 +25,9 @@ package struct TaskTokens: Sendable, Equatable {
         package init(_ model: SentencePieceModel, _ added: AddedTokens, rows: Int) {
             (pieces, kinds, self.added, self.rows) = (model.pieces, model.kinds, added, max(rows, model.pieces.count))
             (bos, eos, unknown) = (model.bos, model.eos, model.unknown)
-            pad = GGUFMetadata.paddingPiece(model)
+            pad = model.paddingPiece
             for (id, token) in added.listed(in: pieces.count..<self.rows) where pad == nil {
-                if GGUFMetadata.paddingNames.contains(token.text) { pad = TokenID(id) }
+                if SentencePieceModel.paddingNames.contains(token.text) { pad = TokenID(id) }
             }
         }
 

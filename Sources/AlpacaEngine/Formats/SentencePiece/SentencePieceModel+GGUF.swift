@@ -45,3 +45,16 @@ extension SentencePieceModel {
         try self.init(bytes.message)
     }
 }
+
+extension SentencePieceModel {
+    static let paddingNames = ["[PAD]", "<pad>"]
+
+    /// The piece that fills up batches: the one that the tokenizer names, else one that is called so.
+    package var paddingPiece: TokenID? {
+        if let pad { return pad }
+        for name in SentencePieceModel.paddingNames {
+            if let id = pieces.firstIndex(where: { $0.elementsEqual(name.utf8) }) { return TokenID(exactly: id) }
+        }
+        return nil
+    }
+}

@@ -32,9 +32,9 @@ enum HuggingFaceOutput {
         let ends = if let tasks { tasks.ends } else { try request.baseEnds() }
         func id(_ found: TokenID?, _ key: String, _ usual: TokenID) -> TokenID? {
             if let found { return found }
-            // Without a tokenizer GGUF files still tell; of others nothing is known but what Llama has.
-            guard request.options.omitsTokenizer else { return usual }
-            return request.base.metadata[key]?.integer.flatMap { TokenID(exactly: $0) }
+            // Without a tokenizer of its kind the base's metadata still tell; of others nothing is known but what Llama has.
+            let told = request.base.metadata[key]?.integer.flatMap { TokenID(exactly: $0) }
+            return request.options.omitsTokenizer || request.base.metadata[GGUFKey.tokens] != nil ? told : usual
         }
         let config = HuggingFaceConfig(
             model, type: type, bos: id(tasks?.bos, GGUFKey.bosToken, 1), eos: id(tasks?.eos, GGUFKey.eosToken, 2),

@@ -16,7 +16,9 @@ enum TokenizerFiles {
             return
         }
         let model = tokenizer.model
-        for (key, what) in [(GGUFKey.removeExtraSpaces, "that runs of blanks become one"), (GGUFKey.normalizerRules, "how texts are normalized")] {
+        for (key, what) in [
+            (GGUFKey.removeExtraSpaces, "that runs of blanks become one"), (GGUFKey.normalizerRules, "how texts are normalized"),
+        ] {
             guard request.base.folder == nil, let value = request.base.metadata[key], value != .bool(false) else { continue }
             output.warnings.append("\(request.base.path): the key \"\(key)\" tells \(what), which the tokenizer of the folder does not")
         }

@@ -86,7 +86,8 @@ final class ByteLevelTokenizer: TokenizerModel {
         normalizes = parts.normalizes
         specials = parts.specials
         unused = (0..<count).filter { parts.kinds[$0] == .unused }.map { TokenID($0) }
-        var endings = [parts.specials.eos, parts.specials.eot].compactMap { $0 } + parts.specials.ends.filter { $0 >= 0 && Int($0) < count }
+        var endings =
+            [parts.specials.eos, parts.specials.eot].compactMap { $0 } + parts.specials.ends.filter { $0 >= 0 && Int($0) < count }
         for token in parts.added where token.isSpecial {
             if EndNames.all.contains(String(decoding: token.content, as: UTF8.self)) { endings.append(token.id) }
         }

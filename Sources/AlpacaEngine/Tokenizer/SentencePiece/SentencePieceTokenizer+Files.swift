@@ -87,7 +87,8 @@ extension Tokenizer {
 extension SpecialTokens {
     init(_ tasks: TaskTokens) {
         self.init(
-            bos: tasks.bos, eos: tasks.eos, unknown: tasks.unknown, pad: tasks.pad, eot: tasks.ends.first, ends: Array(tasks.ends.dropFirst()),
+            bos: tasks.bos, eos: tasks.eos, unknown: tasks.unknown, pad: tasks.pad, eot: tasks.ends.first,
+            ends: Array(tasks.ends.dropFirst()),
             addsBOS: tasks.addsBOS, addsEOS: tasks.addsEOS)
     }
 }
