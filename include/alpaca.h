@@ -334,7 +334,8 @@ alpaca_status alpaca_tokenizer_add_piece(const alpaca_tokenizer *base, const cha
 /** Writes a tokenizer as a tokenizer.model, which appears whole or not at all: what was opened byte for byte, with what was added behind its
  *  last piece.
  *
- *  @param overwrite  1: a tokenizer.model of that name is replaced, another kind of file is refused; 0: it is left alone, and the call fails.
+ *  @param overwrite  1: a tokenizer.model of that name is replaced; another kind of file is refused, and so is one that the tokenizer was read
+ *                    or merged from. 0: it is left alone, and the call fails.
  *  @return ALPACA_OK, ALPACA_IO, ALPACA_NOT_FOUND (no such folder), ALPACA_UNSUPPORTED (the tokenizer is a model's),
  *          ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_tokenizer_save(const alpaca_tokenizer *tokenizer, const char *path, int32_t overwrite);
@@ -508,7 +509,7 @@ typedef int32_t (*alpaca_token_callback)(const alpaca_token_event *event, void *
  *  @param result     Receives how it ended; set its struct_size; may be NULL.
  *  @return ALPACA_OK (also when cancelled: see finish_reason), ALPACA_CONTEXT_FULL when the prompt does not fit, ALPACA_BUSY,
  *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY (with grow_on_demand also while text is written: the session then
- *          holds what was read and written before). */
+ *          holds what was read and written before), ALPACA_BAD_FORMAT when the model computes logits of which none is a number. */
 alpaca_status alpaca_session_generate(alpaca_session *session, const char *prompt, size_t length, const alpaca_generation_params *params,
                                       alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);
 
@@ -775,8 +776,9 @@ typedef struct alpaca_convert_params {
     int32_t hash_output;                   /**< 1: the output's files are hashed when they are written. Default 0. */
     alpaca_progress_callback progress;     /**< Called some fifty times a second with the stage, the tensor, bytes done and in all. */
     void *user_data;                       /**< Handed to progress. */
-    int32_t allow_nonfinite;               /**< 1: numbers that are infinite or NaN are written, with a warning; 0 (default): an error. Quantized
-                                                types can't hold them: there it stays one, and scales beyond binary16's are cut to it. */
+    int32_t allow_nonfinite;               /**< 1: weights that are infinite or NaN are written, with a warning; 0 (default): an error. Quantized
+                                                types can't hold them: there it stays one, and scales beyond binary16's are cut to it. Scores
+                                                of pieces are no weights: there it is always an error. */
 } alpaca_convert_params;
 
 /** Fills in the defaults. `size` is sizeof(alpaca_convert_params).

@@ -33,7 +33,7 @@ struct Chat: ParsableCommand {
 
     func run() throws {
         let parameters = try generation.parameters()
-        let model = try options.open()
+        let model = try options.open(namesTemplate: generation.namesTemplate)
         // What is wrong with the options is wrong before the first turn.
         try parameters.validate(vocabularySize: model.configuration.vocabularySize)
         let session = try options.session(model)

@@ -94,7 +94,7 @@ struct Convert: ParsableCommand {
 
     @Flag(
         name: .customLong("allow-nonfinite"),
-        help: "Write numbers that are infinite or NaN, with a warning, instead of an error; quantized types can't hold them.")
+        help: "Write weights that are infinite or NaN, with a warning, instead of an error; quantized types and scores of pieces can't be.")
     var allowsNonfinite = false
 
     @Flag(name: .customLong("verify-base"), help: "Hash the base's files too and compare them with the published list.")

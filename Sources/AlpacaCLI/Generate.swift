@@ -40,7 +40,7 @@ struct Generate: ParsableCommand {
     func run() throws {
         let parameters = try generation.parameters()
         let text = try promptText()
-        let model = try options.open()
+        let model = try options.open(namesTemplate: generation.namesTemplate)
         let session = try options.session(model)
         generation.warn()
         if text.isEmpty { Console.warn("the prompt is empty") }

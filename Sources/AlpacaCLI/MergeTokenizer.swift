@@ -25,7 +25,7 @@ struct MergeTokenizer: ParsableCommand {
         name: .customLong("add-piece"), parsing: .unconditionalSingleValue, help: "One more piece, score 0; may be given several times.",
         transform: Value.word)
     var pieces: [String] = []
-    @Flag(help: "Replace the output if it is there.") var overwrite = false
+    @Flag(help: "Replace the output if it is there; never one of the inputs.") var overwrite = false
 
     func validate() throws {
         guard extra != nil || !pieces.isEmpty else { throw ValidationError("nothing to add: give a second tokenizer.model or --add-piece") }

@@ -36,10 +36,11 @@ struct ModelOptions: ParsableArguments {
         help: "Map the file, or read all of it into memory; without either, files on network file systems are read.")
     var usesMemoryMap: Bool?
 
-    func open() throws -> Model {
+    /// - Parameter namesTemplate: whether the user says which template prompts get, so that nothing has to be said of the model's own.
+    func open(namesTemplate: Bool) throws -> Model {
         var options = Model.Options()
         options.usesMemoryMap = usesMemoryMap
-        return try Model(warningOf: model, options)
+        return try Model(warningOf: model, options, ofTemplate: !namesTemplate)
     }
 
     func session(_ model: Model) throws -> Session {
@@ -56,9 +57,11 @@ struct ModelOptions: ParsableArguments {
 
 extension Model {
     /// Opens a model, and says on standard error what is unusual about it.
-    convenience init(warningOf path: String, _ options: Options = Options()) throws {
+    ///
+    /// - Parameter ofTemplate: whether the template is used, so that what is unusual of it matters.
+    convenience init(warningOf path: String, _ options: Options = Options(), ofTemplate: Bool = false) throws {
         try self.init(path: path, options: options)
-        for warning in description.warnings { Console.warn(warning) }
+        for warning in description.warnings where ofTemplate || warning != modelTemplate.warning { Console.warn(warning) }
     }
 
     /// Makes a session, and says what is unusual about it.
@@ -164,6 +167,8 @@ struct GenerationOptions: ParsableArguments {
         name: .customLong("n-keep"), parsing: .unconditional,
         help: "First tokens that --context-shift keeps; -1: the prompt, as long as it takes at most half of the context.")
     var keepTokens: Int?
+
+    var namesTemplate: Bool { template.lowercased() != "auto" }
 
     func parameters() throws -> GenerationParameters {
         var parameters = GenerationParameters()

@@ -2,11 +2,11 @@
 
 /// The work of ``LoRAAdapter``'s initializer.
 struct AdapterChanges {
-    private let weights: any TensorSource
-    private let configuration: AdapterConfiguration
+    let weights: any TensorSource
+    let configuration: AdapterConfiguration
     /// For each tensor of the model, the adapter's tensors by what they are to it.
     private var parts: [TensorRole: [AdapterKey.Part: Int]] = [:]
-    private var modules: [TensorRole: String] = [:]
+    private(set) var modules: [TensorRole: String] = [:]
     /// What the adapter is called in its tensors' names.
     private var name: String?
 
@@ -209,12 +209,15 @@ struct AdapterChanges {
 
     /// Biases that are zero change nothing.
     private func refuseBias(_ index: Int) throws(AlpacaError) {
-        let isZero = try weights.withTensor(index) { (bytes: RawSpan) throws(AlpacaError) in
-            unsafe bytes.withUnsafeBytes { unsafe $0.allSatisfy { $0 == 0 } }
-        }
-        guard isZero else {
+        guard try isZero(index) else {
             throw AlpacaError(
                 .unsupported, "tensor \(name(index)): trained biases can't be applied: the Llama architecture has no biases to add them to")
+        }
+    }
+
+    func isZero(_ index: Int) throws(AlpacaError) -> Bool {
+        try weights.withTensor(index) { (bytes: RawSpan) throws(AlpacaError) in
+            unsafe bytes.withUnsafeBytes { unsafe $0.allSatisfy { $0 == 0 } }
         }
     }
 

@@ -17,6 +17,11 @@ package struct AdapterConfiguration: Sendable {
     package let modulesToSave: [String]
     /// Names, or one regular expression.
     package let targetModules: [String]
+    package let isTargetExpression: Bool
+    package let excludedModules: [String]
+    package let isExclusionExpression: Bool
+    /// The layers that have updates; empty for all.
+    package let layers: [Int]
     package let baseModel: String?
     /// Of modules whose rows were trained alone ("embed_tokens"): the rows.
     package let tokenIndices: [(module: String, ids: [Int])]
@@ -52,6 +57,10 @@ package struct AdapterConfiguration: Sendable {
         bias = try json.stringIfPresent("bias") ?? "none"
         modulesToSave = try AdapterConfiguration.names(json, "modules_to_save")
         targetModules = try AdapterConfiguration.names(json, "target_modules")
+        isTargetExpression = try json.memberIfPresent("target_modules")?.isString ?? false
+        excludedModules = try AdapterConfiguration.names(json, "exclude_modules")
+        isExclusionExpression = try json.memberIfPresent("exclude_modules")?.isString ?? false
+        layers = try AdapterConfiguration.layers(json)
         tokenIndices = try AdapterConfiguration.tokenIndices(json)
         baseModel = try json.stringIfPresent("base_model_name_or_path")
         if try json.boolIfPresent("fan_in_fan_out") ?? false {
@@ -59,6 +68,7 @@ package struct AdapterConfiguration: Sendable {
                 "\(json.documentName): \"fan_in_fan_out\" is true, which is for models that store their matrices transposed; Llama models "
                     + "do not, so it is ignored (PEFT does the same)")
         }
+        if let warning = try AdapterConfiguration.unknownSettings(json) { warnings.append(warning) }
     }
 
     /// What the module's update is multiplied by: alpha / rank.
@@ -76,7 +86,7 @@ package struct AdapterConfiguration: Sendable {
     }
 
     /// The key is the whole name or its last components, or an expression for one of the two, as PEFT has it.
-    private static func matches(_ module: String, _ key: String) -> Bool {
+    static func matches(_ module: String, _ key: String) -> Bool {
         if key.utf8.allSatisfy(isNamePart) { return module == key || module.hasSuffix(".\(key)") }
         guard let expression = Expression(key) else { return false }
         let text = Array(module.utf8)
@@ -187,7 +197,7 @@ package struct AdapterConfiguration: Sendable {
     }
 
     /// Neither false nor an empty list.
-    private static func isSet(_ value: JSONValue) -> Bool {
+    static func isSet(_ value: JSONValue) -> Bool {
         if value.isArray || value.isObject { return value.count > 0 }
         return (try? value.bool()) ?? true
     }

@@ -6,7 +6,15 @@ extension LoRAAdapter {
             return
         }
         let region = FileRegion(try InputFile(path: path))
-        guard try CheckpointKind(region) == .torchZip else {
+        let kind = try CheckpointKind(region)
+        if kind == .gguf {
+            throw try GGUFReader(region.file).metadata.otherKind?.inFile(path)
+                ?? AlpacaError(
+                    .unsupported, path: path,
+                    "this is \(kind), not an adapter: expected a folder with adapter_config.json and adapter_model.safetensors or .bin, or a zip "
+                        + "of one (a merged model needs no adapter)")
+        }
+        guard kind == .torchZip else {
             throw AlpacaError(
                 .unsupported, path: path,
                 "expected an adapter: a folder with adapter_config.json and adapter_model.safetensors or .bin, or a zip of one")

@@ -80,6 +80,7 @@ package final class LoRAAdapter: Sendable {
         }
         weightsFile = file
         weights = try CheckpointReader.open(file)
+        let notes: [String]
         do throws(AlpacaError) {
             if let other = weights.others.first { throw other.refusal }
             guard !weights.tensors.isEmpty else {
@@ -88,7 +89,9 @@ package final class LoRAAdapter: Sendable {
                     "the adapter is empty: \(file.count) bytes without a tensor (known from training scripts that saved the wrong state; a "
                         + "real one has megabytes)")
             }
-            changes = try AdapterChanges(weights, configuration).changes()
+            let work = try AdapterChanges(weights, configuration)
+            changes = try work.changes()
+            notes = try work.notes(on: changes)
         } catch {
             throw error.inFile(file.name)
         }
@@ -107,7 +110,8 @@ package final class LoRAAdapter: Sendable {
         tokenizerFile = try files.open("tokenizer.model")
         tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
         templates = TemplateTexts(files)
-        warnings += templates.warnings + tokenizerSettings.warnings
+        warnings += notes.map { "\(files.path): \($0)" } + templates.warnings.map { "\(files.path): \($0)" }
+        warnings += tokenizerSettings.warnings
         if found.count > 1, found[1] != "pytorch_model.bin" {
             warnings.append("\(files.path): there are \(found[0]) and \(found[1]): the first is used, as PEFT does")
         }

@@ -2,7 +2,8 @@ extension ModelConfiguration {
     /// Reads the configuration from a GGUF file's metadata; the names of its tensors tell whether the output is tied and whether there are
     /// rotary factors.
     package init(_ gguf: GGUFReader) throws(AlpacaError) {
-        do {
+        do throws(AlpacaError) {
+            if let error = gguf.metadata.otherKind { throw error }
             let embeddings = TensorRole.tokenEmbedding.name(in: .gguf).flatMap { gguf.index(of: $0) }
             let shape = embeddings.map { gguf.tensors[$0].shape } ?? []
             try self.init(gguf.metadata, rows: shape.count == 2 ? shape[0] : nil) { gguf.index(of: $0) != nil }

@@ -19,9 +19,14 @@ package enum KnownTemplate: String, Sendable, CaseIterable {
 
     /// The template that a Jinja text is: one of ours, to the byte but for line ends at its end. A text that only looks like one is another.
     package static func named(by source: [UInt8]) -> KnownTemplate? {
-        var text = source[...]
+        allCases.first { $0.isSaid(by: source) }
+    }
+
+    /// Whether the text is this template's.
+    package func isSaid(by text: [UInt8]) -> Bool {
+        var text = text[...]
         while let last = text.last, last == 0x0a || last == 0x0d { text = text.dropLast() }
-        return allCases.first { $0.source.utf8.elementsEqual(text) }
+        return source.utf8.elementsEqual(text)
     }
 
     /// The parts of the first line's form.

@@ -165,12 +165,12 @@ package final class ModelSource: Sendable {
         self.configured = configured
         self.files = files
         self.folder = folder
-        self.warnings = warnings
         self.tokenizerProblem = tokenizerProblem
         tokenizer = folder?.tokenizer
         tokenizerFile = folder?.tokenizerFile
         byteCount = weights.inputs.reduce(0) { $0 &+ $1.size }
         templates = folder?.templates ?? TemplateTexts(metadata)
+        self.warnings = warnings + (folder == nil ? templates.warnings.map { "\(path): \($0)" } : [])
         names = folder?.names ?? ModelTemplate.names(in: metadata)
         template = ModelTemplate(metadata, texts: templates, names: names)
     }

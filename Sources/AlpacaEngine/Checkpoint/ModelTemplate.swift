@@ -42,23 +42,34 @@ public struct ModelTemplate: Sendable, Equatable {
         _ metadata: GGUFMetadata, _ texts: TemplateTexts, _ names: [String]
     ) -> (name: String, reason: String, isTold: Bool) {
         if case .string(let bytes) = metadata[GGUFKey.alpacaTemplate] {
-            let name = String(decoding: bytes, as: UTF8.self)
-            if KnownTemplate(rawValue: name) != nil { return (name, "named by the file's key \(GGUFKey.alpacaTemplate)", true) }
-            if name == none { return (none, "the file's key \(GGUFKey.alpacaTemplate) says none", true) }
-            return (
-                unknown, "the file's key \(GGUFKey.alpacaTemplate) names \(name.quoted(limit: 40)), which this version doesn't know", true
-            )
+            let name = String(decoding: bytes, as: UTF8.self), key = "the file's key \(GGUFKey.alpacaTemplate)"
+            guard let text = texts.text else {
+                if KnownTemplate(rawValue: name) != nil { return (name, "named by \(key)", true) }
+                if name == none { return (none, "\(key) says none", true) }
+                return (unknown, "\(key) names \(name.quoted(limit: 40)), which this version doesn't know", true)
+            }
+            if let known = KnownTemplate(rawValue: name), known.isSaid(by: text) { return (name, "named by \(key)", true) }
+            // Somebody gave the file another text since: what the key says is of the old one.
+            let found = find(text, texts)
+            guard name == none || KnownTemplate(rawValue: name) != nil || found.name != unknown else {
+                return (unknown, "\(key) names \(name.quoted(limit: 40)), which this version doesn't know", true)
+            }
+            return (found.name, "\(found.reason); \(key) says \(name.quoted(limit: 40)), which is not this text's, and doesn't count", true)
         }
-        if let text = texts.text {
-            if let known = KnownTemplate.named(by: text) { return (known.rawValue, "its text is in \(texts.origin)", true) }
-            return (unknown, "\(texts.origin) has a template that this version doesn't know: \(text.quoted(limit: 40))", true)
-        }
+        if let text = texts.text { return find(text, texts) }
         if !texts.isEmpty {
             let list = texts.named.prefix(4).map { $0.name.quoted(limit: 40) }.joined(separator: ", ")
             return (unknown, "the model has templates for special uses, \(list), but none that is the default", true)
         }
+        if let problem = texts.problem { return (unknown, problem, true) }
         let found = find(metadata, names)
         return (found.name?.rawValue ?? none, found.reason, found.isTold)
+    }
+
+    /// By the text.
+    private static func find(_ text: [UInt8], _ texts: TemplateTexts) -> (name: String, reason: String, isTold: Bool) {
+        if let known = KnownTemplate.named(by: text) { return (known.rawValue, "its text is in \(texts.origin)", true) }
+        return (unknown, "\(texts.origin) has a template that this version doesn't know: \(text.quoted(limit: 40))", true)
     }
 
     /// By the vocabulary and the names.

@@ -9,18 +9,21 @@ package struct TemplateTexts: Sendable, Equatable {
     package var named: [(name: String, text: [UInt8])] = []
     /// The file that they were found in; empty where there are none.
     package private(set) var origin = ""
+    /// What is there and can't be read, so that nobody knows what it says; nil where there is no such thing.
+    package private(set) var problem: String?
     /// What could not be read, in sentences.
     package private(set) var warnings: [String] = []
 
     /// Real ones have some kilobytes.
     private static let mostBytes = 4 << 20
+    private static let longestName = 200
 
     package init() {}
 
     package init(_ files: some FileCollection) {
         readJinja(files)
-        if isEmpty { readConfiguration(files, "tokenizer_config.json") }
-        if isEmpty { readConfiguration(files, "chat_template.json") }
+        if isEmpty, problem == nil { readConfiguration(files, "tokenizer_config.json") }
+        if isEmpty, problem == nil { readConfiguration(files, "chat_template.json") }
     }
 
     package var isEmpty: Bool { text == nil && named.isEmpty }
@@ -53,29 +56,37 @@ package struct TemplateTexts: Sendable, Equatable {
             let text = try region.bytes(at: 0, count: region.count)
             return text.isEmpty ? nil : text
         } catch {
-            warnings.append("the chat template can't be read: \(error.message)")
+            fail("\(name) has a template that can't be read", error)
             return nil
         }
     }
 
     private mutating func readConfiguration(_ files: some FileCollection, _ name: String) {
+        var isThere = false
         do throws(AlpacaError) {
             guard let region = try files.open(name) else { return }
             guard let value = try JSONDocument(region).root.memberIfPresent("chat_template") else { return }
-            origin = name
+            isThere = true
+            var found = TemplateTexts()
             if value.isString {
                 let bytes = Array(try value.utf8())
-                text = bytes.isEmpty ? nil : bytes
+                found.text = bytes.isEmpty ? nil : bytes
             } else {
                 for entry in try value.array() {
                     let entryName = try entry.string("name"), bytes = Array(try entry.member("template").utf8())
-                    if entryName == "default" { text = bytes } else { named.append((entryName, bytes)) }
+                    if entryName == "default" { found.text = bytes } else { found.named.append((entryName, bytes)) }
                 }
             }
-            if isEmpty { origin = "" }
+            guard !found.isEmpty else { return }
+            (text, named, origin) = (found.text, found.named, name)
         } catch {
-            warnings.append("a chat template could not be looked for: \(error.message)")
+            fail(isThere ? "\(name) has a template that can't be read" : "\(name), which may have a template, can't be read", error)
         }
+    }
+
+    private mutating func fail(_ what: String, _ error: AlpacaError) {
+        problem = problem ?? what
+        warnings.append("\(what): \(error.message)")
     }
 
     // MARK: In the metadata of a GGUF file
@@ -87,11 +98,49 @@ package struct TemplateTexts: Sendable, Equatable {
             origin = GGUFKey.chatTemplate
         }
         let prefix = GGUFKey.chatTemplate(named: "")
+        let trueNames = TemplateTexts.trueNames(metadata)
         // By their keys: not all programs write the list of names.
         for key in metadata.keys where key.hasPrefix(prefix) && key.utf8.count > prefix.utf8.count {
-            guard case .string(let bytes) = metadata[key] else { continue }
-            named.append((String(key.dropFirst(prefix.count)), Array(bytes)))
+            guard case .string(let bytes) = metadata[key] else {
+                refuse(key, metadata[key])
+                continue
+            }
+            let name = String(key.dropFirst(prefix.count))
+            named.append((trueNames[name] ?? name, Array(bytes)))
             if origin.isEmpty { origin = key }
+        }
+        if case .string = metadata[GGUFKey.chatTemplate] { return }
+        if let value = metadata[GGUFKey.chatTemplate] { refuse(GGUFKey.chatTemplate, value) }
+    }
+
+    private mutating func refuse(_ key: String, _ value: GGUFValue?) {
+        fail("\(key) is there and can't be read", AlpacaError(.badFormat, found: value?.text() ?? "nothing", expected: "a string"))
+    }
+
+    /// The names of templates whose keys can't have them, by what their keys have instead.
+    private static func trueNames(_ metadata: GGUFMetadata) -> [String: String] {
+        guard case .array(.string(let keys)) = metadata[GGUFKey.chatTemplates],
+            case .array(.string(let names)) = metadata[GGUFKey.alpacaTemplateNames], keys.count == names.count
+        else { return [:] }
+        return Dictionary(keys.indices.map { (keys.text($0), names.text($0)) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// What the key of a template has for its name: printable ASCII, each once.
+    private var keyNames: [String] {
+        var taken: Set<String> = []
+        return named.map { name, _ in
+            let plain = String(
+                name.prefix(TemplateTexts.longestName).map { character -> Character in
+                    guard let byte = character.asciiValue, byte >= 0x20, byte < 0x7f else { return "_" }
+                    return character
+                })
+            let start = plain.isEmpty ? "_" : plain
+            var result = start, number = 2
+            while !taken.insert(result).inserted {
+                result = "\(start)_\(number)"
+                number += 1
+            }
+            return result
         }
     }
 
@@ -100,8 +149,10 @@ package struct TemplateTexts: Sendable, Equatable {
         let prefix = GGUFKey.chatTemplate(named: "")
         for key in metadata.keys where key.hasPrefix(prefix) { metadata[key] = nil }
         metadata[GGUFKey.chatTemplate] = text.map { .string($0) }
-        metadata[GGUFKey.chatTemplates] = named.isEmpty ? nil : .array(.string(GGUFStrings(named.map(\.name))))
-        for (name, text) in named { metadata[GGUFKey.chatTemplate(named: name)] = .string(text) }
+        let names = named.map(\.name), keys = keyNames
+        metadata[GGUFKey.chatTemplates] = named.isEmpty ? nil : .array(.string(GGUFStrings(keys)))
+        metadata[GGUFKey.alpacaTemplateNames] = names == keys ? nil : .array(.string(GGUFStrings(names)))
+        for (key, entry) in zip(keys, named) { metadata[GGUFKey.chatTemplate(named: key)] = .string(entry.text) }
     }
 
     // MARK: In tokenizer_config.json

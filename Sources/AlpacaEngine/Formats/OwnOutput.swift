@@ -1,5 +1,5 @@
-// Which files an output of ours wrote. A GGUF file says so in its metadata, a folder in alpaca.json, which names its other files and their
-// sizes. A tokenizer.model has no place for a mark; there the kind has to do.
+// Which files an output of ours wrote. A GGUF file says so in its metadata, a folder in alpaca.json, which names its other files, their
+// sizes and something of their content. A tokenizer.model has no place for a mark; there the kind has to do.
 
 /// The kinds of outputs.
 package enum OwnOutput: OwnFiles {
@@ -14,6 +14,8 @@ package enum OwnOutput: OwnFiles {
     package static let mark = "alpaca.json"
     package static let versionMember = "alpaca_version"
     package static let filesMember = "files"
+    /// Of each file something of its content; not in outputs of before 1.1.
+    package static let marksMember = "marks"
 
     package func refusal(of file: InputFile) -> String? {
         do {
@@ -57,8 +59,10 @@ package enum OwnOutput: OwnFiles {
             guard name != OwnOutput.mark, let file = try? InputFile(path: FolderFiles.join(path, name)) else {
                 return name != OwnOutput.mark
             }
-            // Each of the kind that its name promises.
-            return sizes.map { $0[name] != file.size } ?? false || !OwnOutput.isOfKind(name, file)
+            // Each of the kind that its name promises, and with the content that it had.
+            if sizes.map({ $0[name] != file.size }) ?? false || !OwnOutput.isOfKind(name, file) { return true }
+            guard let mark = root[OwnOutput.marksMember]?[name] else { return false }
+            return (try? mark.string()) != (try? ContentMark.of(file))
         }
         return changed.isEmpty ? nil : "\(AtomicFolderWriter.list(changed)), which changed since an output wrote it"
     }

@@ -184,7 +184,11 @@ extension Session {
 
     private func next(_ state: inout GenerationState) throws(AlpacaError) -> GenerationState.Step {
         let recent = history
-        return try lastLogits { logits in state.next(logits, recent: recent.span, position: position, sampler: sampler) }
+        return try lastLogits { (logits) throws(AlpacaError) in
+            let step = state.next(logits, recent: recent.span, position: position, sampler: sampler)
+            guard sampler.couldChoose(logits) else { throw noNumbers }
+            return step
+        }
     }
 
     /// Sees to it that a token can be read; false when the text ends here.
@@ -235,12 +239,24 @@ extension Session {
 
     // MARK: - For other calls
 
+    /// The model computed nothing that a token could be chosen by.
+    var noNumbers: AlpacaError {
+        AlpacaError(
+            .badFormat, path: model.path,
+            "the model's logits are not numbers (NaN): the file is damaged, or its numbers overflow; `alpaca convert` names the tensors that "
+                + "hold some")
+    }
+
     /// The next token from the logits of the last position. With a seed, what is drawn depends on it, the position, the logits and the
     /// parameters alone; else it is drawn with the session's own random numbers.
     func draw(_ parameters: SamplingParameters) throws(AlpacaError) -> TokenID {
         var source = parameters.seed.map { RandomSource(seed: $0, position: position) } ?? random
         let recent = history
-        let id = try lastLogits { logits in sampler.sample(logits, recent: recent.span, parameters, &source) }
+        let id = try lastLogits { (logits) throws(AlpacaError) in
+            let id = sampler.sample(logits, recent: recent.span, parameters, &source)
+            guard sampler.couldChoose(logits) else { throw noNumbers }
+            return id
+        }
         if parameters.seed == nil { random = source }
         return id
     }

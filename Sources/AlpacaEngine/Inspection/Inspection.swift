@@ -129,6 +129,9 @@ extension Inspection {
 
     static func open(_ reader: GGUFReader) throws(AlpacaError) -> Inspection {
         if ImportanceMatrix.isOne(reader) { return .importanceMatrix(try ImportanceMatrixDescription(reader)) }
+        if let error = reader.metadata.otherKind {
+            return .weights(WeightsDescription(FileRegion(reader.file), reader, problem: error.inFile(reader.file.path).message))
+        }
         return .model(try model(ModelSource(reader)))
     }
 

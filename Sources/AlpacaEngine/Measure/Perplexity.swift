@@ -7,7 +7,7 @@ public struct Perplexity: Sendable, Equatable {
     public var scoredCount = 0
     /// Mean of -ln p over the scored tokens.
     public var meanNegativeLogLikelihood = 0.0
-    /// exp of the mean; infinite where the model gave a token no chance, or logits that are no numbers.
+    /// exp of the mean; infinite where the model gave a token no chance.
     public var value = 0.0
     /// Standard error of ``value``: that of the mean times the value, tokens taken as independent (as llama-perplexity does).
     public var standardError = 0.0
@@ -54,7 +54,8 @@ extension Session {
     /// - Parameters:
     ///   - windowLength: positions of a window (`n_ctx`), 4 ... ``contextLength``; 0 for ``contextLength``.
     ///   - stride: 1 ..< windowLength, or 0.
-    /// - Throws: `invalidArgument` when the text has no more tokens than a window; `cancelled`, `busy`.
+    /// - Throws: `invalidArgument` when the text has no more tokens than a window; `badFormat` when the model
+    ///   computes logits that are no numbers; `cancelled`, `busy`.
     public func perplexity(
         of text: String, windowLength: Int = 0, stride: Int = 0, progress: ((Progress) -> Bool)? = nil
     ) throws(AlpacaError) -> Perplexity {
@@ -82,7 +83,9 @@ extension Session {
                 let first = stride == 0 ? length / 2 : start == 0 ? 0 : length - stride - 1
                 forget(from: 0)
                 try score(window, from: first) { (position, logits) throws(AlpacaError) in
-                    if position + 1 < window.count { sums.add(Session.negativeLogLikelihood(of: window[position + 1], logits)) }
+                    guard position + 1 < window.count else { return }
+                    guard let loss = Session.negativeLogLikelihood(of: window[position + 1], logits) else { throw noNumbers }
+                    sums.add(loss)
                 }
                 windowCount += 1
                 start += stride == 0 ? length : stride
@@ -94,14 +97,21 @@ extension Session {
         }
     }
 
-    /// -ln of the softmax of `logits` at `token`, in double precision.
-    static func negativeLogLikelihood(of token: TokenID, _ logits: Span<Float>) -> Double {
+    /// -ln of the softmax of `logits` at `token`, in double precision. Of other tokens, what is no number counts as minus infinity; nil where
+    /// the token's own is none, or all are none.
+    static func negativeLogLikelihood(of token: TokenID, _ logits: Span<Float>) -> Double? {
         var top = -Float.infinity
         for i in logits.indices { top = max(top, logits[i]) }
         var sum = 0.0
         for i in logits.indices { sum += Numerics.exponential(Double(logits[i]) - Double(top)) }
         let own = Int(token)
-        guard own >= 0, own < logits.count, sum > 0 else { return .infinity }
+        guard own >= 0, own < logits.count else { return .infinity }
+        if !sum.isFinite {
+            guard top.isFinite, !logits[own].isNaN else { return nil }
+            sum = 0
+            for i in logits.indices where !logits[i].isNaN { sum += Numerics.exponential(Double(logits[i]) - Double(top)) }
+        }
+        guard sum > 0 else { return .infinity }
         return Numerics.logarithm(sum) - (Double(logits[own]) - Double(top))
     }
 }

@@ -178,12 +178,15 @@ struct ConversionInputs {
         guard let chosen else {
             if options.format.isFolder, base.metadata[GGUFKey.tokens] != nil {
                 let (tokenizer, added) = try SentencePieceModel.divided(base.metadata)
+                // What no reader would take is not written either: scores that are no numbers.
+                do throws(AlpacaError) { _ = try Tokenizer(base.metadata) } catch { throw error.inFile(base.path) }
                 return ChosenTokenizer(
                     path: base.path, model: tokenizer, added: added.merged(with: addedTokens), settings: try settings())
             }
             return nil
         }
         do throws(AlpacaError) {
+            try chosen.model.checkScores()
             _ = try Tokenizer(chosen.model)
         } catch {
             // One of another kind is fine where it is only copied.

@@ -148,7 +148,15 @@ struct ConversionJob {
                 files.append((file, planned.layout))
             }
             warnings = try write(files, progress, cancelled)
-            for extra in output.extras { try folder.create(extra.name).write(extra.bytes, at: 0) }
+            var marks: [String: String] = [:]
+            for (file, planned) in zip(files, output.files) {
+                marks[planned.name] = try ContentMark.of(file.file.reader(size: planned.layout.byteCount))
+            }
+            for extra in output.extras { marks[extra.name] = ContentMark.of(extra.bytes) }
+            for extra in output.extras {
+                let bytes = extra.name == OwnOutput.mark ? output.mark(marks) : extra.bytes
+                try folder.create(extra.name).write(bytes, at: 0)
+            }
             try flush(files, progress, cancelled)
             warnings += try folder.finish()
         } else {

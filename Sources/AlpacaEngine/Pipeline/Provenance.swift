@@ -38,7 +38,7 @@ struct Provenance: Sendable {
     }
 
     /// The same as a file beside the weights, with the other files of the folder: what else lies there is somebody else's.
-    func json(_ files: [(name: String, byteCount: Int)]) -> [UInt8] {
+    func json(_ files: [(name: String, byteCount: Int)], marks: [String: String]) -> [UInt8] {
         var json = JSONWriter()
         func write(_ input: Input) {
             json.member("name", input.name)
@@ -63,6 +63,9 @@ struct Provenance: Sendable {
         json.member("template", template)
         json.beginObject(OwnOutput.filesMember)
         for file in files { json.member(file.name, file.byteCount) }
+        json.end()
+        json.beginObject(OwnOutput.marksMember)
+        for file in files { json.member(file.name, marks[file.name] ?? ContentMark.placeholder) }
         json.end()
         json.end()
         return Array(json.text.utf8) + [0x0a]

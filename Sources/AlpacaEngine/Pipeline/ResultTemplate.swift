@@ -21,7 +21,7 @@ struct ResultTemplate: Sendable {
             facts[GGUFKey.scores] = .array(.float32(model.scores))
         }
         let adapters = inputs.adapters.map(\.adapter)
-        let own = adapters.last { !$0.templates.isEmpty }
+        let own = adapters.last { !$0.templates.isEmpty || $0.templates.problem != nil }
         let wasNone = base.template.name == ModelTemplate.none
         // What it is by its vocabulary and its names alone.
         var bare = facts
@@ -41,15 +41,20 @@ struct ResultTemplate: Sendable {
         if own != nil || isOther || wasNone && !adapters.isEmpty { facts[GGUFKey.alpacaTemplate] = nil }
         let found = ModelTemplate(facts, texts: texts, names: names)
         if found.isGuessed, !base.template.isGuessed, let warning = found.warning { warnings.append(warning) }
-        self.warnings = warnings
         if found.isUnknown {
-            // A name that a later version gave stays.
-            name = ((try? facts.stringIfPresent(GGUFKey.alpacaTemplate)) ?? nil)
+            // A name that a later version gave stays; one of ours that is not the text's goes.
+            let later = (try? facts.stringIfPresent(GGUFKey.alpacaTemplate)) ?? nil
+            name = later.flatMap { $0 == ModelTemplate.none || KnownTemplate(rawValue: $0) != nil ? nil : $0 }
         } else {
             name = found.isTold ? found.name : nil
         }
         if texts.isEmpty, let known = found.known { texts.text = Array(known.source.utf8) }
         self.texts = texts
+        if let problem = texts.problem {
+            warnings.append(
+                "\(own?.path ?? base.path): \(problem); " + (texts.isEmpty ? "the output has no template" : "it is not in the output"))
+        }
+        self.warnings = warnings
     }
 
     /// Pieces that somebody adds for a purpose, not for another language.

@@ -38,11 +38,12 @@ package final class AtomicFolderWriter {
         path: String, sizes: [Int], overwrite: Bool, inputs: [InputFile], own: any OwnFiles, cleans: Bool = true
     ) throws(AlpacaError) -> String {
         var path = path
-        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        while path.utf8.count > 1, path.hasSuffix("/") || path.hasSuffix("/.") { path.removeLast() }
         guard !path.utf8.contains(0), !path.isEmpty else {
             throw AlpacaError(.invalidArgument, "a path must not be empty or contain a zero byte")
         }
         path = try resolve(path)
+        try checkPlace(path)
         try checkContents(path, overwrite: overwrite, inputs: inputs, own: own)
         var sum = 0
         for size in sizes { sum = try CheckedMath.sum(sum, size, of: "size of the output") }
@@ -50,6 +51,14 @@ package final class AtomicFolderWriter {
         if cleans { target.removeLeftovers(own) }
         try target.checkRoom(sum, largest: sizes.max() ?? 0, as: path)
         return path
+    }
+
+    /// The folder that is replaced goes, and who works in it, a shell too, would stand in a folder that is no more.
+    private static func checkPlace(_ path: String) throws(AlpacaError) {
+        guard let found = FileIdentity(following: path), found == FileIdentity(following: ".") else { return }
+        throw AlpacaError(
+            .invalidArgument, path: path,
+            "the output is the current folder, which can't be replaced: name a folder in it, such as \"model\", or work in another")
     }
 
     /// A link stays, and its folder is replaced.

@@ -67,6 +67,13 @@ package final class OutputFile: Sendable {
         if let failure { throw failure }
     }
 
+    /// The file as it is now, for reading.
+    package func reader(size: Int) throws(AlpacaError) -> InputFile {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+        guard copy >= 0 else { throw failed("cannot read", errno) }
+        return InputFile(adopting: copy, path: path, size: size)
+    }
+
     /// Takes the room for `size` bytes from the disk, before hours of work go into them. Comes after
     /// ``WriteTarget/checkRoom(_:largest:as:)``.
     package func reserve(_ size: Int) throws(AlpacaError) {

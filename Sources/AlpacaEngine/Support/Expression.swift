@@ -11,6 +11,8 @@ package struct Expression: Sendable {
         case any([Node])
         case some(Node, least: Int, most: Int?)
         case begin, end
+        /// Between a letter, digit or underscore and something else.
+        case boundary
     }
 
     /// Groups inside each other, and repetitions of repetitions, at most; times that something is counted.
@@ -31,9 +33,15 @@ package struct Expression: Sendable {
         return ends(root, text, [start]).contains(text.count)
     }
 
+    private static func isDigit(_ byte: Int) -> Bool { (0x30...0x39).contains(byte) }
+
+    private static func isWord(_ byte: Int) -> Bool {
+        isDigit(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x5F
+    }
+
     private static func repeats(_ node: Node) -> Int {
         switch node {
-        case .one, .begin, .end: 0
+        case .one, .begin, .end, .boundary: 0
         case .all(let nodes), .any(let nodes): nodes.map(repeats).max() ?? 0
         case .some(let node, _, _): repeats(node) + 1
         }
@@ -46,6 +54,9 @@ package struct Expression: Sendable {
         case .one(let bytes): return Set(starts.filter { $0 < text.count && bytes[Int(text[$0])] }.map { $0 + 1 })
         case .begin: return starts.filter { $0 == 0 }
         case .end: return starts.filter { $0 == text.count }
+        case .boundary:
+            func isWord(_ at: Int) -> Bool { text.indices.contains(at) && Expression.isWord(Int(text[at])) }
+            return starts.filter { isWord($0 - 1) != isWord($0) }
         case .all(let nodes): return nodes.reduce(starts) { ends($1, text, $0) }
         case .any(let nodes): return nodes.reduce(into: []) { $0.formUnion(ends($1, text, starts)) }
         case .some(let node, let least, let most):
@@ -148,7 +159,9 @@ package struct Expression: Sendable {
                 if take("?"), !take(":") { return nil }
                 guard let inside = alternatives(depth + 1), take(")") else { return nil }
                 return inside
-            case "\\": return escaped().map { .one($0) }
+            case "\\":
+                if take("b") { return .boundary }
+                return escaped().map { .one($0) }
             case "*", "+", "?", "{", "}", "]": return nil
             default: return .one(Parser.only(byte))
             }
@@ -160,16 +173,12 @@ package struct Expression: Sendable {
         private mutating func escaped() -> [Bool]? {
             guard let byte = current, byte < 0x80 else { return nil }
             at += 1
-            func isDigit(_ byte: Int) -> Bool { (0x30...0x39).contains(byte) }
-            func isWord(_ byte: Int) -> Bool {
-                isDigit(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x5F
-            }
             switch Unicode.Scalar(byte) {
-            case "d": return (0..<256).map(isDigit)
-            case "D": return (0..<256).map { !isDigit($0) }
-            case "w": return (0..<256).map(isWord)
-            case "W": return (0..<256).map { !isWord($0) }
-            default: return isWord(Int(byte)) ? nil : Parser.only(byte)
+            case "d": return (0..<256).map(Expression.isDigit)
+            case "D": return (0..<256).map { !Expression.isDigit($0) }
+            case "w": return (0..<256).map(Expression.isWord)
+            case "W": return (0..<256).map { !Expression.isWord($0) }
+            default: return Expression.isWord(Int(byte)) ? nil : Parser.only(byte)
             }
         }
 

@@ -10,7 +10,7 @@ struct AdapterFolder {
     var tensors: [(String, [Int])] = AdapterFolder.plain
     var type = TensorType.f16
     /// What the tensors hold, byte by byte.
-    var fill: UInt8 = 0
+    var fill: UInt8 = 0x2C
     /// Of the tokenizer; nil: none.
     var pieces: Int?
 

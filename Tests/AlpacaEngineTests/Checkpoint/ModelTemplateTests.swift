@@ -44,17 +44,74 @@ import Testing
         }
     }
 
-    @Test func `the key counts first`() {
-        func find(_ name: String) -> ModelTemplate {
+    @Test func `the key counts where the text is its own`() {
+        func find(_ name: String, _ text: String?) -> ModelTemplate {
             Self.find(Self.pieces(49954, last: "[PAD]")) {
                 $0[GGUFKey.alpacaTemplate] = .string(Array(name.utf8))
-                $0[GGUFKey.chatTemplate] = .string(Array(Self.mistral.utf8))
+                if let text { $0[GGUFKey.chatTemplate] = .string(Array(text.utf8)) }
             }
         }
-        #expect(find("alpaca-2").name == "alpaca-2" && find("none").name == "none")
-        let later = find("chatml")
-        #expect(
-            later.name == "unknown" && later.reason == "the file's key alpaca.template names \"chatml\", which this version doesn't know")
+        for known in KnownTemplate.allCases {
+            #expect(find(known.rawValue, nil).name == known.rawValue && find(known.rawValue, known.source).name == known.rawValue)
+            #expect(find(known.rawValue, known.source + "\n").reason == "named by the file's key alpaca.template")
+            // Another text was put there since.
+            let stale = find(known.rawValue, Self.mistral)
+            #expect(stale.name == "unknown" && stale.source == Self.mistral, "\(stale)")
+            #expect(stale.reason.hasPrefix("tokenizer.chat_template has a template that this version doesn't know: "))
+            #expect(stale.reason.hasSuffix("alpaca.template says \"\(known.rawValue)\", which is not this text's, and doesn't count"))
+            #expect(stale.warning != nil)
+        }
+        #expect(find("none", nil).name == "none")
+        let other = find("alpaca-2", KnownTemplate.alpaca3.source)
+        #expect(other.name == "alpaca-3" && other.reason.hasPrefix("its text is in tokenizer.chat_template; "))
+        #expect(find("none", KnownTemplate.alpaca2.source).name == "alpaca-2" && find("none", Self.mistral).name == "unknown")
+        for text in [nil, Self.mistral] {
+            let later = find("chatml", text)
+            #expect(later.name == "unknown")
+            #expect(later.reason == "the file's key alpaca.template names \"chatml\", which this version doesn't know")
+        }
+    }
+
+    @Test func `what can't be read is not guessed`() throws {
+        for value in [GGUFValue.uint32(5), .array(.int32([1])), .bool(true)] {
+            let found = Self.find(Self.pieces(49954, last: "[PAD]")) { $0[GGUFKey.chatTemplate] = value }
+            #expect(found.name == "unknown" && found.reason == "tokenizer.chat_template is there and can't be read")
+            #expect(found.warning?.hasPrefix(found.reason) == true)
+        }
+        for broken in ["{\"chat_template\": \"x", "{\"chat_template\": 5}", "{\"chat_template\": {\"default\": \"x\"}}",
+            "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"r\"}, {\"name\": \"default\"}]}"]
+        {
+            try Fixtures.withFolder { work in
+                try ConversionFailureTests.copy("mini-llama", to: work + "/base")
+                try Data(broken.utf8).write(to: URL(fileURLWithPath: work + "/base/tokenizer_config.json"))
+                let source = try ModelSource(path: work + "/base")
+                #expect(source.template.name == "unknown", "\(broken)")
+                #expect(source.template.reason.hasPrefix("tokenizer_config.json") && source.template.reason.hasSuffix("can't be read"))
+                #expect(source.templates.isEmpty && source.warnings.count == 1, "\(source.warnings)")
+                for format in OutputFormat.allCases {
+                    var options = ConversionOptions(base: work + "/base", output: "\(work)/\(format)")
+                    options.format = format
+                    let warnings = try Converter.convert(options).warnings
+                    #expect(warnings.count == 2 && warnings[1].hasSuffix("; the output has no template"), "\(warnings)")
+                }
+            }
+        }
+    }
+
+    @Test func `names that keys can't have come back`() throws {
+        let names = ["中文 x", "", "rag", "中文 y", "é\n", String(repeating: "长", count: 30_000)]
+        try Fixtures.withFolder { work in
+            try ConversionFailureTests.copy("mini-llama", to: work + "/base")
+            let list = [("default", "d")] + names.map { ($0, "t\($0.prefix(3))") }
+            let json = try CarriedTemplateTests.json(["chat_template": list.map { ["name": $0.0, "template": $0.1] }])
+            try Data(json.utf8).write(to: URL(fileURLWithPath: work + "/base/tokenizer_config.json"))
+            try CarriedTemplateTests.walk(work + "/base", work) { source in
+                #expect(source.templates.named.map(\.name) == names, "\(source.path)")
+                #expect(source.templates.named.map(\.text) == names.map { Array("t\($0.prefix(3))".utf8) })
+            }
+            let keys = try GGUFReader(InputFile(path: work + "/0")).metadata.keys.filter { $0.hasPrefix("tokenizer.chat_template.") }
+            #expect(Set(keys.map { $0.utf8.count }).count == 5 && keys.contains("tokenizer.chat_template.__ x"), "\(keys)")
+        }
     }
 
     @Test func `named templates without a default`() {

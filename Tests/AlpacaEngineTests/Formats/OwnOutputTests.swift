@@ -70,6 +70,52 @@ import Testing
         }
     }
 
+    /// Same name, same size, same kind: the content tells.
+    @Test func `a file of the same size that somebody changed stays`() throws {
+        try Fixtures.withFolder { work in
+            for format in OutputFormat.allCases where format.isFolder {
+                let out = "\(work)/\(format)"
+                _ = try Converter.convert(Self.options(out, format))
+                for name in try FileManager.default.contentsOfDirectory(atPath: out) where name != OwnOutput.mark {
+                    let url = URL(fileURLWithPath: out + "/" + name)
+                    let before = try Data(contentsOf: url)
+                    // A letter of text, and the last of the weights' bytes that stand behind no other.
+                    let place = name.hasSuffix(".json") ? try #require(before.firstIndex(of: 0x65)) : name.hasSuffix(".model") ? 20 : before.count - 1
+                    var changed = before
+                    changed[place] ^= 1
+                    try changed.write(to: url)
+                    try Self.refuses(Self.options(out, format), in: work, "\"\(name)\", which changed since an output wrote it")
+                    try before.write(to: url)
+                }
+                // Outputs of before have no marks, and go by sizes.
+                var json = try #require(
+                    try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: out + "/alpaca.json"))) as? [String: Any])
+                let marks = try #require(json["marks"] as? [String: String])
+                let files = try #require(json["files"] as? [String: Int])
+                #expect(Set(marks.keys) == Set(files.keys) && marks.values.allSatisfy { $0.count == 8 && $0 != ContentMark.placeholder })
+                json["marks"] = nil
+                try JSONSerialization.data(withJSONObject: json).write(to: URL(fileURLWithPath: out + "/alpaca.json"))
+                _ = try Converter.convert(Self.options(out, format))
+                _ = try Converter.convert(Self.options(out, format))
+            }
+        }
+    }
+
+    @Test func `a mark is of the beginning and the end`() throws {
+        var bytes = [UInt8](repeating: 7, count: 200_000)
+        let before = ContentMark.of(bytes)
+        let read = try Fixtures.withFile(bytes) { try ContentMark.of(InputFile(path: $0)) }
+        #expect(read == before)
+        for place in [0, 65_535, 200_000 - 65_536, 199_999] {
+            bytes[place] = 8
+            #expect(ContentMark.of(bytes) != before)
+            let again = try Fixtures.withFile(bytes) { try ContentMark.of(InputFile(path: $0)) }
+            #expect(again == ContentMark.of(bytes))
+            bytes[place] = 7
+        }
+        #expect(ContentMark.of([]) == "00000000" && ContentMark.of(Array("123456789".utf8)) == "cbf43926")
+    }
+
     /// Outputs of before alpaca.json listed them.
     @Test func `an output without a list goes by names and kinds`() throws {
         try Fixtures.withFolder { work in
@@ -137,6 +183,31 @@ import Testing
             #expect(error?.code == .invalidArgument && error?.message.contains("not replaced") == true, "\(error?.message ?? "")")
             #expect(try String(contentsOfFile: work + "/thesis.txt", encoding: .utf8) == "years of work\n")
             for _ in 0..<2 { try tokenizer.save(to: work + "/tokenizer.model", overwrite: true) }
+        }
+    }
+
+    /// What a tokenizer was made of is not replaced by it, whatever leads there.
+    @Test func `a tokenizer's inputs stay`() throws {
+        try Fixtures.withFolder { work in
+            let base = work + "/base.model", extra = work + "/extra.model"
+            try FileManager.default.copyItem(atPath: MiniFamily.shared("mini-llama/tokenizer.model"), toPath: base)
+            try Tokenizer(path: base).adding(piece: "[EXTRA]").save(to: extra)
+            try FileManager.default.linkItem(atPath: base, toPath: work + "/hard.model")
+            try FileManager.default.createSymbolicLink(atPath: work + "/soft.model", withDestinationPath: extra)
+            let before = try Self.contents(work)
+            let plain = try Tokenizer(path: base)
+            let merged = try plain.merging(piecesOf: extra), both = try merged.adding(piece: "[MORE]")
+            for (tokenizer, paths) in [(plain, [base, work + "/hard.model"]), (merged, [base, extra]), (both, [base, extra, work + "/soft.model"])] {
+                for path in paths {
+                    let error = alpacaError { try tokenizer.save(to: path, overwrite: true) }
+                    #expect(error?.code == .invalidArgument && error?.path == path, "\(error?.message ?? "no error")")
+                    #expect(error?.message.contains("the output is one of the inputs") == true, "\(error?.message ?? "")")
+                }
+            }
+            #expect(try Self.contents(work) == before)
+            // What is no input is replaced, also a copy of one.
+            try FileManager.default.copyItem(atPath: base, toPath: work + "/copy.model")
+            try both.save(to: work + "/copy.model", overwrite: true)
         }
     }
 

@@ -186,6 +186,38 @@ import Testing
         }
     }
 
+    /// Those of a GGUF file, in every format; those of tokenizers that are only copied; also with `allow_nonfinite`, which is for weights.
+    @Test(arguments: [Float.nan, .infinity]) func `scores of pieces go nowhere`(value: Float) throws {
+        try Fixtures.withFolder { work in
+            var model = TinyModel()
+            try model.write(to: work + "/base")
+            _ = try Self.convert(work + "/base", (.gguf, nil), to: work + "/base")
+            let name = try #require(FileManager.default.contentsOfDirectory(atPath: work + "/base").first { $0.hasPrefix("out") })
+            let reader = try GGUFReader(InputFile(path: work + "/base/" + name))
+            var metadata = reader.metadata
+            model.pieces.scores[TinyModel.count - 1] = value
+            metadata[GGUFKey.scores] = .array(.float32(model.pieces.scores))
+            let data = try reader.tensors.map { try ModelSourceTests.bytes(reader, $0.name).1 }
+            try LayoutFile.write(GGUFLayout.make(metadata, reader.tensors), data, to: work + "/s.gguf")
+            for format in OutputFormat.allCases {
+                for allows in [false, true] {
+                    let error = alpacaError { _ = try Self.convert(work + "/s.gguf", (format, nil), to: work, allows: allows) }
+                    #expect(error?.code == .badFormat && error?.path == work + "/s.gguf", "\(format): \(error?.message ?? "no error")")
+                    #expect(error?.message.contains("score of piece \(TinyModel.count - 1)") == true, "\(error?.message ?? "")")
+                }
+            }
+            // A tokenizer of a kind that can't be used here, which folders get as it is.
+            var bytes = try TinyModel.tokenizer(model.pieces).source
+            bytes += [0x12, 2, 0x18, 1]
+            try Data(bytes).write(to: URL(fileURLWithPath: work + "/unigram.model"))
+            var options = ConversionOptions(base: work + "/base", output: work + "/out")
+            options.tokenizer = work + "/unigram.model"
+            options.format = .huggingFace
+            let error = alpacaError { _ = try Converter.convert(options) }
+            #expect(error?.message.contains("score of piece") == true && error?.path == options.tokenizer, "\(error?.message ?? "no error")")
+        }
+    }
+
     @Test func `scales out of range`() throws {
         try Fixtures.withFolder { work in
             try TinyModel().write(to: work + "/base")

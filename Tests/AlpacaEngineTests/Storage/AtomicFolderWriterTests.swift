@@ -71,6 +71,24 @@ import Testing
         }
     }
 
+    /// The folder would go that a shell stands in.
+    @Test func `the current folder is not replaced`() throws {
+        let here = FileManager.default.currentDirectoryPath
+        for path in [".", "./", "./.", "././/.", here, here + "/", here + "/."] {
+            let error = alpacaError { _ = try AtomicFolderWriter(path: path, overwrite: true, own: AnyFiles()) }
+            #expect(error?.code == .invalidArgument && error?.message.contains("the output is the current folder") == true, "\(path)")
+        }
+        try Fixtures.withFolder { work in
+            try FileManager.default.createDirectory(atPath: work + "/empty", withIntermediateDirectories: false)
+            try Self.write(work + "/empty/./", overwrite: false, ["a.bin": "x"])
+            #expect(try Self.names(work) == ["empty"] && Self.names(work + "/empty") == ["a.bin"])
+            var options = ConversionOptions(base: MiniFamily.shared("mini-llama"), output: ".")
+            options.format = .huggingFace
+            #expect(try Converter.plan(options).warnings.contains { $0.contains("the output is the current folder") })
+            #expect(alpacaError { _ = try Converter.convert(options) }?.code == .invalidArgument)
+        }
+    }
+
     @Test func `a link stays one, and its folder is replaced`() throws {
         try Fixtures.withFolder { work in
             try Self.write(work + "/out", overwrite: false, ["a.bin": "old"])

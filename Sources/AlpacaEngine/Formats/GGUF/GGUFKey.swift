@@ -5,6 +5,9 @@ package enum GGUFKey {
     // The file
     package static let architecture = "general.architecture"
     package static let name = "general.name"
+    /// "model", "adapter", "mmproj", "imatrix"; and of an adapter, which kind: "lora".
+    package static let type = "general.type"
+    package static let adapterType = "adapter.type"
     package static let fileType = "general.file_type"
     package static let quantizationVersion = "general.quantization_version"
     package static let alignment = "general.alignment"
@@ -66,6 +69,8 @@ package enum GGUFKey {
     package static let alpacaEnds = "alpaca.end_token_ids"
     /// Our own: the name of the template that the model was trained with, or "none".
     package static let alpacaTemplate = "alpaca.template"
+    /// Our own: the names of further templates where keys can't have them, in the order of ``chatTemplates``.
+    package static let alpacaTemplateNames = "alpaca.chat_templates"
     package static let chatTemplate = "tokenizer.chat_template"
     /// The names of further templates, each under a key of its own.
     package static let chatTemplates = "tokenizer.chat_templates"

@@ -33,6 +33,9 @@ package struct SentencePieceModel: Sendable {
     package let source: [UInt8]
     package private(set) var piecesEnd = 0
 
+    /// The files that it was read from, and what was added to it: no output takes their place.
+    package var origins: [FileIdentity] = []
+
     /// The largest file that is taken for a tokenizer; published ones have at most 5 MB.
     package static let mostBytes = 64 << 20
 
@@ -46,6 +49,7 @@ package struct SentencePieceModel: Sendable {
         }
         do throws(AlpacaError) {
             try self.init(try region.bytes(at: 0, count: region.count))
+            origins = [FileIdentity(region.file)].compactMap { $0 }
         } catch {
             try SentencePieceModel.refuseOthers(region)
             throw error.inFile(region.name)
@@ -92,6 +96,18 @@ package struct SentencePieceModel: Sendable {
         guard !pieces.isEmpty else {
             throw AlpacaError(.badFormat, "no pieces were found: this is not a sentencepiece model")
         }
+    }
+
+    /// Throws when a piece's score is no number, whatever kind of model it is.
+    package func checkScores() throws(AlpacaError) {
+        for i in scores.indices where !scores[i].isFinite && (kinds[i] == .normal || kinds[i] == .userDefined) {
+            throw SentencePieceModel.noScore(pieces, i, scores[i])
+        }
+    }
+
+    static func noScore(_ pieces: GGUFStrings, _ id: Int, _ score: Float) -> AlpacaError {
+        AlpacaError(
+            .badFormat, "vocabulary: the score of piece \(id), \(pieces.text(id).quoted(limit: 40)), is \(score), no number")
     }
 
     private mutating func readPiece(_ message: ProtobufReader) throws(AlpacaError) {

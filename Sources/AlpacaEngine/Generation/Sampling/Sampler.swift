@@ -40,6 +40,19 @@ final class Sampler {
         return pool.draw(&random)
     }
 
+    /// Whether the logits of the last draw told anything: false when none that may be drawn is a number. Looks at them only where nothing could
+    /// be drawn, so that it costs nothing; a caller's biases that forbid everything are no fault of the model.
+    func couldChoose(_ logits: Span<Float>) -> Bool {
+        guard !pool.top.isFinite, logits.count == pool.size, pool.size > 0 else { return true }
+        pool.fill(logits)
+        pool.forbid(unused)
+        for i in 0..<pool.size {
+            // Bound: i < size.
+            if unsafe pool.logits[i].isFinite { return true }
+        }
+        return false
+    }
+
     /// The model's own probabilities: the logarithm of `chosen`'s, and the `count` likeliest tokens, likeliest first.
     func candidates(_ logits: Span<Float>, chosen: TokenID, count: Int) -> (logprob: Float, top: [Candidate]) {
         guard logits.count == pool.size, pool.size > 0 else { return (-.infinity, []) }

@@ -24,10 +24,23 @@ struct Output: Sendable {
         let bytes: [UInt8]
     }
 
+    /// Says what a folder was made of.
+    private var provenance: Provenance?
+
     /// Adds the file that says what the folder was made of and which files it has: the last of them.
     mutating func addMark(_ provenance: Provenance) {
-        let others = files.map { ($0.name, $0.layout.byteCount) } + extras.map { ($0.name, $0.bytes.count) }
-        extras.append((OwnOutput.mark, provenance.json(others)))
+        self.provenance = provenance
+        extras.append((OwnOutput.mark, mark([:])))
+    }
+
+    /// The bytes of that file, as many whatever the marks are.
+    ///
+    /// - Parameter marks: ``ContentMark`` of the files, by name, once they are written.
+    func mark(_ marks: [String: String]) -> [UInt8] {
+        let others =
+            files.map { ($0.name, $0.layout.byteCount) }
+            + extras.filter { $0.name != OwnOutput.mark }.map { ($0.name, $0.bytes.count) }
+        return provenance?.json(others, marks: marks) ?? []
     }
 
     /// Makes the output of a format.

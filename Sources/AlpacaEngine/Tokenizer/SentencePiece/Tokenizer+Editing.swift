@@ -8,7 +8,10 @@ extension Tokenizer {
         let own = try file("extended")
         var found = try HubCache.resolve(path)
         if (try? FolderListing.isFolder(found)) == true { found = FolderFiles.join(found, "tokenizer.model") }
-        return try Tokenizer(SentencePieceModel(try VocabularyMerge.merge(own, adding: SentencePieceModel(InputFile(path: found)))))
+        let extra = try SentencePieceModel(InputFile(path: found))
+        var merged = try SentencePieceModel(try VocabularyMerge.merge(own, adding: extra))
+        merged.origins = own.origins + extra.origins
+        return try Tokenizer(merged)
     }
 
     /// This tokenizer with one more piece behind its own.
@@ -25,15 +28,23 @@ extension Tokenizer {
             throw AlpacaError(.invalidArgument, "piece: found \(piece.quoted()), which is in the vocabulary already, as token \(id)")
         }
         let added = VocabularyMerge.Piece(text: Array(piece.utf8), score: score, kind: kind)
-        return try Tokenizer(SentencePieceModel(try VocabularyMerge.appending([added], to: own)))
+        var extended = try SentencePieceModel(try VocabularyMerge.appending([added], to: own))
+        extended.origins = own.origins
+        return try Tokenizer(extended)
     }
 
     /// Writes the tokenizer as a `tokenizer.model`; it appears whole or not at all. What was opened is written byte for byte, with what was
     /// added behind its last piece.
     ///
-    /// - Parameter overwrite: whether a `tokenizer.model` of that name may be replaced; a file of another kind never is.
+    /// - Parameter overwrite: whether a `tokenizer.model` of that name may be replaced; a file of another kind never is, nor one that this
+    ///   tokenizer was made from.
     public func save(to path: String, overwrite: Bool = false) throws(AlpacaError) {
-        let bytes = try file("saved").source
+        let file = try file("saved"), bytes = file.source
+        if let found = FileIdentity(following: path), file.origins.contains(found) {
+            throw AlpacaError(
+                .invalidArgument, path: path,
+                "the output is one of the inputs, from which the tokenizer was read: choose another name, and move the file afterwards")
+        }
         let writer = try AtomicFileWriter(path: path, size: bytes.count, overwrite: overwrite, own: OwnOutput.tokenizer)
         try writer.write(bytes)
         try writer.finish()

@@ -34,11 +34,7 @@ struct Vocabulary: Sendable {
             let range = pieces.range(of: id)
             switch kinds[id] {
             case .normal, .userDefined:
-                guard scores[id].isFinite else {
-                    throw AlpacaError(
-                        .badFormat,
-                        "vocabulary: the score of piece \(id), \(pieces.text(id).quoted(limit: 40)), is \(scores[id]), no number")
-                }
+                guard scores[id].isFinite else { throw SentencePieceModel.noScore(pieces, id, scores[id]) }
                 // No text becomes an empty piece.
                 guard !range.isEmpty else { break }
                 if !table.add(TokenID(id), score: scores[id]) { duplicate = duplicate ?? TokenID(id) }

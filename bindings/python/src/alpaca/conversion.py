@@ -69,8 +69,8 @@ def convert(
     :param verify_base: the base's files are hashed and compared with the published list too.
     :param hash_output: the output's files are hashed when they are written.
     :param overwrite: what stands under the output's name may be replaced, if a conversion wrote it; anything else is refused.
-    :param allow_nonfinite: numbers that are infinite or NaN are written, with a warning; by default they are an error that names the file and
-        the tensor. Quantized types can't hold them: there they stay an error.
+    :param allow_nonfinite: weights that are infinite or NaN are written, with a warning; by default they are an error that names the file and
+        the tensor. Quantized types can't hold them: there they stay an error, and so do scores of a tokenizer's pieces.
     :param progress: True for a bar, or a function of (stage, item, done, total); returning False cancels.
     :param plan: only say what would be read and written, and what it takes.
     :returns: the plan, and what was done: ``seconds``, ``written_bytes``, ``peak_memory``, ``warnings``, ``hashes``.

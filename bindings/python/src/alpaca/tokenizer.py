@@ -123,7 +123,10 @@ class Tokenizer(_checks.Unpicklable):
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Writes the tokenizer as a ``tokenizer.model``: what was opened byte for byte, with what was added behind its last piece. The file
-        appears whole or not at all. A model's own tokenizer can't be saved."""
+        appears whole or not at all. A model's own tokenizer can't be saved.
+
+        :param overwrite: a ``tokenizer.model`` of that name is replaced; not another kind of file, nor one that this tokenizer was made from.
+        """
         _calls.call(lib.alpaca_tokenizer_save, self._open(), _checks.path("path", path), int(_checks.flag("overwrite", overwrite)))
 
     def _special(self, which: int) -> Optional[int]:
