@@ -576,7 +576,7 @@ alpaca_status alpaca_session_logits(const alpaca_session *session, const float *
 /** Draws the next token from the logits; it is not appended. `params` NULL for the defaults; of them only what concerns sampling is used.
  *  With use_seed it is the token that alpaca_session_generate draws at this position with this seed: see `seed` in alpaca_generation_params.
  *  Called again it draws the same.
- *  @return as alpaca_session_logits, ALPACA_UNSUPPORTED. */
+ *  @return as alpaca_session_logits, ALPACA_UNSUPPORTED, ALPACA_BAD_FORMAT when none of them is a number. */
 alpaca_status alpaca_session_sample(alpaca_session *session, const alpaca_generation_params *params, int32_t *id);
 
 /** Forgets all positions from `n_tokens` on; when fewer are filled, none. Their memory goes back to the system, in whole pages of 64 positions
@@ -625,7 +625,7 @@ typedef struct alpaca_perplexity_result {
     uint64_t n_windows;    /**< Windows that were read. */
     uint64_t n_scored;     /**< Tokens that were scored. */
     double mean_nll;       /**< Mean of -ln p over them. */
-    double perplexity;     /**< exp(mean_nll); infinite where a token had no chance. */
+    double perplexity;     /**< exp(mean_nll); infinite where a token had no chance, or some logits are no numbers. */
     double standard_error; /**< Standard error of perplexity; infinite where that is. */
 } alpaca_perplexity_result;
 
@@ -635,7 +635,7 @@ typedef struct alpaca_perplexity_result {
  *  @param params  NULL for the defaults.
  *  @param result  Receives the figures; set its struct_size.
  *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY (also when the session
- *          grows on demand and there is no memory for a window). */
+ *          grows on demand and there is no memory for a window), ALPACA_BAD_FORMAT when no logit that the model computes is a number. */
 alpaca_status alpaca_perplexity(alpaca_session *session, const char *text, size_t length, const alpaca_perplexity_params *params,
                                 alpaca_perplexity_result *result);
 

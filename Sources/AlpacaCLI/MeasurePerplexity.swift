@@ -67,6 +67,11 @@ struct MeasurePerplexity: ParsableCommand {
                 }
             }
             if Console.errorIsTerminal { Console.status("\r\u{1B}[K") }
+            if !found.value.isFinite {
+                Console.warn(
+                    "\(name): the perplexity is infinite: the model gave a token no chance, or some of its logits are not numbers, because the file "
+                        + "is damaged or its numbers overflow")
+            }
             rows.append(
                 Row(
                     model: name, quantization: model.description.quantization ?? "", size_bytes: model.description.byteCount,

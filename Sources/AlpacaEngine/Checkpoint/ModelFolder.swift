@@ -111,7 +111,8 @@ package struct ModelFolder: Sendable {
         tokenizerRefusal = refusal
         var rows = 0
         if let name = TensorRole.tokenEmbedding.name(in: naming), let index = weights.index(of: name) { rows = weights.tensors[index].rows }
-        var warnings = texts.warnings
+        // Where there is no other text, the template says so.
+        var warnings = texts.isEmpty ? [] : texts.warnings
         tokenizerSettings = found == nil ? TokenizerSettings() : TokenizerSettings(files)
         warnings += tokenizerSettings.warnings
         do throws(AlpacaError) {

@@ -170,7 +170,7 @@ package final class ModelSource: Sendable {
         tokenizerFile = folder?.tokenizerFile
         byteCount = weights.inputs.reduce(0) { $0 &+ $1.size }
         templates = folder?.templates ?? TemplateTexts(metadata)
-        self.warnings = warnings + (folder == nil ? templates.warnings.map { "\(path): \($0)" } : [])
+        self.warnings = warnings + (folder == nil && !templates.isEmpty ? templates.warnings.map { "\(path): \($0)" } : [])
         names = folder?.names ?? ModelTemplate.names(in: metadata)
         template = ModelTemplate(metadata, texts: templates, names: names)
     }

@@ -9,7 +9,7 @@ package struct TemplateTexts: Sendable, Equatable {
     package var named: [(name: String, text: [UInt8])] = []
     /// The file that they were found in; empty where there are none.
     package private(set) var origin = ""
-    /// What is there and can't be read, so that nobody knows what it says; nil where there is no such thing.
+    /// What is there and can't be read, so that nobody knows what it says, in a sentence; nil where there is no such thing.
     package private(set) var problem: String?
     /// What could not be read, in sentences.
     package private(set) var warnings: [String] = []
@@ -85,8 +85,9 @@ package struct TemplateTexts: Sendable, Equatable {
     }
 
     private mutating func fail(_ what: String, _ error: AlpacaError) {
-        problem = problem ?? what
-        warnings.append("\(what): \(error.message)")
+        let sentence = "\(what): \(error.message)"
+        problem = problem ?? sentence
+        warnings.append(sentence)
     }
 
     // MARK: In the metadata of a GGUF file

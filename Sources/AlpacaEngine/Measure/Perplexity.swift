@@ -7,7 +7,7 @@ public struct Perplexity: Sendable, Equatable {
     public var scoredCount = 0
     /// Mean of -ln p over the scored tokens.
     public var meanNegativeLogLikelihood = 0.0
-    /// exp of the mean; infinite where the model gave a token no chance.
+    /// exp of the mean; infinite where the model gave a token no chance, or a logit that is no number.
     public var value = 0.0
     /// Standard error of ``value``: that of the mean times the value, tokens taken as independent (as llama-perplexity does).
     public var standardError = 0.0
@@ -55,7 +55,7 @@ extension Session {
     ///   - windowLength: positions of a window (`n_ctx`), 4 ... ``contextLength``; 0 for ``contextLength``.
     ///   - stride: 1 ..< windowLength, or 0.
     /// - Throws: `invalidArgument` when the text has no more tokens than a window; `badFormat` when the model
-    ///   computes logits that are no numbers; `cancelled`, `busy`.
+    ///   computes logits of which none is a number; `cancelled`, `busy`.
     public func perplexity(
         of text: String, windowLength: Int = 0, stride: Int = 0, progress: ((Progress) -> Bool)? = nil
     ) throws(AlpacaError) -> Perplexity {
@@ -84,7 +84,9 @@ extension Session {
                 forget(from: 0)
                 try score(window, from: first) { (position, logits) throws(AlpacaError) in
                     guard position + 1 < window.count else { return }
-                    guard let loss = Session.negativeLogLikelihood(of: window[position + 1], logits) else { throw noNumbers }
+                    guard let loss = Session.negativeLogLikelihood(of: window[position + 1], logits, unused: sampler.unused) else {
+                        throw noNumbers
+                    }
                     sums.add(loss)
                 }
                 windowCount += 1
@@ -97,9 +99,10 @@ extension Session {
         }
     }
 
-    /// -ln of the softmax of `logits` at `token`, in double precision. Of other tokens, what is no number counts as minus infinity; nil where
-    /// the token's own is none, or all are none.
-    static func negativeLogLikelihood(of token: TokenID, _ logits: Span<Float>) -> Double? {
+    /// -ln of the softmax of `logits` at `token`, in double precision: infinite where a token has a logit that is no number, nil where all have.
+    ///
+    /// - Parameter unused: rows that are no tokens, which may hold anything.
+    static func negativeLogLikelihood(of token: TokenID, _ logits: Span<Float>, unused: [TokenID] = []) -> Double? {
         var top = -Float.infinity
         for i in logits.indices { top = max(top, logits[i]) }
         var sum = 0.0
@@ -107,7 +110,10 @@ extension Session {
         let own = Int(token)
         guard own >= 0, own < logits.count else { return .infinity }
         if !sum.isFinite {
-            guard top.isFinite, !logits[own].isNaN else { return nil }
+            guard logits.indices.contains(where: { logits[$0].isFinite }) else { return nil }
+            let strange = logits.indices.count { logits[$0].isNaN }
+            let idle = unused.count { $0 >= 0 && Int($0) < logits.count && logits[Int($0)].isNaN }
+            guard top.isFinite, strange == idle else { return .infinity }
             sum = 0
             for i in logits.indices where !logits[i].isNaN { sum += Numerics.exponential(Double(logits[i]) - Double(top)) }
         }

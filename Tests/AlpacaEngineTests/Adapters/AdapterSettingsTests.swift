@@ -27,8 +27,10 @@ import Testing
     }
 
     static let fine: [[String: String?]] = [
-        [:], ["target_modules": "\"all-linear\""], ["target_modules": nil], ["target_modules": "[\"layers.0.self_attn.q_proj\", \"up_proj\"]"],
-        ["target_modules": "\".*\\\\.(q|up)_proj\""], ["layers_to_transform": "[0]"], ["layers_to_transform": "0"], ["layers_to_transform": "[]"],
+        [:], ["target_modules": "\"all-linear\""], ["target_modules": nil],
+        ["target_modules": "[\"layers.0.self_attn.q_proj\", \"up_proj\"]"],
+        ["target_modules": "\".*\\\\.(q|up)_proj\""], ["layers_to_transform": "[0]"], ["layers_to_transform": "0"],
+        ["layers_to_transform": "[]"],
         ["exclude_modules": "[\"lm_head\"]"], ["exclude_modules": "\"lm_.*\""], ["exclude_modules": "null"], ["new_option": "false"],
         ["new_option": "{}"], ["loftq_config": "{\"a\": 1}"], ["qalora_group_size": "16"], ["alpha_pattern": "{\"q_proj\": 8}"],
         // Heeded with names only.
@@ -55,7 +57,8 @@ import Testing
 
     @Test func `an adapter that was never trained`() throws {
         let warnings = try Self.warnings([:], fill: 0)
-        #expect(warnings.count == 1 && warnings[0].contains("the low-rank updates change nothing (was the wrong state saved?)"), "\(warnings)")
+        #expect(
+            warnings.count == 1 && warnings[0].contains("the low-rank updates change nothing (was the wrong state saved?)"), "\(warnings)")
         // One matrix of two.
         try Fixtures.withFolder { work in
             let zeros = [Float](repeating: 0, count: 64)

@@ -80,7 +80,9 @@ import Testing
                     let url = URL(fileURLWithPath: out + "/" + name)
                     let before = try Data(contentsOf: url)
                     // A letter of text, and the last of the weights' bytes that stand behind no other.
-                    let place = name.hasSuffix(".json") ? try #require(before.firstIndex(of: 0x65)) : name.hasSuffix(".model") ? 20 : before.count - 1
+                    let place =
+                        name.hasSuffix(".json")
+                        ? try #require(before.firstIndex(of: 0x65)) : name.hasSuffix(".model") ? 20 : before.count - 1
                     var changed = before
                     changed[place] ^= 1
                     try changed.write(to: url)
@@ -197,7 +199,9 @@ import Testing
             let before = try Self.contents(work)
             let plain = try Tokenizer(path: base)
             let merged = try plain.merging(piecesOf: extra), both = try merged.adding(piece: "[MORE]")
-            for (tokenizer, paths) in [(plain, [base, work + "/hard.model"]), (merged, [base, extra]), (both, [base, extra, work + "/soft.model"])] {
+            for (tokenizer, paths) in [
+                (plain, [base, work + "/hard.model"]), (merged, [base, extra]), (both, [base, extra, work + "/soft.model"]),
+            ] {
                 for path in paths {
                     let error = alpacaError { try tokenizer.save(to: path, overwrite: true) }
                     #expect(error?.code == .invalidArgument && error?.path == path, "\(error?.message ?? "no error")")

@@ -62,6 +62,16 @@ import Testing
         }
     }
 
+    /// One token's logit: text is made of the others, but nothing can be said of probabilities.
+    @Test func `a token's own that is none`() throws {
+        try Self.withSession(["lm_head.weight": [.nan]]) { session in
+            #expect(try session.perplexity(of: "the hen in an ant the hen", windowLength: 8).value == .infinity)
+            try session.truncate(to: 0)
+            try session.append([5])
+            #expect(try session.sample(.greedy) > 0)
+        }
+    }
+
     /// Forbidding everything is the caller's doing, and no fault of the model.
     @Test func `biases that forbid everything`() throws {
         try Self.withSession([:]) { session in

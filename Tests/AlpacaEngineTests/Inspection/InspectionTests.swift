@@ -72,7 +72,8 @@ import Testing
         metadata["alpaca.adapter.scales"] = .array(.float32([1, 0.5]))
         #expect(ModelOrigin(metadata)?.text == "\"llama-7b\", \"a\", \"b\" times 0.5")
         #expect(ModelOrigin(GGUFMetadata()) == nil)
-        let json = Provenance(base: .init(name: "llama-7b"), adapters: [.init(name: "a", scale: 1), .init(name: "b", scale: 0.5)]).json([], marks: [:])
+        let json = Provenance(base: .init(name: "llama-7b"), adapters: [.init(name: "a", scale: 1), .init(name: "b", scale: 0.5)]).json(
+            [], marks: [:])
         #expect(ModelOrigin(try JSONDocument(json, name: "alpaca.json")) == ModelOrigin(metadata))
     }
 

@@ -214,7 +214,8 @@ import Testing
             options.tokenizer = work + "/unigram.model"
             options.format = .huggingFace
             let error = alpacaError { _ = try Converter.convert(options) }
-            #expect(error?.message.contains("score of piece") == true && error?.path == options.tokenizer, "\(error?.message ?? "no error")")
+            #expect(
+                error?.message.contains("score of piece") == true && error?.path == options.tokenizer, "\(error?.message ?? "no error")")
         }
     }
 

@@ -9,7 +9,8 @@ import Testing
         ("layers\\.(0|1[0-9]|[5-7])\\..*", ["layers.0.q", "layers.15.", "layers.6.x"], ["layers.2.q", "layers.1.q", "layersx0.q"]),
         ("(?:ab){2,3}", ["abab", "ababab"], ["ab", "abababab"]), ("x{2}", ["xx"], ["x", "xxx"]), ("x{1,}", ["x", "xxxx"], [""]),
         ("[^a-c]x", ["dx", "-x"], ["ax", "x"]), ("[]a-]+", ["a", "]-a"], ["b"]), ("\\d+\\w\\W", ["12a."], ["a1.", "12"]),
-        ("^a$", ["a"], ["aa"]), ("\\bmodel\\.x\\b.*", ["model.x", "model.x.y"], ["model.xy"]), ("a\\bb", [], ["ab"]), ("(a*)*b", ["b", "aaab"], ["a"]), (".*?q_proj", ["model.q_proj", "q_proj"], ["q_pro"]),
+        ("^a$", ["a"], ["aa"]), ("\\bmodel\\.x\\b.*", ["model.x", "model.x.y"], ["model.xy"]), ("a\\bb", [], ["ab"]),
+        ("(a*)*b", ["b", "aaab"], ["a"]), (".*?q_proj", ["model.q_proj", "q_proj"], ["q_pro"]),
     ]
 
     @Test(arguments: cases.indices) func `what matches`(index: Int) throws {

@@ -12,7 +12,7 @@ final class Sampler {
     let pool: Candidates
     let chain: SamplingChain
     /// Rows of the model that are no tokens: they are never drawn, whatever their logits.
-    private let unused: [TokenID]
+    let unused: [TokenID]
 
     init(vocabularySize: Int, unused: [TokenID] = [], chain: SamplingChain = .standard) throws(AlpacaError) {
         pool = try Candidates(size: vocabularySize)
