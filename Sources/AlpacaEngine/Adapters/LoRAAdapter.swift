@@ -111,7 +111,7 @@ package final class LoRAAdapter: Sendable {
         tokenizer = try tokenizerFile.map { (region) throws(AlpacaError) in try SentencePieceModel(region) }
         templates = TemplateTexts(files)
         warnings += notes.map { "\(files.path): \($0)" } + templates.warnings.map { "\(files.path): \($0)" }
-        warnings += tokenizerSettings.warnings
+        if templates.problem == nil { warnings += tokenizerSettings.warnings }
         if found.count > 1, found[1] != "pytorch_model.bin" {
             warnings.append("\(files.path): there are \(found[0]) and \(found[1]): the first is used, as PEFT does")
         }

@@ -114,7 +114,8 @@ package struct ModelFolder: Sendable {
         // Where there is no other text, the template says so.
         var warnings = texts.isEmpty ? [] : texts.warnings
         tokenizerSettings = found == nil ? TokenizerSettings() : TokenizerSettings(files)
-        warnings += tokenizerSettings.warnings
+        // One file that can't be read is told of once.
+        if texts.problem == nil { warnings += tokenizerSettings.warnings }
         do throws(AlpacaError) {
             addedTokens = found == nil ? AddedTokens() : try AddedTokens(files)
         } catch {
