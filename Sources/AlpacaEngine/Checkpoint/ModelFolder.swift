@@ -121,7 +121,7 @@ package struct ModelFolder: Sendable {
         } catch {
             // Where there are no rows for any, a bad list does no harm.
             guard let found, found.model.pieces.count >= rows, error.code != .outOfMemory else { throw error }
-            warnings.append("\(error.message): what was added to the tokenizer is not known")
+            if texts.problem == nil { warnings.append("\(error.message): what was added to the tokenizer is not known") }
             addedTokens = AddedTokens()
         }
         // Meta's downloads have it there; a Hugging Face folder has its own.
