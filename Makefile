@@ -71,6 +71,7 @@ install: lib cli
 	scripts/install.sh "$(DESTDIR)" "$(PREFIX)" "$(VERSION)"
 
 wheel: lib
+	@rm -rf build/wheel
 	$(PYTHON) -m pip wheel --quiet --no-deps --no-build-isolation -w build/wheel ./bindings/python
 
 # The sample of a C extension of Python: one wheel for Python 3.9 and later.
