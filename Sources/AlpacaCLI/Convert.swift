@@ -139,16 +139,15 @@ struct Convert: ParsableCommand {
         let options = try options()
         if plan {
             let plan = try Converter.plan(options)
-            // The plan for people has them in it.
-            if json { plan.warnings.forEach(Console.warn) }
+            // Both have the warnings in them.
             return try Console.print(json ? plan.json() : plan.description)
         }
         let report = try ProgressDisplay.watch(progress) { try Converter.convert(options, progress: $0) }
         var warnings = report.plan.warnings
         warnings += report.warnings.filter { !warnings.contains($0) }
-        if hashesOutput, output == "/dev/null" { warnings.append("--hash: no effect on /dev/null, which keeps nothing") }
-        for warning in warnings { Console.warn(warning) }
+        // They are in the report.
         if json { return try Console.print(report.json()) }
+        for warning in warnings { Console.warn(warning) }
         var line = "\(report.plan.output): \(report.plan.quantization), \(ByteCount.text(report.byteCount))"
         if report.mergedTensorCount > 0 { line += ", \(report.mergedTensorCount) tensors merged" }
         line += ", \((report.seconds * 10).rounded() / 10) s"

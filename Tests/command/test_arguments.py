@@ -241,7 +241,7 @@ def test_warnings_of_options_without_effect(tmp_path):
         assert len(warnings(*words)) == 1 and "trained for 512" in warnings(*words)[0]
     assert warnings("bench", MODEL, "-p", "4", "-n", "0", "-np", "2", "-r", "1", "--no-roofs") == ["-np: no effect, nothing is written"]
     assert warnings("inspect", TOKENIZER, "--tensors") == ["--tensors: no effect, a tokenizer has none"]
-    assert warnings("convert", MODEL, "-o", "/dev/null", "--hash") == ["--hash: no effect on /dev/null, which keeps nothing"]
+    assert warnings("convert", MODEL, "-o", "/dev/null", "--hash") == ["hashing the output has no effect: nothing is kept of it"]
 
 
 def test_files_of_another_kind(tmp_path):
