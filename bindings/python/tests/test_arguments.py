@@ -348,6 +348,6 @@ def test_options_without_effect(tmp_path: pathlib.Path) -> None:
         with pytest.raises(alpaca.InvalidArgumentError, match="empty text"):
             model.generate("a", stop=stop)
     # As llama.cpp has it: until the model ends, or the context is full.
-    result = model.generate("a", max_new_tokens=-1, n_ctx=64, ignore_eos=True)
+    result = model.generate("a", max_new_tokens=-1, n_ctx=64, ignore_eos=True, template="none")
     result.read()
     assert result.result is not None and result.result.finish_reason == "context_full"

@@ -112,7 +112,7 @@ print(model.session().append([1, 300]).position, sorted(path.name for path in fo
 
 
 def run(program: str, folder: pathlib.Path, *more: str) -> "subprocess.CompletedProcess[str]":
-    arguments = [sys.executable, "-c", program, str(folder), str(MODEL), *more]
+    arguments = [sys.executable, "-W", "ignore", "-c", program, str(folder), str(MODEL), *more]
     return subprocess.run(arguments, capture_output=True, text=True, timeout=120)
 
 
@@ -215,7 +215,7 @@ def test_ctrl_c_from_a_terminal(tmp_path: pathlib.Path) -> None:
     """The process ends as Python's do, by SIGINT, with a thread in the library."""
     program = "import alpaca, sys; s = alpaca.Model(sys.argv[2]).session(n_ctx=131072); print('begins', flush=True); s.append([270] * 120000)"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path), str(MODEL)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-W", "ignore", "-c", program, str(tmp_path), str(MODEL)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None and process.stdout.readline() == "begins\n"
