@@ -272,7 +272,7 @@ def test_threads_side_by_side(model: alpaca.Model) -> None:
 
 def test_context_full(model: alpaca.Model) -> None:
     session = model.session(n_ctx=32)
-    with pytest.raises(alpaca.ContextFullError, match="tokens do not fit into the 32 positions"):
+    with pytest.raises(alpaca.ContextFullError, match="tokens do not fit: 0 of 32 positions"):
         session.append([1] * 33)
     stream = session.generate("a", template="none", max_new_tokens=0, ignore_eos=True, temperature=0)
     stream.read()
