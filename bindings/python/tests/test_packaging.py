@@ -1,5 +1,6 @@
 """What pip installs: the wheel, an editable install, a source distribution."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -120,9 +121,13 @@ def test_a_source_distribution(fresh: str, tmp_path: pathlib.Path) -> None:
 def test_the_library_alone_is_built_without_network() -> None:
     """What the source distribution builds needs no other package, no tests and no command."""
     environment = {**os.environ, "ALPACA_LIBRARY_ONLY": "1"}
-    told = subprocess.run(["swift", "package", "--manifest-cache", "none", "describe"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
+    describe = ["swift", "package", "--manifest-cache", "none", "describe", "--type", "json"]
+    told = subprocess.run(describe, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
     assert told.returncode == 0, told.stderr
-    assert "swift-argument-parser" not in told.stdout and "Tests" not in told.stdout and "CAlpacaABI" in told.stdout
+    package = json.loads(told.stdout)
+    targets = {target["name"] for target in package["targets"]}
+    assert package["dependencies"] == [] and "CAlpacaABI" in targets
+    assert not any(name.endswith("Tests") or name == "AlpacaCLI" for name in targets)
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,8 @@ class Task:
             self.patience = 0.05
 
     def check(self) -> None:
-        if self.patience is not None and self._task.cancelling() > self._before:
+        # `_must_cancel`: it was cancelled before the call began, while this step of it ran, and has not heard of it yet.
+        if self.patience is not None and (self._task.cancelling() > self._before or getattr(self._task, "_must_cancel", False)):
             raise asyncio.CancelledError
 
 
