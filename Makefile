@@ -38,7 +38,7 @@ help:
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
-	@echo "make bench      speed of reading and writing, charts; SIZE=mini|130m|1.3b|7b TYPES=q4_0,q4_k_m|all PATHS=avx2,avx512 (scripts/bench.sh)"
+	@echo "make bench      speed of reading and writing, charts; SIZE=mini|130m|1.3b|7b|llama3|qwen3|mixtral TYPES=q4_0,q4_k_m|all PATHS=avx2,avx512 (scripts/bench.sh)"
 	@echo "make bench-peer builds llama.cpp's llama-bench for it to compare with (minutes)"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
 	@echo "make bench-threads  calls of several threads at once; SECONDS=2 ROUNDS=5 MODEL= OLD_LIBRARY= SUBJECTS=callers,alone,prompt,cancel,sharing"

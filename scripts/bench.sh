@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# bench.sh SIZE TYPES: speed on models of real size with random weights (130m, 1.3b or 7b; types with commas, or "all"), beside llama.cpp
-# where there is one. Results and charts go to docs/benchmarks; SIZE mini takes the model of the repository and leaves them in build/bench.
+# bench.sh SIZE TYPES: speed on models of real size with random weights (130m, 1.3b or 7b; llama3, qwen3 or mixtral: Llama-3-8B, Qwen3-4B and
+# Mixtral-8x7B; types with commas, or "all"), beside llama.cpp where there is one. Results and charts go to docs/benchmarks; SIZE mini takes
+# the model of the repository and leaves them in build/bench.
 #
+#   LAYERS=4                 of llama3, qwen3 and mixtral in place of the real model's; default: all, of mixtral 4 of its 32 (4 GB in place of
+#                            26). Names say "mixtral-4of32".
 #   PATHS=avx2,avx512        CPU paths of ours to measure; default: the one that it chooses
 #   LLAMA_BENCH=avx2=FILE:native=FILE   llama-bench programs to compare with, each with a label or without one; default: those of
 #                            `make bench-peer`, else the one on PATH. The package xllamacpp takes part where it is installed in .venv.
@@ -18,7 +21,17 @@ maker=$shared/tools/make_synthetic_gguf.py
 models=build/bench results=docs/benchmarks
 mkdir -p "$models" "$results"
 
-if [ "$size" != mini ] && [ ! -f "$maker" ]; then
+# Those of scripts/make-synthetic.py have vocabularies that are made up, and need nothing that is shared.
+shape=
+case $size in
+    llama3 | qwen3 | mixtral)
+        shape=$size
+        layers=${LAYERS:-}
+        [ "$shape" != mixtral ] || layers=${layers:-4}
+        size=$(.venv/bin/python scripts/make-synthetic.py --shape "$shape" ${layers:+--layers "$layers"} --print-name) ;;
+esac
+
+if [ -z "$shape" ] && [ "$size" != mini ] && [ ! -f "$maker" ]; then
     echo "SKIPPED: the generator of large models is not in $shared: measuring the mini model"
     size=mini
 fi
@@ -31,6 +44,17 @@ fi
 make_model() {
     local file=$models/$size-$1.gguf
     [ -f "$file" ] && return
+    if [ -n "$shape" ]; then
+        case $1 in
+            q4_0 | q5_0 | q8_0 | q4_k_m | f16)
+                .venv/bin/python scripts/make-synthetic.py --shape "$shape" ${layers:+--layers "$layers"} --type "$1" "$file.part"
+                mv "$file.part" "$file" ;;
+            *)
+                make_model q8_0
+                build/bin/alpaca convert "$models/$size-q8_0.gguf" --type "$1" -o "$file" ;;
+        esac
+        return
+    fi
     case $1 in
         q5_1 | q2_k | q3_k_m | q5_k_m)
             make_model q8_0
