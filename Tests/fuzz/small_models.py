@@ -107,6 +107,17 @@ def gguf_files():
             ("alpaca.adapter.names", [8], ["one", "two"]), ("alpaca.adapter.scales", [6], [1.0, 0.5])]
     half = [(name, shape, 1 if len(shape) > 1 else 0) for name, shape in tensors(GGUF_NAMES)]
     yield "model-f16", gguf(gguf_sizes() + gguf_tokens(PIECES) + more, half, alignment=8)
+    # Experts, together and a tensor each; queries, keys and values in one; biases.
+    experts = gguf_sizes() + [("llama.expert_count", 4, 3), ("llama.expert_used_count", 4, 2)] + gguf_tokens(PIECES)
+    attention = [info for info in infos if "ffn_gate" not in info[0] and "ffn_up" not in info[0] and "ffn_down" not in info[0]]
+    router = [("blk.0.ffn_gate_inp.weight", (3, WIDTH), 0)]
+    shapes = {"gate": (FORWARD, WIDTH), "up": (FORWARD, WIDTH), "down": (WIDTH, FORWARD)}
+    yield "experts", gguf(experts, attention + router + [(f"blk.0.ffn_{part}_exps.weight", (3, *shape), 0) for part, shape in shapes.items()])
+    yield "old-experts", gguf(experts, attention + router + [
+        (f"blk.0.ffn_{part}.{expert}.weight", shape, expert % 2) for part, shape in shapes.items() for expert in range(3)])
+    fused = [info for info in infos if info[0].split(".")[-2] not in ("attn_q", "attn_k", "attn_v")]
+    yield "fused", gguf(gguf_sizes() + gguf_tokens(PIECES), fused + [
+        ("blk.0.attn_qkv.weight", (3 * WIDTH, WIDTH), 0), ("blk.0.attn_qkv.bias", (3 * WIDTH,), 0), ("blk.0.ffn_down.bias", (WIDTH,), 0)])
     yield "types", gguf([("general.architecture", 8, "llama")], [(f"t{kind}", (1, 256 if block == 256 else 32), kind)
                                                                   for kind, (block, _) in TYPES.items()])
     yield "bytes", gguf(gguf_sizes()[:1] + gguf_tokens(PIECES[:3] + BYTE_PIECES, types=0)[:2]
