@@ -18,6 +18,19 @@ package protocol Architecture: Sendable {
     /// The same for a config.json.
     static func check(_ config: JSONValue) throws(AlpacaError)
 
+    /// The experts that a GGUF file tells of; nil where it has none.
+    static func experts(
+        _ metadata: GGUFMetadata, layerCount: Int, hasTensor: (String) -> Bool
+    ) throws(AlpacaError) -> ModelConfiguration.Experts?
+    /// The same for a config.json.
+    static func experts(_ config: JSONValue, layerCount: Int) throws(AlpacaError) -> ModelConfiguration.Experts?
+    /// Whether experts have a width of their own, which files tell.
+    static var statesExpertLength: Bool { get }
+    /// Whether there are models of the family with biases and others without.
+    static var hasOptionalBiases: Bool { get }
+    /// The biases that a config.json tells of, where they are optional.
+    static func biases(_ config: JSONValue) throws(AlpacaError) -> ModelConfiguration.Biases
+
     init(_ configuration: ModelConfiguration)
     var configuration: ModelConfiguration { get }
 
@@ -31,6 +44,13 @@ extension Architecture {
     package static var numbers: [FamilyNumber] { [] }
     package static func isMeant(by metadata: GGUFMetadata) -> Bool { true }
     package static func check(_ config: JSONValue) throws(AlpacaError) {}
+    package static var statesExpertLength: Bool { false }
+    package static var hasOptionalBiases: Bool { false }
+    package static func biases(_ config: JSONValue) throws(AlpacaError) -> ModelConfiguration.Biases { [] }
+    package static func experts(_ config: JSONValue, layerCount: Int) throws(AlpacaError) -> ModelConfiguration.Experts? { nil }
+    package static func experts(
+        _ metadata: GGUFMetadata, layerCount: Int, hasTensor: (String) -> Bool
+    ) throws(AlpacaError) -> ModelConfiguration.Experts? { nil }
 
     package static func check(_ metadata: GGUFMetadata) throws(AlpacaError) {
         let key = GGUFKey.expertCount(names.gguf)

@@ -2,10 +2,13 @@
 /// (docs/extending.md).
 package enum Architectures {
     /// Of two with one name in GGUF files, the one that asks for more in a file comes first.
-    package static let families: [any Architecture.Type] = [Mistral.self, Llama.self, Qwen2.self, Qwen3.self]
+    package static let families: [any Architecture.Type] = [
+        Mixtral.self, Mistral.self, Llama.self, Qwen2.self, Qwen3.self, Qwen3MoE.self,
+    ]
 
     /// All kinds of tensors, for files that don't say which family they are of: adapters, and weights without a configuration.
-    package static let table = TensorTable(families.flatMap { $0.table.patterns })
+    package static let table = TensorTable(
+        families.flatMap { $0.table.patterns }, joins: families.flatMap { $0.table.joins })
 
     /// The architecture of a model.
     package static func make(_ configuration: ModelConfiguration) -> any Architecture { family(configuration).init(configuration) }
@@ -75,9 +78,14 @@ extension TensorRole {
     /// The name in files of a kind; nil where such files have no such tensor.
     package func name(in naming: TensorNaming) -> String? { Architectures.table.name(of: self, in: naming) }
 
-    /// The role of the tensor called `name`; nil when no family has one of that name.
+    /// The role of the tensor called `name`; nil when no family has one of that name. That of a layer's experts together is of none of them.
     package init?(_ name: String, in naming: TensorNaming) {
-        guard let role = Architectures.table.role(of: name, in: naming) else { return nil }
-        self = role
+        if let role = Architectures.table.role(of: name, in: naming) {
+            self = role
+        } else if let (join, layer) = Architectures.table.join(named: name, in: naming), join.isOfExperts, join.kinds.count == 1 {
+            self.init(join.kinds[0], layer: layer)
+        } else {
+            return nil
+        }
     }
 }

@@ -29,12 +29,23 @@ package struct HuggingFaceConfig: Sendable {
                     : "rotation of \(model.ropeDimension) of \(model.headDimension) components can't be told in a config.json")
         }
         let family = Architectures.family(model)
+        guard model.biases.isSubset(of: [.attention, .feedForward]),
+            model.biases.intersection(.attention) == .attention || model.biases.isDisjoint(with: .attention),
+            model.biases.intersection(.feedForward) == .feedForward || model.biases.isDisjoint(with: .feedForward)
+        else {
+            throw AlpacaError(
+                .unsupported,
+                "a config.json tells of biases for all matrices of attention, or of the feed-forward part, or for none; this model has them "
+                    + "for some: convert to GGUF")
+        }
         var json = JSONWriter()
         json.beginObject()
         json.beginArray("architectures")
         json.value(family.names.classes.first)
         json.end()
+        if family.hasOptionalBiases, !model.biases.isEmpty { json.member("attention_bias", !model.biases.isDisjoint(with: .attention)) }
         if let bos { json.member("bos_token_id", bos) }
+        if model.experts != nil, family.statesExpertLength { json.member("decoder_sparse_step", 1) }
         if let eos { json.member("eos_token_id", eos) }
         // Versions that don't know it take the quotient of the two.
         if model.queryLength != model.embeddingLength { json.member("head_dim", model.headDimension) }
@@ -43,10 +54,26 @@ package struct HuggingFaceConfig: Sendable {
         json.member("initializer_range", 0.02)
         json.member("intermediate_size", model.feedForwardLength)
         json.member("max_position_embeddings", model.contextLength)
+        if family.hasOptionalBiases, !model.biases.isEmpty { json.member("mlp_bias", !model.biases.isDisjoint(with: .feedForward)) }
+        if let experts = model.experts, family.statesExpertLength {
+            json.beginArray("mlp_only_layers")
+            for layer in experts.denseLayers { json.value(layer) }
+            json.end()
+        }
         json.member("model_type", family.names.modelType)
+        if let experts = model.experts, family.statesExpertLength {
+            json.member("moe_intermediate_size", experts.feedForwardLength)
+            json.member("norm_topk_prob", experts.isNormalized)
+        }
         json.member("num_attention_heads", model.headCount)
+        if let experts = model.experts {
+            // Two names for one thing: one is that of transformers 4 for some families, the other that of 5.
+            if family.statesExpertLength { json.member("num_experts", experts.count) }
+            json.member("num_experts_per_tok", experts.usedCount)
+        }
         json.member("num_hidden_layers", model.layerCount)
         json.member("num_key_value_heads", model.keyValueHeadCount)
+        if let experts = model.experts { json.member("num_local_experts", experts.count) }
         if let pad { json.member("pad_token_id", pad) }
         json.member("rms_norm_eps", model.normEpsilon)
         writeScaling(&json)

@@ -34,12 +34,13 @@ extension ModelConfiguration {
         let embeddingLength = try metadata.uint(GGUFKey.embeddingLength(name), in: Limits.embeddingLength)
         let headCount = try metadata.uint(GGUFKey.headCount(name), in: Limits.headCount)
         let headDimension = try Self.headDimension(metadata, name, embeddingLength: embeddingLength, headCount: headCount)
+        let layerCount = try metadata.uint(GGUFKey.layerCount(name), in: Limits.layerCount)
         try self.init(
             family,
             vocabularySize: Self.vocabularySize(metadata, name, rows: rows),
             contextLength: metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength),
             embeddingLength: embeddingLength,
-            layerCount: metadata.uint(GGUFKey.layerCount(name), in: Limits.layerCount),
+            layerCount: layerCount,
             headCount: headCount,
             keyValueHeadCount: metadata.uintIfPresent(GGUFKey.keyValueHeadCount(name), in: 1...headCount) ?? headCount,
             headDimension: headDimension,
@@ -49,7 +50,9 @@ extension ModelConfiguration {
             ropeDimension: metadata.uintIfPresent(GGUFKey.ropeDimension(name), in: 2...headDimension) ?? headDimension,
             ropeScaling: Self.ropeScaling(metadata, name),
             hasRopeFactors: family.table.name(of: .ropeFactors, in: .gguf).map(hasTensor) ?? false,
-            isOutputTied: !(family.table.name(of: .output, in: .gguf).map(hasTensor) ?? false), numbers: numbers)
+            isOutputTied: !(family.table.name(of: .output, in: .gguf).map(hasTensor) ?? false),
+            experts: family.experts(metadata, layerCount: layerCount, hasTensor: hasTensor),
+            biases: family.hasOptionalBiases ? Biases(family.table, hasTensor: hasTensor) : [], numbers: numbers)
     }
 
     /// A model cut into several files can't be run from one of them.

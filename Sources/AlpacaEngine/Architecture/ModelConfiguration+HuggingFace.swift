@@ -40,14 +40,15 @@ extension ModelConfiguration {
         var numbers: [String: Int] = [:]
         for number in family.numbers { numbers[number.gguf] = try number.read(config) }
         let rope = try HuggingFaceRope(config, contextLength: context)
+        let layerCount = try config.int("num_hidden_layers", in: Limits.layerCount)
         let model = try ModelConfiguration(
             family, vocabularySize: vocabularySize, contextLength: context, embeddingLength: embeddingLength,
-            layerCount: config.int("num_hidden_layers", in: Limits.layerCount), headCount: headCount,
+            layerCount: layerCount, headCount: headCount,
             keyValueHeadCount: config.intIfPresent("num_key_value_heads", in: 1...headCount) ?? headCount, headDimension: headDimension,
             feedForwardLength: config.int("intermediate_size", in: Limits.feedForwardLength),
             normEpsilon: config.doubleIfPresent("rms_norm_eps", in: Limits.normEpsilon) ?? 1e-6, ropeTheta: rope.theta,
             ropeDimension: headDimension, ropeScaling: rope.scaling, isOutputTied: isTied(config, shape, &warnings),
-            numbers: numbers)
+            experts: family.experts(config, layerCount: layerCount), biases: family.biases(config), numbers: numbers)
         return (model, warnings)
     }
 

@@ -35,6 +35,10 @@ public struct ModelConfiguration: Sendable, Equatable {
     public private(set) var isOutputTied: Bool
     /// Which components of a head are rotated together.
     public let ropePairing: RopePairing
+    /// nil for models whose layers have one feed-forward part each.
+    public let experts: Experts?
+    /// The biases of families in which some models have them.
+    package let biases: Biases
     /// What only some families have, by the names of ``FamilyNumber/gguf``.
     private let numbers: [String: Int]
 
@@ -56,6 +60,7 @@ public struct ModelConfiguration: Sendable, Equatable {
         package static let headCount = 1...1_024
         package static let headDimension = 2...1_024
         package static let feedForwardLength = 1...1_048_576
+        package static let expertCount = 1...1_024
         package static let normEpsilon = 1e-12...0.1
         package static let ropeTheta = 1.0...1e15
         package static let ropeScalingFactor = 1e-3...1e4
@@ -69,8 +74,8 @@ public struct ModelConfiguration: Sendable, Equatable {
         _ family: any Architecture.Type = Llama.self, vocabularySize: Int, contextLength: Int, embeddingLength: Int, layerCount: Int,
         headCount: Int,
         keyValueHeadCount: Int, headDimension: Int, feedForwardLength: Int, normEpsilon: Double, ropeTheta: Double, ropeDimension: Int,
-        ropeScaling: RopeScaling = .none, hasRopeFactors: Bool = false, isOutputTied: Bool = false,
-        numbers: [String: Int] = [:]
+        ropeScaling: RopeScaling = .none, hasRopeFactors: Bool = false, isOutputTied: Bool = false, experts: Experts? = nil,
+        biases: Biases = [], numbers: [String: Int] = [:]
     ) throws(AlpacaError) {
         try Self.check(vocabularySize, Limits.vocabularySize, "vocabulary size")
         try Self.check(contextLength, Limits.contextLength, "context length")
@@ -84,6 +89,7 @@ public struct ModelConfiguration: Sendable, Equatable {
         try Self.check(ropeTheta, Limits.ropeTheta, "rope theta")
         try Self.check(ropeDimension, 2...headDimension, "rope dimension")
         try ropeScaling.check()
+        try experts?.check(layerCount: layerCount)
         guard headCount % keyValueHeadCount == 0 else {
             throw AlpacaError(.badFormat, "\(keyValueHeadCount) key/value heads do not divide \(headCount) heads")
         }
@@ -96,6 +102,8 @@ public struct ModelConfiguration: Sendable, Equatable {
         architecture = family.names.gguf
         modelType = family.names.modelType
         ropePairing = family.ropePairing
+        self.experts = experts
+        self.biases = biases
         self.numbers = numbers
         self.vocabularySize = vocabularySize
         self.contextLength = contextLength

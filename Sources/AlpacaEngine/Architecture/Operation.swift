@@ -24,6 +24,13 @@ package enum Operation: Sendable, Equatable {
     case attention(layer: Int, query: Slot, window: Int?, out: Slot)
     /// gate = silu(gate) * up, in place.
     case gated(gate: Slot, up: Slot)
+    /// out = the `count` experts with the largest logits, each followed by its share: softmax over all experts, divided by the sum over the
+    /// chosen ones if it is normalized. Of equal logits the one of the lower number counts as larger. In the order of the experts' numbers.
+    case route(Slot, count: Int, isNormalized: Bool, out: Slot)
+    /// out = W_e x for each of the row's experts e, side by side. The role is that of all experts' matrices, `count` of them.
+    case experts(TensorRole, count: Int, Slot, route: Slot, out: Slot)
+    /// out = the sum of share_e * W_e x_e over the row's experts e, where x has x_e side by side.
+    case mix(TensorRole, count: Int, Slot, route: Slot, out: Slot)
     /// x = x + branch, in place.
     case add(Slot, to: Slot)
     /// logits = W x, to where each row wants them. For the rows that want any.
@@ -37,18 +44,31 @@ package enum Operation: Sendable, Equatable {
         case .storeKV(_, let key, let value): [key, value]
         case .attention(_, let query, _, _): [query]
         case .gated(let gate, let up): [gate, up]
+        case .route(let logits, _, _, _): [logits]
+        case .experts(_, _, let x, let route, _), .mix(_, _, let x, let route, _): [x, route]
         case .add(let branch, let x): [branch, x]
         }
     }
 
     var fills: Slot? {
         switch self {
-        case .embed(_, let out), .rmsNorm(_, _, let out), .matmul(_, _, _, let out), .attention(_, _, _, let out): out
+        case .embed(_, let out), .rmsNorm(_, _, let out), .matmul(_, _, _, let out), .attention(_, _, _, let out),
+            .route(_, _, _, let out), .experts(_, _, _, _, let out), .mix(_, _, _, _, let out):
+            out
         case .headNorm, .rope, .storeKV, .gated, .add, .logits: nil
         }
     }
 
-    /// The matrix that rows are multiplied with.
+    /// The matrices of experts of which each row meets some.
+    var experts: [TensorRole] {
+        switch self {
+        case .experts(let role, let count, _, _, _), .mix(let role, let count, _, _, _):
+            (0..<count).map { TensorRole(role.kind, layer: role.layer, expert: $0) }
+        default: []
+        }
+    }
+
+    /// The matrix that all rows are multiplied with.
     var matrix: TensorRole? {
         switch self {
         case .matmul(let role, _, _, _), .logits(let role, _): role
@@ -68,6 +88,12 @@ package enum Operation: Sendable, Equatable {
         case .attention(let layer, let query, let window, let out):
             .attention(layer: layer, query: place(query), window: window, out: place(out))
         case .gated(let gate, let up): .gated(gate: place(gate), up: place(up))
+        case .route(let logits, let count, let isNormalized, let out):
+            .route(place(logits), count: count, isNormalized: isNormalized, out: place(out))
+        case .experts(let role, let count, let x, let route, let out):
+            .experts(role, count: count, place(x), route: place(route), out: place(out))
+        case .mix(let role, let count, let x, let route, let out):
+            .mix(role, count: count, place(x), route: place(route), out: place(out))
         case .add(let branch, let x): .add(place(branch), to: place(x))
         case .logits(let role, let x): .logits(role, place(x))
         }

@@ -11,7 +11,10 @@ package struct Program: Sendable {
 
     package var operations: [Operation] { body + head }
 
-    /// The matrices that rows are multiplied with, each once, in the order of their use; the last is the output matrix.
+    /// The matrices of experts, each once.
+    package var expertMatrices: [TensorRole] { operations.flatMap(\.experts) }
+
+    /// The matrices that all rows are multiplied with, each once, in the order of their use; the last is the output matrix.
     package var matrices: [TensorRole] { operations.compactMap(\.matrix) }
 }
 

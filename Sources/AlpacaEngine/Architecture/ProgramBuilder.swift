@@ -25,11 +25,34 @@ package struct ProgramBuilder {
         return out
     }
 
-    /// y = W x + b: as wide as the matrix has rows.
+    /// y = W x + b: as wide as the matrix has rows. The bias is left out where the model has none.
     package mutating func matmul(_ matrix: TensorRole.Kind, _ x: Slot, bias: TensorRole.Kind? = nil) -> Slot {
         let matrix = role(matrix)
         let out = value(shapes[matrix]?.first ?? 0)
-        operations.append(.matmul(matrix, x, bias: bias.map { role($0) }, out: out))
+        operations.append(.matmul(matrix, x, bias: bias.map { role($0) }.flatMap { shapes[$0] == nil ? nil : $0 }, out: out))
+        return out
+    }
+
+    /// The experts that each row takes, and their shares, from the router's outputs.
+    package mutating func route(_ logits: Slot, _ experts: ModelConfiguration.Experts) -> Slot {
+        let out = value(2 * experts.usedCount)
+        operations.append(.route(logits, count: experts.usedCount, isNormalized: experts.isNormalized, out: out))
+        return out
+    }
+
+    /// W_e x for each of the row's experts e, side by side.
+    package mutating func experts(_ matrices: TensorRole.Kind, _ x: Slot, _ route: Slot) -> Slot {
+        let matrices = role(matrices)
+        let out = value(widths[route.index] / 2 * (shapes[matrices]?.first ?? 0))
+        operations.append(.experts(matrices, count: configuration.expertCount, x, route: route, out: out))
+        return out
+    }
+
+    /// The sum of share * W_e x_e over the row's experts e; x has their inputs side by side.
+    package mutating func mixed(_ matrices: TensorRole.Kind, _ x: Slot, _ route: Slot) -> Slot {
+        let matrices = role(matrices)
+        let out = value(shapes[matrices]?.first ?? 0)
+        operations.append(.mix(matrices, count: configuration.expertCount, x, route: route, out: out))
         return out
     }
 

@@ -49,6 +49,18 @@ extension RopePairing {
     into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
 ) throws(AlpacaError) {
     guard !rows.isEmpty, let to = target.baseAddress else { return }
+    let info = source.tensors[index]
+    if info.shape.count == 1 {
+        // A bias: its elements are ordered as the rows of its matrix. Types of floats have blocks of one element.
+        try scratch.scope { () throws(AlpacaError) in
+            let whole = try unsafe scratch.take(info.byteCount, for: "tensor \(info.name.quoted())")
+            try unsafe source.read(index, rows: 0..<1, into: whole, scratch: scratch)
+            guard let from = whole.baseAddress, info.type.elementsPerBlock == 1, info.columns % headDimension == 0 else { return }
+            unsafe order.copy(
+                rows: 0..<info.columns, headDimension: headDimension, rowBytes: info.type.bytesPerBlock, from: from, to: to)
+        }
+        return
+    }
     let rowBytes = source.tensors[index].rowByteCount
     let first = rows.lowerBound / headDimension * headDimension
     let end = (rows.upperBound + headDimension - 1) / headDimension * headDimension

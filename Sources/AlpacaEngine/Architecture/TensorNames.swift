@@ -30,6 +30,9 @@ package struct TensorNames: Hashable, Sendable {
             Self.numbered(gguf, role), huggingFace.map { Self.numbered($0, role) }, meta.map { Self.numbered($0, role) })
     }
 
+    /// Names in which the number of the expert alone is missing.
+    func numbered(expert: Int) -> TensorNames { numbered(TensorRole(TensorRole.Kind(""), expert: expert)) }
+
     static func numbered(_ pattern: String, _ role: TensorRole) -> String {
         var rest: (Int?, Int?) = (role.layer, role.expert)
         if rest.0 == nil { rest = (rest.1, nil) }

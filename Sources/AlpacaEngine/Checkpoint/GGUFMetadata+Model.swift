@@ -28,6 +28,15 @@ extension GGUFMetadata {
             setNumber(GGUFKey.keyLength(architecture), model.headDimension)
             setNumber(GGUFKey.valueLength(architecture), model.headDimension)
         }
+        if let experts = model.experts {
+            setNumber(GGUFKey.expertCount(architecture), experts.count)
+            setNumber(GGUFKey.expertUsedCount(architecture), experts.usedCount)
+            if Architectures.family(model).statesExpertLength {
+                setNumber(GGUFKey.expertFeedForwardLength(architecture), experts.feedForwardLength)
+            }
+            // Readers take the shares for normalized where nothing is said.
+            if !experts.isNormalized { self[GGUFKey.expertWeightsNorm(architecture)] = .bool(false) }
+        }
         for number in Architectures.family(model).numbers {
             if let value = model[number] { setNumber("\(architecture).\(number.gguf)", value) }
         }

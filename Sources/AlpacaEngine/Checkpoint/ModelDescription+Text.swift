@@ -4,7 +4,10 @@ extension ModelDescription: CustomStringConvertible {
         var lines: [(String, String)] = [("format", "\(format), \(FactTable.size(byteCount))")]
         lines.append(("architecture", architecture?.quoted() ?? "not told"))
         if let name { lines.append(("name", name.quoted())) }
-        if let quantization { lines.append(("weights", "\(quantization), \(FactTable.grouped(parameterCount)) parameters")) }
+        if let quantization {
+            let active = configuration?.experts == nil ? "" : ", \(FactTable.grouped(activeParameterCount)) of them active for a token"
+            lines.append(("weights", "\(quantization), \(FactTable.grouped(parameterCount)) parameters" + active))
+        }
         if let model = configuration { lines += Self.lines(model) }
         if let tokenizer {
             let specials = tokenizer.specials.map { "\($0.name) \($0.id)" }.joined(separator: ", ")
@@ -31,6 +34,12 @@ extension ModelDescription: CustomStringConvertible {
         case .llama3(let llama): rope += ", Llama 3's by \(FactTable.number(llama.factor)) from \(llama.originalContextLength) tokens on"
         }
         if model.hasRopeFactors { rope += ", with factors" }
+        var experts: [(String, String)] = []
+        if let found = model.experts {
+            let dense = found.denseLayers.isEmpty ? "" : ", in \(model.layerCount - found.denseLayers.count) of the layers"
+            experts.append(
+                ("experts", "\(found.count) a layer, \(found.usedCount) a token, feed-forward \(found.feedForwardLength)" + dense))
+        }
         let numbers = numbers(model).map { ($0.replacing("_", with: " "), "\($1)") }
         return [
             ("vocabulary", "\(model.vocabularySize) tokens"),
@@ -39,7 +48,7 @@ extension ModelDescription: CustomStringConvertible {
             ("layers", "\(model.layerCount)"),
             ("heads", heads),
             ("rope", rope),
-        ] + numbers + [("output", model.isOutputTied ? "tied to the embeddings" : "a matrix of its own")]
+        ] + experts + numbers + [("output", model.isOutputTied ? "tied to the embeddings" : "a matrix of its own")]
     }
 
     /// What only its family has.
@@ -66,6 +75,7 @@ extension ModelDescription {
         json.member("name", name)
         json.member("quantization", quantization)
         json.member("n_params", parameterCount)
+        if configuration?.experts != nil { json.member("n_params_active", activeParameterCount) }
         json.member("problem", problem)
         if let configuration { Self.write(configuration, &json) }
         json.types(types)
@@ -111,6 +121,11 @@ extension ModelDescription {
         json.member("n_head_kv", model.keyValueHeadCount)
         json.member("head_dim", model.headDimension)
         json.member("n_ff", model.feedForwardLength)
+        if let experts = model.experts {
+            json.member("n_expert", experts.count)
+            json.member("n_expert_used", experts.usedCount)
+            json.member("n_ff_expert", experts.feedForwardLength)
+        }
         json.member("rms_norm_eps", model.normEpsilon)
         json.member("rope_theta", model.ropeTheta)
         json.member("rope_dim", model.ropeDimension)

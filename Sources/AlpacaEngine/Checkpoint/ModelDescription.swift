@@ -82,7 +82,7 @@ public struct ModelDescription: Sendable {
     package init(_ source: ModelSource, _ configuration: ModelConfiguration?, problem: String? = nil) {
         self.init(
             path: source.path, format: source.format, byteCount: source.byteCount, metadata: source.metadata,
-            tensors: source.weights.tensors,
+            tensors: source.weights.listed,
             configuration: configuration, problem: problem, files: source.files,
             warnings: source.warnings + [source.template.warning].compactMap { $0 }, origin: source.folder?.origin)
         template = source.template.name
@@ -113,6 +113,14 @@ public struct ModelDescription: Sendable {
 
     /// Weights in all tensors together.
     public var parameterCount: Int { tensors.parameterCount }
+
+    /// Weights that a token is multiplied with: of experts those that it takes.
+    public var activeParameterCount: Int {
+        guard let experts = configuration?.experts else { return parameterCount }
+        let all = tensors.filter { TensorRole($0.name, in: .gguf)?.kind.isOfExperts == true }.parameterCount
+        // Each layer has as many as any other. Bound: experts are at least 1.
+        return parameterCount - all + all / experts.count * experts.usedCount
+    }
 
     /// The types of the tensors, the one that takes most bytes first.
     public var types: [TypeSummary] { Self.types(tensors) }

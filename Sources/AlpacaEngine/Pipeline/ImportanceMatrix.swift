@@ -32,16 +32,18 @@ package struct ImportanceMatrix: Sendable {
         var columns: [String: [Float]] = [:]
         for (index, info) in reader.tensors.enumerated() where info.name.hasSuffix(Self.sums) {
             let name = String(info.name.dropLast(Self.sums.count))
-            guard info.type == .f32, info.rows == 1, let counts = reader.index(of: name + Self.counts),
-                reader.tensors[counts].type == .f32, reader.tensors[counts].elementCount == 1
+            guard info.type == .f32, let counts = reader.index(of: name + Self.counts), reader.tensors[counts].type == .f32,
+                reader.tensors[counts].elementCount == info.rows
             else {
                 throw AlpacaError(
                     .unsupported, path: reader.file.path,
-                    "tensor \(info.name.quoted()): found \(info.shapeText) \(info.type), expected one row of F32 and "
-                        + "one number in \((name + Self.counts).quoted())")
+                    "tensor \(info.name.quoted()): found \(info.shapeText) \(info.type), expected rows of F32, one an expert, and "
+                        + "a number for each in \((name + Self.counts).quoted())")
             }
-            let count = try Self.floats(reader, counts)[0]
-            let values = try Self.floats(reader, index).map { count > 0 ? $0 / count : 1 }
+            // Experts that no token took say nothing: all their columns count alike.
+            let count = try Self.floats(reader, counts)
+            let width = max(1, info.columns)
+            let values = try Self.floats(reader, index).enumerated().map { count[$0 / width] > 0 ? $1 / count[$0 / width] : 1 }
             guard values.allSatisfy({ $0 >= 0 && $0 < .infinity }) else {
                 throw AlpacaError(
                     .badFormat, path: reader.file.path, "tensor \(info.name.quoted()) holds numbers that no sum of squares can have")

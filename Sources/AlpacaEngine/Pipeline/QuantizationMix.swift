@@ -66,6 +66,8 @@ package struct QuantizationMix: Sendable {
         /// Query heads that share a pair of key and value heads.
         var group = 1
         var hasOutput = false
+        /// Eight experts make so much of a model that attention's small matrices can be large.
+        var hasEightExperts = false
 
         init(_ tensors: [TensorInfo]) {
             var queries: Int?, keys: Int?
@@ -75,6 +77,7 @@ package struct QuantizationMix: Sendable {
                 if role == .output { hasOutput = true }
                 if role == .query(0) { queries = info.rows }
                 if role == .key(0) { keys = info.rows }
+                if role?.kind == .downExperts, info.shape.count == 3, info.shape[0] == 8 { hasEightExperts = true }
             }
             if let queries, let keys, keys > 0 { group = max(1, queries / keys) }
         }
@@ -82,7 +85,7 @@ package struct QuantizationMix: Sendable {
 
     /// Vectors and norms are small, and every type of ours would hurt them.
     static func isMatrix(_ info: TensorInfo) -> Bool {
-        info.shape.count >= 2 && info.name.hasSuffix(".weight") && !info.name.contains("_norm.")
+        info.shape.count >= 2 && info.name.hasSuffix(".weight") && !info.name.contains("_norm.") && !info.name.contains("ffn_gate_inp.")
     }
 
     /// F32, as readers of GGUF expect norms.
@@ -102,12 +105,13 @@ package struct QuantizationMix: Sendable {
             return base == .q8_0 ? .q8_0 : .q6_K
         }
         guard let role, let layer = role.layer else { return base }
+        if model.hasEightExperts, let type = typeBesideEightExperts(role) { return type }
         if role.kind == .value {
             let type = typeOfValues(layer, model)
             // 70B: so few values serve so many queries that larger ones cost next to nothing.
             return model.layers == 80 && model.group > 1 && (type == .q3_K || type == .q4_K) ? .q5_K : type
         }
-        if role.kind == .down { return typeOfDown(layer, model.layers) }
+        if role.kind == .down || role.kind == .downExperts { return typeOfDown(layer, model.layers) }
         if role.kind == .attentionOutput {
             switch fileType {
             case .q2_K: return .q3_K
@@ -117,6 +121,15 @@ package struct QuantizationMix: Sendable {
             }
         }
         return base
+    }
+
+    private func typeBesideEightExperts(_ role: TensorRole) -> TensorType? {
+        if role.kind == .key || role.kind == .value { return .q8_0 }
+        guard role.kind == .attentionOutput else { return nil }
+        switch fileType {
+        case .q2_K, .q3_K_S, .q3_K_M, .q4_K_S, .q4_K_M, .iq4_NL: return .q5_K
+        default: return fileType.baseType
+        }
     }
 
     private func typeOfValues(_ layer: Int, _ model: Shape) -> TensorType {
@@ -139,6 +152,8 @@ package struct QuantizationMix: Sendable {
         case .q4_K_S: layer < layers / 8 ? .q5_K : .q4_K
         case .q4_K_M, .q5_K_M: isSensitive(layer, layers) ? .q6_K : fileType.baseType
         case .iq4_NL: layer < layers / 8 && !hasImportance ? .q5_K : .iq4_NL
+        case GGUFFileType(.q4_0): layer < layers / 8 && hasImportance ? .q4_1 : .q4_0
+        case GGUFFileType(.q5_0): layer < layers / 8 && hasImportance ? .q5_1 : .q5_0
         default: fileType.baseType
         }
     }

@@ -32,7 +32,7 @@ enum SourceTypes {
     ///
     /// - Parameter keeps: whether each keeps its own in the output.
     static func mixed(_ tensors: [TensorInfo], keeps: Bool) -> String? {
-        let matrices = tensors.filter { $0.shape.count > 1 }
+        let matrices = tensors.filter { $0.shape.count > 1 && TensorRole($0.name, in: .gguf)?.kind != .router }
         guard let most = dominant(matrices) else { return nil }
         let others = matrices.filter { $0.type != most && FloatType($0.type) != nil }
         guard let first = others.first else { return nil }

@@ -23,6 +23,8 @@ struct OutputTensor: Sendable {
         let part: Int
         let rows: Range<Int>
         let columns: Range<Int>
+        /// Rows of the part before this piece: those of the experts before.
+        var before = 0
     }
 }
 
@@ -191,7 +193,8 @@ final class TensorPipeline: Sendable {
                     sums.append(sum.value)
                 }
                 guard !here.isEmpty else { return }
-                try unsafe file.write(part, at: layout.dataOffsets[piece.part] + (here.lowerBound - piece.rows.lowerBound) * width)
+                let row = piece.before + here.lowerBound - piece.rows.lowerBound
+                try unsafe file.write(part, at: layout.dataOffsets[piece.part] + row * width)
             }
         }
         if !sums.isEmpty { checksums.withLock { $0[item] = sums } }

@@ -20,8 +20,10 @@ final class RunnableModel: Sendable {
         executor = Executor(program, weights, store, cache)
     }
 
-    /// The matrices that rows are multiplied with, in the order of their use; the last is the output matrix.
+    /// The matrices that all rows are multiplied with, in the order of their use; the last is the output matrix.
     var matrices: [QuantizedMatrix] { program.matrices.compactMap { try? weights.matrix($0) } }
+    /// Those of experts, of which a token takes a share.
+    var expertMatrices: [QuantizedMatrix] { program.expertMatrices.compactMap { try? weights.matrix($0) } }
     var embedding: QuantizedMatrix? { try? weights.matrix(.tokenEmbedding) }
 
     /// Memory for one conversation: ``TokenSequence``.

@@ -101,7 +101,7 @@ import Testing
     static let refused: [(String, AlpacaError.Code, String)] = [
         (
             "\"model_type\": \"gemma\"", .unsupported,
-            "\"model_type\": found \"gemma\", supported is \"llama\", \"mistral\", \"qwen2\" and \"qwen3\""
+            "\"model_type\": found \"gemma\", supported is \"llama\", \"mistral\", \"mixtral\", \"qwen2\", \"qwen3\" and \"qwen3_moe\""
         ),
         (
             "\"architectures\": [\"LlamaForSequenceClassification\"]", .unsupported,
@@ -112,8 +112,7 @@ import Testing
             "\"quantization_config\": found weights quantized by \"gptq\", supported is F16, BF16 and F32: take the model from which it was "
                 + "quantized"
         ),
-        ("\"attention_bias\": true", .unsupported, "\"attention_bias\": found true, supported is false"),
-        ("\"mlp_bias\": true", .unsupported, "\"mlp_bias\": found true, supported is false"),
+        ("\"attention_bias\": 1", .badFormat, "\"attention_bias\": found "),
         ("\"hidden_act\": \"gelu\"", .unsupported, "\"hidden_act\": found \"gelu\", supported is \"silu\""),
         (
             "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}", .unsupported,

@@ -165,7 +165,7 @@ import Testing
         ("general.architecture", .uint32(1), .badFormat, "metadata key \"general.architecture\": found 1, expected a string"),
         (
             "general.architecture", .string("gpt2"), .unsupported,
-            "metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\", \"qwen2\" and \"qwen3\""
+            "metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\", \"qwen2\", \"qwen3\" and \"qwen3moe\""
         ),
         (
             "general.architecture", .string([0xff]), .badFormat,
@@ -251,7 +251,8 @@ import Testing
             "llama.vocab_size", .uint32(2), .shapeMismatch,
             "metadata key \"tokenizer.ggml.tokens\": found 3 pieces, but llama.vocab_size is 2: the last pieces have none"
         ),
-        ("llama.expert_count", .uint32(8), .unsupported, "metadata key \"llama.expert_count\": a mixture of 8 experts is not supported"),
+        ("llama.expert_count", .uint32(8), .missing, "metadata key \"llama.expert_used_count\" is missing"),
+        ("llama.expert_count", .uint32(.max), .badFormat, "metadata key \"llama.expert_count\": found 4294967295, expected 1 to 1024"),
         (
             "split.count", .uint16(2), .unsupported,
             "this is part 0 (counted from 0) of a model in 2 files: put them together with `llama-gguf-split --merge`"

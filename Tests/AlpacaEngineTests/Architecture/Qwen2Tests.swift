@@ -120,7 +120,7 @@ import Testing
         for path in [Self.folder, Self.gguf] { #expect(try Model(path: path).tokenizer.kindName == "byte-level-bpe") }
     }
 
-    @Test func `a model without a bias is incomplete, one of Llama with a bias unknown`() throws {
+    @Test func `a model without a bias is incomplete, one of Llama too if other layers have it`() throws {
         let reader = try GGUFReader(InputFile(path: Self.gguf))
         var llama = reader.metadata
         for key in reader.metadata.keys where key.hasPrefix("qwen2.") { llama["llama" + key.dropFirst(5)] = reader.metadata[key] }
@@ -137,10 +137,16 @@ import Testing
         #expect(
             try error(reader.metadata, without: "blk.1.attn_v.bias")
                 == AlpacaError(.missing, "tensor \"blk.1.attn_v.bias\" is missing: expected shape [32] (is the file complete?)"))
+        #expect(try error(llama) == nil)
         #expect(
-            try error(llama)
+            try error(llama, without: "blk.1.attn_v.bias")
+                == AlpacaError(.missing, "tensor \"blk.1.attn_v.bias\" is missing: expected shape [32] (is the file complete?)"))
+        #expect(
+            try error(llama, without: "blk.0.attn_v.bias")
                 == AlpacaError(
-                    .unsupported, "tensor \"blk.0.attn_k.bias\" has no place in the Llama architecture as this version runs it"))
+                    .unsupported,
+                    "tensor \"blk.1.attn_v.bias\" has no place in this model: by its configuration, or its first layer, it has no such tensors"
+                ))
     }
 
     @Test(arguments: [OutputFormat.meta, .huggingFaceBin])

@@ -39,9 +39,9 @@ import Testing
     }
 
     @Test func `a family knows its own names only`() {
-        let name = "blk.1.attn_q.bias"
-        #expect(TensorRole(name, in: .gguf) == TensorRole(.queryBias, layer: 1))
-        #expect(Qwen2.table.role(of: name, in: .gguf) == TensorRole(.queryBias, layer: 1))
+        let name = "blk.1.attn_q_norm.weight"
+        #expect(TensorRole(name, in: .gguf) == TensorRole(.queryNorm, layer: 1))
+        #expect(Qwen3.table.role(of: name, in: .gguf) == TensorRole(.queryNorm, layer: 1))
         #expect(Llama.table.role(of: name, in: .gguf) == nil)
         #expect(Qwen2.table.role(of: "rope_freqs.weight", in: .gguf) == nil)
     }

@@ -27,10 +27,13 @@ import Testing
     }
 
     @Test func `tensors come before, in and behind the layers`() {
-        let places = [TensorRole.tokenEmbedding, .query(0), TensorRole(Self.kind, layer: 0), .query(5), .output, .key(0)]
-            .map { Self.table.place(of: $0) }
+        let places = [
+            TensorRole.tokenEmbedding, .query(0), TensorRole(Self.kind, layer: 0), TensorRole(Self.kind, layer: 0, expert: 1), .query(5),
+            .output, .key(0),
+        ]
+        .map { Self.table.place(of: $0) }
         for (a, b) in zip(places, places.dropFirst()) { #expect(a < b) }
-        #expect(Self.table.place(of: nil) == (Int.max, 0))
+        #expect(Self.table.place(of: nil) == (Int.max, 0, 0))
     }
 
     @Test func `no two families have one name for two kinds of tensors`() {

@@ -120,7 +120,8 @@ import Testing
         #expect(description.architecture == "gpt2")
         #expect(description.quantization == "F32")
         let problem = try #require(description.problem)
-        let words = "/m.gguf: metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\", \"qwen2\" and \"qwen3\""
+        let words =
+            "/m.gguf: metadata key \"general.architecture\": found \"gpt2\", supported are \"llama\", \"qwen2\", \"qwen3\" and \"qwen3moe\""
         #expect(problem.hasSuffix(words))
         #expect(description.description.contains("\n  problem       \(problem)\n"))
     }

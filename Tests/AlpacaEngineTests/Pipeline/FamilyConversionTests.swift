@@ -12,7 +12,10 @@ struct FamilyConversionTests {
         }
     }
 
-    @Test(arguments: ["qwen2", "qwen3", "llama3-tied", "llama3-untied", "llama-head-dim", "llama2-yarn"])
+    @Test(
+        arguments: [
+            "qwen2", "qwen3", "llama3-tied", "llama3-untied", "llama-head-dim", "llama2-yarn", "llama-biases", "mixtral", "qwen3-moe",
+        ])
     func aFolderBecomesLlamaCppsFile(name: String) throws {
         let folder = Shared.path("family/models/\(name)")
         let expected = try GGUFReader(InputFile(path: Shared.path("family/gguf/\(name).gguf")))

@@ -105,7 +105,8 @@ import Testing
                 alpacaError { _ = try ImportanceMatrix(Self.write(path, sums: [1], count: 1, name: "x.in_sum2")) }
                     == AlpacaError(
                         .unsupported,
-                        "\(path): tensor \"x.in_sum2\": found [1, 1] F32, expected one row of F32 and one number in \"x.counts\""))
+                        "\(path): tensor \"x.in_sum2\": found [1, 1] F32, expected rows of F32, one an expert, "
+                            + "and a number for each in \"x.counts\""))
         }
     }
 }

@@ -3,7 +3,8 @@ import Testing
 
 @testable import AlpacaEngine
 
-/// Families other than Llama against transformers, by ids: Qwen2 (biases, pairs of halves) and Mistral (a window of 32 positions).
+/// Families other than Llama against transformers, by ids: Qwen2 (biases, pairs of halves), Mistral (a window of 32 positions) and Mixtral (two
+/// of eight experts).
 @Suite struct FamilyLogitsTests {
     struct Golden: Decodable {
         struct Greedy: Decodable {
@@ -17,7 +18,7 @@ import Testing
     static let files =
         [
             ("qwen2", FamilyFixtures.model("qwen2")), ("qwen2", FamilyFixtures.gguf("qwen2")),
-            ("mistral-window", FamilyFixtures.model("mistral-window")),
+            ("mistral-window", FamilyFixtures.model("mistral-window")), ("mixtral", FamilyFixtures.model("mixtral")),
         ] + shared
 
     /// Those that are in the shared fixtures alone: angles of every kind, norms of heads, other dimensions of heads.
@@ -25,10 +26,14 @@ import Testing
         guard Fixtures.isShared("fixtures/family/models/qwen3/golden.json") else { return [] }
         let folders = [
             "qwen3", "qwen2-yarn", "llama2-linear", "llama2-yarn", "llama2-yarn-attention-factor", "llama2-yarn-mscale", "llama3-tied",
-            "llama3-untied", "llama3-plain", "llama-head-dim",
+            "llama3-untied", "llama3-plain", "llama-head-dim", "llama-biases", "qwen3-moe",
         ]
-        let files = ["qwen3", "llama2-yarn", "llama2-yarn-attention-factor", "llama3-tied", "llama3-untied", "llama-head-dim"]
+        let files = [
+            "qwen3", "llama2-yarn", "llama2-yarn-attention-factor", "llama3-tied", "llama3-untied", "llama-head-dim", "llama-biases",
+            "mixtral", "qwen3-moe",
+        ]
         return folders.map { ($0, Shared.path("family/models/\($0)")) } + files.map { ($0, Shared.path("family/gguf/\($0).gguf")) }
+            + [("mixtral", Shared.path("family/gguf/mixtral-old-experts.gguf"))]
     }()
 
     static func golden(_ name: String) throws -> (Golden, NumPyArchive) {

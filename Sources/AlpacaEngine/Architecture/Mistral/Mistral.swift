@@ -8,6 +8,8 @@ package struct Mistral: Architecture {
     package static let table = Llama.table
     package static let assumedContextLength = 131_072
     package static let numbers = [slidingWindow]
+    /// GGUF files alone can tell of any.
+    package static let hasOptionalBiases = true
 
     static let slidingWindow = FamilyNumber(
         gguf: "attention.sliding_window", huggingFace: "sliding_window", meta: "sliding_window",

@@ -7,9 +7,9 @@ package struct Qwen2: Architecture {
 
     /// Llama's, each of the three matrices followed by its bias.
     package static let table = TensorTable(
-        Llama.table.patterns.filter { $0.kind != .ropeFactors }.flatMap { pattern in
+        Llama.patterns.filter { $0.kind != .ropeFactors }.flatMap { pattern in
             [pattern] + biases.filter { $0.0 == pattern.kind }.map(\.1)
-        })
+        }, joins: Llama.joins)
 
     package static let ropePairing = RopePairing.halves
     package static let assumedContextLength = 32_768

@@ -6,10 +6,11 @@ package struct Qwen3: Architecture {
         title: "Qwen3", gguf: "qwen3", modelType: "qwen3", classes: ["Qwen3ForCausalLM", "Qwen3Model"])
 
     /// Llama's, the matrices of queries and keys each followed by the norm of what they give.
-    package static let table = TensorTable(
-        Llama.table.patterns.filter { $0.kind != .ropeFactors }.flatMap { pattern in
-            [pattern] + headNorms.filter { $0.0 == pattern.kind }.map(\.1)
-        })
+    package static let table = TensorTable(patterns, joins: Llama.joins)
+
+    static let patterns = Llama.patterns.filter { $0.kind != .ropeFactors }.flatMap { pattern in
+        [pattern] + headNorms.filter { $0.0 == pattern.kind }.map(\.1)
+    }
 
     package static let ropePairing = RopePairing.halves
     package static let assumedContextLength = 32_768

@@ -42,6 +42,8 @@ struct CPURow: BitwiseCopyable {
     let segments: UnsafeMutablePointer<CPUSegment>
     let outputs: UnsafeMutablePointer<CPUOutput>
     let flags: UnsafeMutablePointer<CPUFlag>
+    /// Which rows meet which experts, in the layer at hand; nil for models without experts.
+    var routing: CPURouting?
 
     // The batch.
     var rowCount = 0
@@ -75,6 +77,7 @@ struct CPURow: BitwiseCopyable {
         unsafe angles = w.angles
         unsafe (packed, scratch) = (w.packed, w.scratch)
         scratchStride = w.scratchStride
+        routing = w.routing
         unsafe self.rows = rows
         unsafe self.segments = segments
         unsafe self.outputs = outputs
@@ -114,6 +117,9 @@ struct CPURow: BitwiseCopyable {
         case .rows: return stepRows
         case .groups: return groupCount
         case .attention: return attentionItemCount
+        case .one: return 1
+        case .expertGroups: return expertGroupCount
+        case .experts: return unsafe step.pointee.products.map { unsafe expertPartition($0.pointee.matrix).itemCount } ?? 0
         case .firstProduct: return unsafe self.items(step.pointee.products?.pointee.matrix)
         case .products:
             var count = 0

@@ -111,6 +111,14 @@ private struct CPUPlanner {
                 fill(gate)
                 try append(join)
                 rest = next
+            case .route(let logits, _, let isNormalized, let out):
+                try route(logits, isNormalized: isNormalized, out)
+                rest = next
+            case .experts:
+                rest = try experts(rest)
+            case .mix(_, _, let x, let route, let out):
+                try mix(first.experts, x, route, out)
+                rest = next
             case .logits(let role, let x):
                 let matrix = try weights.matrix(role)
                 try pack(x, for: [matrix])
@@ -158,6 +166,70 @@ private struct CPUPlanner {
         }
         unsafe try append(step(.products, productItem, x), list)
         return rest
+    }
+
+    // MARK: Experts
+
+    private mutating func route(_ logits: Slot, isNormalized: Bool, _ out: Slot) throws(AlpacaError) {
+        var choice = unsafe step(.rows, chooseItem, logits)
+        unsafe choice.output = workspace.pointer(out)
+        choice.isNormalized = isNormalized
+        fill(out)
+        try append(choice)
+        unsafe try append(step(.one, arrangeItem, out))
+    }
+
+    /// The products of one input with the experts' matrices: gates and ups, which are joined, or one kind.
+    private mutating func experts(_ operations: ArraySlice<Operation>) throws(AlpacaError) -> ArraySlice<Operation> {
+        var rest = operations
+        guard case .experts(_, _, let x, let route, let first)? = rest.first, let routing = workspace.routing else {
+            throw AlpacaError(.internalError, "a program's experts are not those of its configuration")
+        }
+        var lists = unsafe [try expertProducts(rest.first?.experts ?? [], unsafe workspace.pointer(first))]
+        var outputs = [first]
+        rest = rest.dropFirst()
+        if case .experts(_, _, x, route, let second)? = rest.first, case .gated(first, second)? = rest.dropFirst().first {
+            unsafe lists.append(try expertProducts(rest.first?.experts ?? [], unsafe workspace.pointer(second)))
+            outputs.append(second)
+            rest = rest.dropFirst(2)
+        }
+        var gather = unsafe step(.expertGroups, gatherItem, x)
+        gather.packs = lists.contains { $0.contains(where: \.matrix.needsPackedInputs) }
+        try append(gather)
+        for out in outputs { fill(out) }
+        var products = unsafe step(.experts, expertItem, x)
+        unsafe products.input = routing.gathered
+        try append(products, lists.flatMap { $0 })
+        return rest
+    }
+
+    private mutating func mix(_ roles: [TensorRole], _ x: Slot, _ route: Slot, _ out: Slot) throws(AlpacaError) {
+        guard let routing = workspace.routing else {
+            throw AlpacaError(.internalError, "a program's experts are not those of its configuration")
+        }
+        let list = unsafe try expertProducts(roles, unsafe routing.gathered)
+        // The slot has all of a row's experts side by side.
+        if list.contains(where: \.matrix.needsPackedInputs) {
+            var pack = unsafe step(.expertGroups, packExpertItem, x)
+            pack.width = routing.middle
+            pack.isMiddle = true
+            try append(pack)
+        }
+        var products = unsafe step(.experts, expertItem, x)
+        products.width = routing.middle
+        products.isMiddle = true
+        try append(products, list)
+        var sum = unsafe step(.rows, mixItem, route)
+        sum.width = program.slotWidths[out.index]
+        unsafe sum.output = workspace.pointer(out)
+        fill(out)
+        try append(sum)
+    }
+
+    private func expertProducts(_ roles: [TensorRole], _ output: UnsafeMutablePointer<Float>) throws(AlpacaError) -> [CPUProduct] {
+        var products: [CPUProduct] = []
+        for role in roles { unsafe products.append(CPUProduct(matrix: try weights.matrix(role), bias: nil, output: output)) }
+        return products
     }
 
     /// Turns queries and keys and stores keys and values: rope(q), rope(k), storeKV(k, v), in this order.

@@ -21,6 +21,12 @@ internal import CAlpacaKernels
         case products
         /// Blocks of rows of the first product's matrix.
         case firstProduct
+        /// All at once.
+        case one
+        /// Rows of one expert that are packed together.
+        case expertGroups
+        /// Blocks of rows of the matrices of all experts that have rows.
+        case experts
     }
 
     let items: Items
@@ -41,6 +47,12 @@ internal import CAlpacaKernels
 
     var products: UnsafePointer<CPUProduct>?
     var productCount = 0
+
+    // Experts.
+    /// Whether the shares of a row's experts are made to sum to 1.
+    var isNormalized = false
+    /// Whether the inputs are what experts' first matrices gave.
+    var isMiddle = false
 
     // Heads.
     var layer = 0

@@ -32,6 +32,8 @@ internal import CAlpacaKernels
             case .matmul(let role, _, let bias, _):
                 try addMatrix(role)
                 if let bias { try addVector(bias) }
+            case .experts, .mix:
+                for role in operation.experts { try addMatrix(role) }
             default: break
             }
         }

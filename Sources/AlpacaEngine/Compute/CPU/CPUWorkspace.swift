@@ -16,6 +16,8 @@ internal import CAlpacaKernels
     let scratchStride: Int
     /// (logitRows, vocabulary)
     let logits: UnsafeMutablePointer<Float>
+    /// nil for models without experts.
+    let routing: CPURouting?
     private let slots: [UnsafeMutablePointer<Float>]
     private let buffer: AlignedBuffer
 
@@ -45,6 +47,22 @@ internal import CAlpacaKernels
         let atScratch = try place(threadCount, scratchStride)
         let atLogits = try place(logitRows, c.vocabularySize, float)
 
+        let places = c.experts.map { batchSize * $0.usedCount } ?? 0
+        var atExperts: [Int] = []
+        if let experts = c.experts {
+            let packed = max(
+                try unsafe CPURouting.packedByteCount(columns: c.embeddingLength, batchSize: batchSize, experts, table.matmul),
+                try unsafe CPURouting.packedByteCount(columns: experts.feedForwardLength, batchSize: batchSize, experts, table.matmul))
+            let int = MemoryLayout<Int32>.size
+            for (count, size) in [
+                (experts.count + 1, int), (experts.count, int), (places, int), (places, int), (experts.count, int),
+                (2 * experts.count, MemoryLayout<Int>.size), (packed, 1),
+            ] {
+                atExperts.append(try place(count, size))
+            }
+            atExperts.append(try place(places, c.embeddingLength, float))
+        }
+
         try MemoryBudget.require(total, for: what)
         buffer = try AlignedBuffer(count: total, for: what)
         let base = unsafe buffer.base
@@ -54,6 +72,14 @@ internal import CAlpacaKernels
         unsafe packed = base + atPacked
         unsafe self.scratch = base + atScratch
         unsafe logits = (base + atLogits).assumingMemoryBound(to: Float.self)
+        routing = c.experts.map { experts in
+            func ints(_ part: Int) -> UnsafeMutablePointer<Int32> { unsafe (base + atExperts[part]).assumingMemoryBound(to: Int32.self) }
+            return unsafe CPURouting(
+                expertCount: experts.count, usedCount: experts.usedCount, columns: c.embeddingLength, middle: experts.feedForwardLength,
+                starts: ints(0), taken: ints(1), rowOf: ints(2), placeOf: ints(3), active: ints(4),
+                packedAt: (base + atExperts[5]).assumingMemoryBound(to: Int.self),
+                gathered: (base + atExperts[7]).assumingMemoryBound(to: Float.self), packed: base + atExperts[6])
+        }
         self.batchSize = batchSize
         self.logitRows = logitRows
     }

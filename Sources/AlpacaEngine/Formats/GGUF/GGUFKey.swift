@@ -21,6 +21,9 @@ package enum GGUFKey {
     package static func layerCount(_ architecture: String) -> String { "\(architecture).block_count" }
     package static func feedForwardLength(_ architecture: String) -> String { "\(architecture).feed_forward_length" }
     package static func expertCount(_ architecture: String) -> String { "\(architecture).expert_count" }
+    package static func expertUsedCount(_ architecture: String) -> String { "\(architecture).expert_used_count" }
+    package static func expertFeedForwardLength(_ architecture: String) -> String { "\(architecture).expert_feed_forward_length" }
+    package static func expertWeightsNorm(_ architecture: String) -> String { "\(architecture).expert_weights_norm" }
     package static func headCount(_ architecture: String) -> String { "\(architecture).attention.head_count" }
     package static func keyValueHeadCount(_ architecture: String) -> String { "\(architecture).attention.head_count_kv" }
     package static func keyLength(_ architecture: String) -> String { "\(architecture).attention.key_length" }

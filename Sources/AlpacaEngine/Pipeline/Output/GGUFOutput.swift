@@ -8,9 +8,10 @@ enum GGUFOutput {
         if let path = options.importanceMatrix {
             importance = try ImportanceMatrix(path: path).columns
         }
-        let overrides = try OverrideRules(options.overrides, source.tensors)
+        let stacks = TensorStack.stacks(source.tensors)
+        let overrides = try OverrideRules(options.overrides, stacks.map(\.info))
         output.warnings += overrides.warnings
-        let (choices, fileType) = try choose(request, overrides.rules)
+        let (choices, fileType) = try choose(request, stacks, overrides.rules)
         let targets = choices.map(\.info)
         var metadata = try metadata(request)
         metadata[GGUFKey.fileType] = .uint32(fileType.rawValue)
@@ -25,15 +26,16 @@ enum GGUFOutput {
         }
         output.files = [Output.File(name: "", layout: layout)]
         if let factors { output.constants.append(Output.Constant(file: 0, part: targets.count, bytes: factors.bytes)) }
-        for (i, target) in targets.enumerated() {
-            let weights = importance[target.name]
-            try check(weights, target)
-            output.tensors.append(
-                OutputTensor(
-                    source: i, info: target, importance: weights,
-                    pieces: [.init(file: 0, part: i, rows: 0..<target.rows, columns: 0..<target.columns)]))
+        for (i, (target, stack)) in zip(targets, stacks).enumerated() {
+            let weights = try Self.importance(importance, target, stack, source)
+            for (number, member) in stack.members.enumerated() {
+                let info = try TensorInfo(name: source.tensors[member].name, type: target.type, shape: source.tensors[member].shape)
+                let piece = OutputTensor.Piece(
+                    file: 0, part: i, rows: 0..<info.rows, columns: 0..<info.columns, before: number * info.rows)
+                output.tensors.append(OutputTensor(source: member, info: info, importance: weights[number], pieces: [piece]))
+            }
         }
-        if options.importanceMatrix != nil { output.warnings += warnings(importance, source, targets) }
+        if options.importanceMatrix != nil { output.warnings += warnings(importance, stacks, targets) }
         if let warning = SourceTypes.requantized(request.base.weights, source, targets) { output.warnings.append(warning) }
         if options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: true) {
             output.warnings.append(warning)
@@ -62,19 +64,19 @@ enum GGUFOutput {
 
     /// What each tensor becomes, and the name of it all.
     private static func choose(
-        _ request: OutputRequest, _ overrides: [OverrideRules.Rule]
+        _ request: OutputRequest, _ stacks: [TensorStack], _ overrides: [OverrideRules.Rule]
     ) throws(AlpacaError) -> ([QuantizationMix.Choice], GGUFFileType) {
-        let options = request.options, source = request.source
+        let options = request.options
         if let name = options.quantization {
             var mix = try QuantizationMix(named: name, pure: options.isPure)
             mix.overrides = overrides
             mix.hasImportance = options.importanceMatrix != nil
-            return (try mix.choices(for: source.tensors), mix.fileType)
+            return (try mix.choices(for: stacks.map(\.info)), mix.fileType)
         }
         // Nothing asked for: what the base has. A merged tensor of a quantized base goes back to the base's type.
-        let before = try source.tensors.map { (info) throws(AlpacaError) in
-            let type = request.base.weights.index(of: info.name).map { request.base.weights.tensors[$0].type } ?? info.type
-            return try TensorInfo(name: info.name, type: type, shape: info.shape)
+        let known = Dictionary(request.base.weights.listed.map { ($0.name, $0.type) }, uniquingKeysWith: { first, _ in first })
+        let before = try stacks.map { (stack) throws(AlpacaError) in
+            try TensorInfo(name: stack.info.name, type: known[stack.info.name] ?? stack.info.type, shape: stack.info.shape)
         }
         let declared = request.base.metadata[GGUFKey.fileType]?.integer.flatMap { UInt32(exactly: $0) }
         let fileType = declared.flatMap { GGUFFileType(rawValue: $0) } ?? .f16
@@ -84,8 +86,14 @@ enum GGUFOutput {
     }
 
     /// What an importance matrix does not do that somebody may think it does.
-    private static func warnings(_ importance: [String: [Float]], _ source: MergedSource, _ targets: [TensorInfo]) -> [String] {
-        let unknown = importance.keys.filter { source.index(of: $0) == nil }.sorted()
+    private static func warnings(_ importance: [String: [Float]], _ stacks: [TensorStack], _ targets: [TensorInfo]) -> [String] {
+        let names = Set(stacks.map(\.info.name))
+        // Matrices of the time when each expert had a tensor have their names.
+        let unknown = importance.keys.filter { name in
+            !names.contains(name)
+                && !(TensorRole(name, in: .gguf).flatMap { $0.expert == nil ? nil : Architectures.table.stackName(of: $0) }
+                    .map(names.contains) ?? false)
+        }.sorted()
         if let first = unknown.first, unknown.count == importance.count {
             return [
                 "the importance matrix has no effect: the model has none of its tensors, such as \(first.quoted()); was it made for it?"
@@ -96,7 +104,7 @@ enum GGUFOutput {
             warnings.append(
                 "the importance matrix has \(unknown.count) tensors that the model lacks, such as \(first.quoted()): was it made for it?")
         }
-        let changed = targets.enumerated().filter { $1.type.facts.heedsImportance && source.tensors[$0].type != $1.type }.map(\.element)
+        let changed = targets.enumerated().filter { $1.type.facts.heedsImportance && stacks[$0].info.type != $1.type }.map(\.element)
         guard changed.contains(where: { importance[$0.name] != nil }) else {
             return warnings + ["the importance matrix has no effect: no tensor that it weighs is quantized to a type that heeds it"]
         }
@@ -110,12 +118,29 @@ enum GGUFOutput {
         return warnings
     }
 
-    private static func check(_ importance: [Float]?, _ info: TensorInfo) throws(AlpacaError) {
-        guard let importance else { return }
-        guard importance.count == info.columns, importance.allSatisfy({ $0 >= 0 && $0 < .infinity }) else {
+    /// For each tensor that the target is made of: how much each column counts; nil where nothing says.
+    private static func importance(
+        _ importance: [String: [Float]], _ target: TensorInfo, _ stack: TensorStack, _ source: MergedSource
+    ) throws(AlpacaError) -> [[Float]?] {
+        let count = stack.members.count
+        guard let all = importance[target.name] else {
+            return try stack.members.map { (member) throws(AlpacaError) in
+                let info = source.tensors[member]
+                guard count > 1, let own = importance[info.name] else { return nil }
+                try check(own, info, info.columns)
+                return own
+            }
+        }
+        // Those of all experts, one after the other.
+        try check(all, target, target.columns * count)
+        return (0..<count).map { Array(all[$0 * target.columns..<($0 + 1) * target.columns]) }
+    }
+
+    private static func check(_ importance: [Float], _ info: TensorInfo, _ count: Int) throws(AlpacaError) {
+        guard importance.count == count, importance.allSatisfy({ $0 >= 0 && $0 < .infinity }) else {
             throw AlpacaError(
                 .shapeMismatch,
-                "importance of tensor \(info.name.quoted()): found \(importance.count) numbers, expected \(info.columns), all finite, 0 or more "
+                "importance of tensor \(info.name.quoted()): found \(importance.count) numbers, expected \(count), all finite, 0 or more "
                     + "(was it made for another model?)")
         }
     }

@@ -4,7 +4,7 @@ enum HuggingFaceOutput {
         let type = try request.floatType()
         let model = request.configuration
         var output = Output()
-        let infos = try Architectures.make(model).tensors.map { (spec) throws(AlpacaError) in
+        let infos = try Architectures.make(model).tensors.flatMap(\.parts).map { (spec) throws(AlpacaError) in
             (spec: spec, info: try info(spec, request.floatType(of: spec.role, type)))
         }
         let files = try ShardDivision.divide(

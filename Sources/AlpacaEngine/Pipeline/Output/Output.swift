@@ -115,7 +115,7 @@ extension OutputRequest {
             !base.weights.tensors.contains(where: { $0.type.isQuantized })
         else { return type }
         let info = base.weights.tensors[index]
-        guard FloatType(info.type) != nil, base.folder != nil || info.shape.count > 1 else { return type }
+        guard FloatType(info.type) != nil, base.folder != nil || info.shape.count > 1 && role.kind != .router else { return type }
         return info.type
     }
 }
