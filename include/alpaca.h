@@ -210,6 +210,9 @@ typedef struct alpaca_model_info {
     char quantization[32];  /**< "Q8_0", "Q4_K_M" ..., zero-terminated; cut if longer. */
     char template_name[32]; /**< The template that prompts get by default; "none" if none, "unknown" if the files have one that this version
                                  doesn't know: the prompt goes in as it is then; zero-terminated. */
+    int32_t n_expert;       /**< Experts of a layer; 0 for models that have none. Since version 1.1. */
+    int32_t n_expert_used;  /**< Experts that a token takes. Since version 1.1. */
+    uint64_t n_params_active; /**< Parameters that a token is multiplied with: of experts those that it takes. Since version 1.1. */
 } alpaca_model_info;
 
 /** Tells a model's sizes.

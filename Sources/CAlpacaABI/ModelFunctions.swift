@@ -96,6 +96,9 @@ public func alpaca_model_get_info(_ model: OpaquePointer?, _ info: UnsafeMutable
         result.n_params = UInt64(clamping: model.description.parameterCount)
         result.size_bytes = UInt64(clamping: model.description.byteCount)
         result.rope_theta = c.ropeTheta
+        result.n_expert = Int32(clamping: c.experts?.count ?? 0)
+        result.n_expert_used = Int32(clamping: c.experts?.usedCount ?? 0)
+        result.n_params_active = UInt64(clamping: model.description.activeParameterCount)
         store(c.architecture, in: &result.architecture)
         store(model.description.quantization ?? "", in: &result.quantization)
         store(model.modelTemplate.name, in: &result.template_name)

@@ -139,6 +139,7 @@ import Testing
         #expect(text(info.architecture) == "llama")
         #expect(text(info.quantization).contains("Q8_0"))
         #expect(text(info.template_name) == "alpaca")
+        #expect(info.n_expert == 0 && info.n_expert_used == 0 && info.n_params_active == info.n_params)
     }
 
     @Test func metadata() throws {

@@ -84,6 +84,9 @@ class ModelInfo(Structure):
         ("architecture", c_char * 32),
         ("quantization", c_char * 32),
         ("template_name", c_char * 32),
+        ("n_expert", c_int32),
+        ("n_expert_used", c_int32),
+        ("n_params_active", c_uint64),
     ]
 
 
