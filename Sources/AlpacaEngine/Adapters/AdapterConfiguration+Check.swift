@@ -19,7 +19,7 @@ extension AdapterConfiguration {
         try checkLayers(updated)
         var warnings = targetWarnings(updated, others)
         for (setting, keys) in [("rank_pattern", rankPattern.map(\.key)), ("alpha_pattern", alphaPattern.map(\.key))] {
-            let idle = keys.filter { key in !updated.contains { AdapterConfiguration.matches($0.name, key) } }
+            let idle = keys.filter { key in !updated.contains { AdapterConfiguration.matches(settingsName($0.name), key) } }
             guard !idle.isEmpty else { continue }
             warnings.append("\"\(setting)\": \(AdapterConfiguration.list(idle)) fits no module of the adapter, and has no effect")
         }
@@ -79,7 +79,7 @@ extension AdapterConfiguration {
             }
             isCovered = { name in targetModules.contains { AdapterConfiguration.ends(name, with: $0) } }
         }
-        let strangers = updated.filter { !isCovered($0.name) }
+        let strangers = updated.filter { !isCovered($0.name) && !targetsParameter(of: $0.name) }
         if let stranger = strangers.first {
             warnings.append(
                 "\(setting) doesn't name \(FactTable.count(strangers.count, "module")) that the file has updates of, such as "

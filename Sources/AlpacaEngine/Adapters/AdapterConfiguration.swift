@@ -18,6 +18,8 @@ package struct AdapterConfiguration: Sendable {
     /// Names, or one regular expression.
     package let targetModules: [String]
     package let isTargetExpression: Bool
+    /// Bare parameters that have updates: experts that are one parameter a layer, routers.
+    package let targetParameters: [String]
     package let excludedModules: [String]
     package let isExclusionExpression: Bool
     /// The layers that have updates; empty for all.
@@ -58,6 +60,7 @@ package struct AdapterConfiguration: Sendable {
         modulesToSave = try AdapterConfiguration.names(json, "modules_to_save")
         targetModules = try AdapterConfiguration.names(json, "target_modules")
         isTargetExpression = try json.memberIfPresent("target_modules")?.isString ?? false
+        targetParameters = try AdapterConfiguration.names(json, "target_parameters")
         excludedModules = try AdapterConfiguration.names(json, "exclude_modules")
         isExclusionExpression = try json.memberIfPresent("exclude_modules")?.isString ?? false
         layers = try AdapterConfiguration.layers(json)
@@ -77,12 +80,14 @@ package struct AdapterConfiguration: Sendable {
     ///   - module: its dotted name in the model, without PEFT's prefixes.
     ///   - rank: of its tensors.
     package func scale(of module: String, rank: Int) -> Double {
-        let alpha = alphaPattern.first { AdapterConfiguration.matches(module, $0.key) }?.value ?? alpha
+        let name = settingsName(module)
+        let alpha = alphaPattern.first { AdapterConfiguration.matches(name, $0.key) }?.value ?? alpha
         return alpha / (usesRSLoRA ? Double(rank).squareRoot() : Double(rank))
     }
 
     package func rank(of module: String) -> Int {
-        rankPattern.first { AdapterConfiguration.matches(module, $0.key) }?.value ?? rank
+        let name = settingsName(module)
+        return rankPattern.first { AdapterConfiguration.matches(name, $0.key) }?.value ?? rank
     }
 
     /// The key is the whole name or its last components, or an expression for one of the two, as PEFT has it.
@@ -169,7 +174,6 @@ package struct AdapterConfiguration: Sendable {
         ("enable_lora", "parts of merged matrices can't be adapted; Llama models have none"),
         ("lora_bias", "trained biases can't be applied: the Llama architecture has no biases"),
         ("layer_replication", "the adapter is for a model with repeated layers"),
-        ("target_parameters", "adapters of bare parameters can't be applied"),
         ("use_qalora", "the adapter was trained on pooled inputs"),
         ("alora_invocation_tokens", "the adapter is active behind certain tokens only, so that it can't be merged"),
         ("arrow_config", "a mixture of adapters can't be merged"),

@@ -46,10 +46,7 @@ package struct AdapterKey: Sendable, Equatable {
 
     /// nil: no name that an adapter's tensor has.
     package init?(_ name: String) {
-        var rest = Substring(
-            name.split(separator: ".", omittingEmptySubsequences: false).filter { !Self.wrappers.contains($0) }
-                .joined(separator: "."))
-        for _ in 0..<2 where rest.hasPrefix(AdapterKey.prefix) { rest = rest.dropFirst(AdapterKey.prefix.count) }
+        let rest = AdapterKey.bare(name)
         if Architectures.isIgnored(String(rest)) {
             (module, part, role, adapter) = (String(rest), .ignored, nil, nil)
             return
@@ -66,6 +63,18 @@ package struct AdapterKey: Sendable, Equatable {
         }
         (self.module, self.part, role, self.adapter) = (module, part, nil, adapter)
     }
+
+    /// A name without prefixes, and without what wrappers put into it.
+    private static func bare(_ name: String) -> Substring {
+        var rest = Substring(
+            name.split(separator: ".", omittingEmptySubsequences: false).filter { !Self.wrappers.contains($0) }
+                .joined(separator: "."))
+        for _ in 0..<2 where rest.hasPrefix(AdapterKey.prefix) { rest = rest.dropFirst(AdapterKey.prefix.count) }
+        return rest
+    }
+
+    /// A name in its three parts, whatever module it is of.
+    static func parsed(_ name: String) -> (module: String, part: Part, adapter: String?)? { divided(bare(name)) }
 
     /// A name without prefixes in its three parts.
     private static func divided(_ rest: Substring) -> (module: String, part: Part, adapter: String?)? {

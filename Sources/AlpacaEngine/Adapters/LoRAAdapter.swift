@@ -9,6 +9,8 @@ package final class LoRAAdapter: Sendable {
     private let archive: InputFile?
     package let configuration: AdapterConfiguration
     package let weights: any TensorSource
+    /// Experts of a layer, where the files have them together; else nil.
+    package let expertCount: Int?
     /// The weights' file.
     package let weightsFile: FileRegion
     package let changes: [TensorRole: Change]
@@ -79,7 +81,15 @@ package final class LoRAAdapter: Sendable {
                 .missing, path: files.path, "the adapter's weights are missing: adapter_model.safetensors or adapter_model.bin")
         }
         weightsFile = file
-        weights = try CheckpointReader.open(file)
+        let reader = try CheckpointReader.open(file)
+        let experts: FusedExperts?
+        do throws(AlpacaError) {
+            experts = try FusedExperts(reader, configuration)
+        } catch {
+            throw error.inFile(file.name)
+        }
+        expertCount = experts?.expertCount
+        weights = experts ?? reader
         let notes: [String]
         do throws(AlpacaError) {
             if let other = weights.others.first { throw other.refusal }

@@ -45,6 +45,7 @@ extension AdapterDescription {
             json.member("module", target.module)
             json.member("n_matrices", target.count)
             json.member("layers", FactTable.ranges(target.layers))
+            if !target.experts.isEmpty { json.member("experts", FactTable.ranges(target.experts)) }
             numbers("shape", target.shape, &json)
             numbers("ranks", target.ranks, &json)
             json.beginArray("scales")
@@ -90,7 +91,8 @@ extension AdapterDescription {
 extension AdapterDescription.Target {
     /// "q_proj [256, 256] in layers 0-5: rank 32, times 2"
     fileprivate var text: String {
-        let place = layers.isEmpty ? "" : " in \(layers.count == 1 ? "layer" : "layers") \(FactTable.ranges(layers))"
+        let who = experts.isEmpty ? "" : " of \(experts.count == 1 ? "expert" : "experts") \(FactTable.ranges(experts))"
+        let place = who + (layers.isEmpty ? "" : " in \(layers.count == 1 ? "layer" : "layers") \(FactTable.ranges(layers))")
         let times = scales.map { FactTable.number($0) }.joined(separator: ", ")
         return "\(module) \(TensorInfo.text(shape))\(place): rank \(AdapterDescription.list(ranks)), times \(times)"
     }

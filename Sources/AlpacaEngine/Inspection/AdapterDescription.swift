@@ -36,6 +36,8 @@ public struct AdapterDescription: Sendable {
         public let module: String
         /// Numbers of the layers, ascending; empty for what is outside of them.
         public let layers: [Int]
+        /// Numbers of the experts, ascending; empty for what is no expert's.
+        public let experts: [Int]
         public let count: Int
         /// The shape of the matrix that is changed, outermost first.
         public let shape: [Int]
@@ -71,19 +73,20 @@ public struct AdapterDescription: Sendable {
         if let region = adapter.tokenizerFile, let model = adapter.tokenizer { tokenizer = try TokenizerDescription(region, model) }
         self.tokenizer = tokenizer
 
-        var updates: [String: [(layer: Int?, update: LoRAAdapter.LowRank)]] = [:]
+        var updates: [String: [(role: TensorRole, update: LoRAAdapter.LowRank)]] = [:]
         var replacements: [String: [TensorInfo]] = [:]
         for (role, change) in adapter.changes {
             let module = AdapterDescription.module(role)
             switch change {
-            case .lowRank(let update): updates[module, default: []].append((role.layer, update))
+            case .lowRank(let update): updates[module, default: []].append((role, update))
             case .replacement(let index): replacements[module, default: []].append(adapter.weights.tensors[index])
             case .rows(let rows): replacements[module, default: []].append(adapter.weights.tensors[rows.index])
             }
         }
         targets = updates.map { module, list in
             Target(
-                module: module, layers: list.compactMap(\.layer).sorted(), count: list.count,
+                module: module, layers: Set(list.compactMap(\.role.layer)).sorted(), experts: Set(list.compactMap(\.role.expert)).sorted(),
+                count: list.count,
                 shape: list.first.map { [$0.update.rows, $0.update.columns] } ?? [], ranks: Set(list.map(\.update.rank)).sorted(),
                 scales: Set(list.map(\.update.scale)).sorted())
         }.sorted { AdapterDescription.place($0.module) < AdapterDescription.place($1.module) }

@@ -69,6 +69,10 @@ package struct FamilyRules {
             throw AlpacaError(
                 .shapeMismatch, "the adapter has layers up to number \(last), the base has \(base.layerCount): it is for another model")
         }
+        if let found = adapter.expertCount, found != base.expertCount {
+            throw AlpacaError(
+                .shapeMismatch, "the adapter is for \(found) experts a layer, the base has \(base.expertCount): it is for another model")
+        }
         var changesRows = false
         if case .rows = adapter.changes[.tokenEmbedding] { changesRows = adapter.shape(.tokenEmbedding) == nil }
         // Trained rows of a matrix that is both are rows of both.
