@@ -7,6 +7,8 @@ package enum OwnOutput: OwnFiles {
     case gguf
     /// One tokenizer.model.
     case tokenizer
+    /// An importance matrix. GGUF files say who wrote them; the older form has no place for it, and there the kind has to do.
+    case importanceMatrix
     /// A model's folder.
     case folder
 
@@ -18,12 +20,13 @@ package enum OwnOutput: OwnFiles {
     package static let marksMember = "marks"
 
     package func refusal(of file: InputFile) -> String? {
+        if self == .importanceMatrix, ImportanceMatrix.isLegacy(file) { return nil }
         do {
             let kind = try CheckpointKind(file)
             switch self {
             case .tokenizer: return kind == .sentencePiece ? nil : "it is \(kind), not a tokenizer.model"
             case .folder: return "it is \(kind), not a folder"
-            case .gguf:
+            case .gguf, .importanceMatrix:
                 guard kind == .gguf else { return "it is \(kind), not a GGUF file that alpaca wrote" }
                 let isOwn = try GGUFReader(file).metadata[GGUFKey.alpacaVersion] != nil
                 return isOwn ? nil : "it is a GGUF file that another program wrote (it has no key \(GGUFKey.alpacaVersion))"
@@ -37,6 +40,9 @@ package enum OwnOutput: OwnFiles {
         switch self {
         case .gguf: name == nil && beginning.starts(with: "GGUF".utf8)
         case .tokenizer: name == nil && beginning.first == 0x0a
+        // The older form begins with a count and a length below 65536.
+        case .importanceMatrix:
+            name == nil && (beginning.starts(with: "GGUF".utf8) || beginning.dropFirst(2).first == 0 && beginning.dropFirst(3).first == 0)
         case .folder: name.map { OwnOutput.isName($0) && OwnOutput.begins($0, beginning) } ?? false
         }
     }

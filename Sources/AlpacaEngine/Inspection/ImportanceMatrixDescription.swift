@@ -3,8 +3,8 @@ public struct ImportanceMatrixDescription: Sendable {
     public let file: WeightsFile
     /// "importance matrix (GGUF)", or "importance matrix (llama.cpp's older form)".
     public let format: String
-    /// The matrices whose columns it weighs, by GGUF's names, in alphabetical order.
-    public let matrices: [(name: String, columns: Int)]
+    /// The matrices whose columns it weighs, by GGUF's names, in alphabetical order; each expert of a matrix has columns of its own.
+    public let matrices: [(name: String, columns: Int, experts: Int)]
     /// The texts that it was measured on, as the file tells, and how many pieces of them; none where it does not.
     public let datasets: [String]
     public let chunkCount: Int?
@@ -12,24 +12,26 @@ public struct ImportanceMatrixDescription: Sendable {
 
     /// - Throws: for matrices that can't be used, as when a model is quantized.
     init(_ reader: GGUFReader) throws(AlpacaError) {
-        matrices = try ImportanceMatrix(reader).columns.map { (name: $0.key, columns: $0.value.count) }.sorted { $0.name < $1.name }
-        file = WeightsFile(FileRegion(reader.file), reader)
-        format = "importance matrix (GGUF)"
-        let names = (try? reader.metadata.stringsIfPresent("imatrix.datasets")) ?? nil
-        datasets = names.map { list in list.indices.map { list.text($0) } } ?? []
-        chunkCount = (try? reader.metadata.uintIfPresent("imatrix.chunk_count")) ?? nil
-        chunkSize = (try? reader.metadata.uintIfPresent("imatrix.chunk_size")) ?? nil
+        self.init(
+            try ImportanceMatrix(reader), WeightsFile(FileRegion(reader.file), reader), "importance matrix (GGUF)")
     }
 
     /// A file of the older form.
     init(legacy input: InputFile) throws(AlpacaError) {
-        let matrix = try ImportanceMatrix(legacy: input)
-        matrices = matrix.columns.map { (name: $0.key, columns: $0.value.count) }.sorted { $0.name < $1.name }
-        file = WeightsFile(path: input.path, byteCount: input.size, tensors: [])
-        format = "importance matrix (llama.cpp's older form)"
-        datasets = matrix.measured.dataset.map { [$0] } ?? []
-        chunkCount = matrix.measured.chunkCount
-        chunkSize = nil
+        self.init(
+            try ImportanceMatrix(legacy: input), WeightsFile(path: input.path, byteCount: input.size, tensors: []),
+            "importance matrix (llama.cpp's older form)")
+    }
+
+    private init(_ matrix: ImportanceMatrix, _ file: WeightsFile, _ format: String) {
+        self.file = file
+        self.format = format
+        matrices = matrix.entries.sorted { $0.key < $1.key }.map { name, entry in
+            (name: name, columns: entry.sums.count / entry.counts.count, experts: entry.counts.count)
+        }
+        datasets = matrix.datasets
+        chunkCount = matrix.chunkCount
+        chunkSize = matrix.chunkSize
     }
 
     var facts: [(String, String)] {
@@ -56,6 +58,7 @@ public struct ImportanceMatrixDescription: Sendable {
             json.beginObject()
             json.member("name", matrix.name)
             json.member("n_columns", matrix.columns)
+            if matrix.experts > 1 { json.member("n_experts", matrix.experts) }
             json.end()
         }
         json.end()

@@ -89,6 +89,46 @@ import Testing
         #expect(error?.message.contains("this is a safetensors file, expected an importance matrix") == true, "\(error?.message ?? "")")
     }
 
+    /// Mixtral's, with counts of each expert: in both forms of one run of llama-imatrix.
+    @Test func `experts have numbers of their own`() throws {
+        let folder = Fixtures.golden("family/imatrix").path
+        let old = try ImportanceMatrix(path: folder + "/mixtral.dat"), new = try ImportanceMatrix(path: folder + "/mixtral.gguf")
+        let gate = try #require(new.entries["blk.0.ffn_gate_exps.weight"])
+        #expect(gate.counts.count == 8 && gate.sums.count == 8 * 64 && gate.counts.reduce(0, +) == 2 * 46 * 128)
+        #expect(try ImportanceMeasureTests.distance(old.columns, new.columns) < 2e-7)
+        // What is written again says the same, in either form.
+        try Fixtures.withFolder { folder in
+            for format in ImportanceFormat.allCases {
+                let path = folder + "/" + format.rawValue
+                try new.write(to: path, as: format, overwrite: false)
+                let again = try ImportanceMatrix(path: path)
+                #expect(try ImportanceMeasureTests.distance(again.columns, new.columns) < 2e-7)
+                if format == .gguf { #expect(again == new) }
+            }
+        }
+        // An expert that no token was sent to counts alike in all columns.
+        let idle = ImportanceMatrix.Entry(sums: [1, 2, 0, 0], counts: [4, 0])
+        #expect(idle.means == [0.25, 0.5, 1, 1])
+        let text = try Inspection(path: folder + "/mixtral.gguf").json()
+        #expect(text.contains("\"n_experts\": 8"))
+    }
+
+    @Test func `matrices of other models can't be added up`() throws {
+        try Fixtures.withFolder { folder in
+            let paths = [folder + "/a", folder + "/b"]
+            _ = try Self.write(paths[0], sums: [1, 2], count: 1)
+            _ = try Self.write(paths[1], sums: [1], count: 1)
+            var options = ImportanceOptions(output: folder + "/c")
+            options.inputs = paths
+            let error = alpacaError { _ = try ImportanceFiles.combine(options) }
+            #expect(error?.code == .shapeMismatch)
+            let message = error?.message ?? ""
+            #expect(message.contains("found 1 columns of 1, expected 2 of 1 as in what it is added to"), "\(message)")
+            options.inputs = []
+            #expect(alpacaError { _ = try ImportanceFiles.combine(options) }?.message.hasPrefix("inputs: found none") == true)
+        }
+    }
+
     @Test func `other files and damaged ones are refused`() throws {
         try Fixtures.withFolder { folder in
             let path = folder + "/imatrix.gguf"
@@ -105,8 +145,7 @@ import Testing
                 alpacaError { _ = try ImportanceMatrix(Self.write(path, sums: [1], count: 1, name: "x.in_sum2")) }
                     == AlpacaError(
                         .unsupported,
-                        "\(path): tensor \"x.in_sum2\": found [1, 1] F32, expected rows of F32, one an expert, "
-                            + "and a number for each in \"x.counts\""))
+                        "\(path): tensor \"x.in_sum2\": found [1, 1] F32, expected rows of F32 and for each row a number in \"x.counts\""))
         }
     }
 }

@@ -45,6 +45,11 @@ package enum GGUFKey {
     /// The factor's name before `rope.scaling.*` came, in 2023.
     package static func ropeScaleLinear(_ architecture: String) -> String { "\(architecture).rope.scale_linear" }
 
+    // Importance matrices
+    package static let imatrixDatasets = "imatrix.datasets"
+    package static let imatrixChunkCount = "imatrix.chunk_count"
+    package static let imatrixChunkSize = "imatrix.chunk_size"
+
     // The tokenizer
     package static let tokenizerModel = "tokenizer.ggml.model"
     package static let tokenizerPre = "tokenizer.ggml.pre"

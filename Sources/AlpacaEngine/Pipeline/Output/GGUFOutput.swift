@@ -131,7 +131,11 @@ enum GGUFOutput {
                 return own
             }
         }
-        // Those of all experts, one after the other.
+        // Those of all experts, one after the other; or the same for all.
+        guard count == 1 || all.count != target.columns else {
+            try check(all, target, target.columns)
+            return Array(repeating: all, count: count)
+        }
         try check(all, target, target.columns * count)
         return (0..<count).map { Array(all[$0 * target.columns..<($0 + 1) * target.columns]) }
     }
