@@ -642,6 +642,61 @@ typedef struct alpaca_perplexity_result {
 alpaca_status alpaca_perplexity(alpaca_session *session, const char *text, size_t length, const alpaca_perplexity_params *params,
                                 alpaca_perplexity_result *result);
 
+/** The forms of files that hold importance matrices. */
+typedef enum alpaca_imatrix_format {
+    ALPACA_IMATRIX_GGUF = 0, /**< What llama-imatrix writes since 2025. */
+    ALPACA_IMATRIX_DAT = 1   /**< llama.cpp's older form. */
+} alpaca_imatrix_format;
+
+/** How an importance matrix is measured, and where it goes. */
+typedef struct alpaca_imatrix_params {
+    size_t struct_size;                /**< sizeof(alpaca_imatrix_params). */
+    const char *output;                /**< The file to be written; it appears whole or not at all. */
+    int32_t format;                    /**< alpaca_imatrix_format. Default ALPACA_IMATRIX_GGUF. */
+    int32_t n_ctx;                     /**< Tokens of a chunk, 4 ... the session's n_ctx. Default 512. */
+    int32_t first_chunk;               /**< Chunks of the text that are left out at its beginning. Default 0. */
+    int32_t n_chunks;                  /**< Chunks that are read at most; 0 (default): all. */
+    int32_t process_output;            /**< 1: the output matrix is measured too. Default 0. */
+    int32_t perplexity;                /**< 1 (default): the perplexity of the text is measured along. */
+    int32_t parse_special;             /**< 1: texts such as "<|eot_id|>" are the special tokens that they name. Default 0. */
+    int32_t overwrite;                 /**< 1: a file under the output's name may be replaced, if it is an importance matrix that this library
+                                            wrote, or of the older form. Default 0. */
+    const char *dataset;               /**< What the text is called in the file; NULL (default): nothing. */
+    const char *const *inputs;         /**< `n_inputs` importance matrices of the same model, of either form, that are added. */
+    size_t n_inputs;                   /**< At most 1024. Default 0. */
+    int32_t save_interval;             /**< The file is also written after each so many chunks; 0 (default): at the end only. */
+    int32_t reserved;                  /**< 0. */
+    alpaca_progress_callback progress; /**< Called several times a second where a step allows it (done and total in tokens, item the perplexity
+                                            so far); NULL (default) for none. */
+    void *user_data;                   /**< Handed to progress. */
+} alpaca_imatrix_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_imatrix_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
+alpaca_status alpaca_imatrix_params_init(alpaca_imatrix_params *params, size_t size);
+
+/** Measures how much each column of the model's matrices counts for a text, as llama-imatrix does, and writes the file: for
+ *  alpaca_convert_params.imatrix. What the session held before is forgotten. The file has the same bytes for any number of threads and batch.
+ *
+ *  @param text    UTF-8 of at least the tokens of a chunk; `length` bytes or ALPACA_NUL_TERMINATED.
+ *  @param params  NULL is refused: it names no output.
+ *  @param json    Receives the report, to be freed by alpaca_string_free; NULL on failure. An object: "output", "format", "datasets",
+ *                 "n_chunks", "chunk_size", "n_tokens" (that were read), "n_matrices", "perplexity", "standard_error", "n_scored" (null where
+ *                 it was not measured), "seconds", "warnings".
+ *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_BUSY, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY, ALPACA_NOT_FOUND,
+ *          ALPACA_IO, ALPACA_SHAPE_MISMATCH when an input is another model's, ALPACA_BAD_FORMAT (also when the model computes numbers that
+ *          are none). */
+alpaca_status alpaca_imatrix(alpaca_session *session, const char *text, size_t length, const alpaca_imatrix_params *params,
+                             alpaca_string **json);
+
+/** Adds up importance matrices of one model, those of params.inputs, and writes the file; no model is needed. Of the parameters output,
+ *  format, inputs, overwrite and n_ctx count, which is the tokens of a chunk of older files.
+ *
+ *  @param json  Receives the report of alpaca_imatrix; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_SHAPE_MISMATCH,
+ *          ALPACA_BAD_FORMAT. */
+alpaca_status alpaca_imatrix_combine(const alpaca_imatrix_params *params, alpaca_string **json);
+
 /** One speed to measure. */
 typedef struct alpaca_bench_test {
     int32_t n_prompt;   /**< Tokens of a prompt that is read, at most 1048576; 0: writing is measured. */
@@ -767,7 +822,7 @@ typedef struct alpaca_convert_params {
     const alpaca_type_override *overrides; /**< `n_overrides` of them; a tensor takes the type of the first whose pattern matches. One
                                                 that matches no matrix is an error. */
     size_t n_overrides;                    /**< Default 0. */
-    const char *imatrix;                   /**< An importance matrix of llama-imatrix (GGUF, or the older .dat); NULL (default): none. */
+    const char *imatrix;                   /**< An importance matrix of alpaca_imatrix or llama-imatrix (GGUF or .dat); NULL (default): none. */
     const char *name;                      /**< The model's name in the output; NULL (default): the last adapter's or the base's. */
     uint64_t shard_size;                   /**< Hugging Face folders: bytes of a file at most; 0 (default): 10 GB, or as the base is. */
     int32_t n_shards;                      /**< Meta folders: files; 0 (default): as Meta cut models of that width. */

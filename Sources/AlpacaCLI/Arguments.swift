@@ -18,6 +18,7 @@ enum Arguments {
         "--predict": "--max-new-tokens", "--n-predict": "--max-new-tokens", "--temp": "--temperature",
         "--repeat-penalty": "--repetition-penalty", "--keep": "--n-keep", "--cache-type": "--kv-cache",
         "--system-prompt": "--system", "--sys": "--system", "--reverse-prompt": "--stop", "--no-context-shift": "",
+        "--output-file": "--output", "--output-format": "--format",
     ]
     /// Options whose value is a text, which may begin with dashes.
     private static let texts: Set<String> = ["--stop", "--system", "--prompt", "--name", "--add-piece"]

@@ -57,8 +57,8 @@ struct Convert: ParsableCommand {
     var pure = false
 
     @Option(
-        name: .customLong("imatrix"), help: "An importance matrix of llama-imatrix (GGUF, or the older .dat).", completion: .file(),
-        transform: Value.path)
+        name: .customLong("imatrix"), help: "An importance matrix of `alpaca imatrix` or llama-imatrix (GGUF, or the older .dat).",
+        completion: .file(), transform: Value.path)
     var importanceMatrix: String?
 
     @Option(

@@ -13,7 +13,7 @@ struct Alpaca: ParsableCommand {
         version: Version.string,
         subcommands: [
             Generate.self, Chat.self, Convert.self, Verify.self, MergeTokenizer.self, Tokenize.self, Inspect.self, MeasurePerplexity.self,
-            Bench.self,
+            Bench.self, MeasureImportance.self,
         ]
     )
 }

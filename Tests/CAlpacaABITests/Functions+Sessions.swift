@@ -130,6 +130,40 @@ extension Functions {
                     .when(ALPACA_UNSUPPORTED) { $0.addTail() }, damaged,
                 ]),
             Function(
+                "alpaca_imatrix_params_init", alpaca_imatrix_params_init,
+                [.pointer("params", \.imatrixParams), .number("size", \.imatrixParamsSize, structSizes)]),
+            Function(
+                "alpaca_imatrix", alpaca_imatrix,
+                [
+                    .handle("session", \.session), .text("text", \.longText),
+                    .number("length", \.terminated, [invalid, invalid, ok, invalid]), .pointer("params", \.imatrixParams), .out("json"),
+                ],
+                [
+                    .when(ALPACA_CANCELLED) { $0.imatrixParams.pointee.progress = World.cancels }, .busy, .noMemory, noRoom,
+                    .when(ALPACA_UNSUPPORTED) { $0.addTail() }, .when(ALPACA_UNSUPPORTED) { $0.imatrixParams.pointee.reserved = 1 },
+                    .when(ALPACA_SHAPE_MISMATCH) {
+                        ($0.imatrixParams.pointee.inputs, $0.imatrixParams.pointee.n_inputs) = (UnsafePointer($0.imatrixInput), 1)
+                    },
+                    .when(ALPACA_NOT_FOUND) {
+                        $0.imatrixInput.pointee = $0.c("/nonexistent")
+                        ($0.imatrixParams.pointee.inputs, $0.imatrixParams.pointee.n_inputs) = (UnsafePointer($0.imatrixInput), 1)
+                    },
+                    .when(ALPACA_BAD_FORMAT) {
+                        $0.imatrixInput.pointee = $0.c($0.files.text)
+                        ($0.imatrixParams.pointee.inputs, $0.imatrixParams.pointee.n_inputs) = (UnsafePointer($0.imatrixInput), 1)
+                    },
+                    .when(ALPACA_IO) { $0.imatrixParams.pointee.output = $0.c("/dev/full") },
+                ]),
+            Function(
+                "alpaca_imatrix_combine", alpaca_imatrix_combine, [.pointer("params", \.combineParams), .out("json")],
+                [
+                    .when(ALPACA_UNSUPPORTED) { $0.combineParams.pointee.reserved = 1 }, .noMemory,
+                    .when(ALPACA_NOT_FOUND) { $0.imatrixInput.pointee = $0.c("/nonexistent") },
+                    .when(ALPACA_BAD_FORMAT) { $0.imatrixInput.pointee = $0.c($0.files.text) },
+                    .when(ALPACA_IO) { $0.combineParams.pointee.output = $0.c("/dev/full") },
+                    .elsewhere(ALPACA_SHAPE_MISMATCH, "two matrices of other models: ImportanceMatrixTests"),
+                ]),
+            Function(
                 "alpaca_bench_params_init", alpaca_bench_params_init,
                 [.pointer("params", \.benchParams), .number("size", \.benchParamsSize, structSizes)]),
             Function(

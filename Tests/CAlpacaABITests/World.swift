@@ -28,6 +28,7 @@ final class World {
     var sessionParamsSize = MemoryLayout<alpaca_session_params>.size
     var generationParamsSize = MemoryLayout<alpaca_generation_params>.size
     var perplexityParamsSize = MemoryLayout<alpaca_perplexity_params>.size
+    var imatrixParamsSize = MemoryLayout<alpaca_imatrix_params>.size
     var benchParamsSize = MemoryLayout<alpaca_bench_params>.size
     var verifyParamsSize = MemoryLayout<alpaca_verify_params>.size
     var convertParamsSize = MemoryLayout<alpaca_convert_params>.size
@@ -47,6 +48,10 @@ final class World {
     let sessionParams = World.place(alpaca_session_params())
     let generationParams = World.place(alpaca_generation_params())
     let perplexityParams = World.place(alpaca_perplexity_params())
+    let imatrixParams = World.place(alpaca_imatrix_params())
+    /// The same with an input, for a combination.
+    let combineParams = World.place(alpaca_imatrix_params())
+    let imatrixInput = World.place(UnsafePointer<CChar>?.none)
     let stepInput = World.place(alpaca_step_input())
     let benchParams = World.place(alpaca_bench_params())
     let benchTest = World.place(alpaca_bench_test())
@@ -125,6 +130,8 @@ final class World {
         add(generationParams)
         add(perplexityParams)
         add(verifyParams)
+        add(imatrixParams)
+        add(combineParams)
     }
 
     /// A progress callback that cancels.
@@ -154,6 +161,12 @@ final class World {
         generationParams.pointee.max_new_tokens = 2
         _ = alpaca_perplexity_params_init(perplexityParams, MemoryLayout<alpaca_perplexity_params>.size)
         perplexityParams.pointee.n_ctx = 4
+        for params in [imatrixParams, combineParams] {
+            _ = alpaca_imatrix_params_init(params, MemoryLayout<alpaca_imatrix_params>.size)
+            (params.pointee.n_ctx, params.pointee.output) = (4, c("/dev/null"))
+        }
+        imatrixInput.pointee = c(Fixture.repository + "/Tests/Goldens/family/imatrix/llama3-tied.dat")
+        (combineParams.pointee.inputs, combineParams.pointee.n_inputs) = (UnsafePointer(imatrixInput), 1)
         _ = alpaca_bench_params_init(benchParams, MemoryLayout<alpaca_bench_params>.size)
         benchTest.pointee = alpaca_bench_test(n_prompt: 4, n_gen: 0, depth: 0, n_parallel: 0, n_threads: 1, reserved: 0)
         (benchParams.pointee.tests, benchParams.pointee.n_tests) = (UnsafePointer(benchTest), 1)

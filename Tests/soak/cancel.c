@@ -69,6 +69,16 @@ static alpaca_status perplexity(void) {
     return alpaca_perplexity(session, text, 20000 * length, NULL, &result);
 }
 
+static alpaca_status importance(void) {
+    alpaca_imatrix_params params;
+    CHECK(alpaca_imatrix_params_init(&params, sizeof params));
+    params.output = "/dev/null";
+    alpaca_string *json = NULL;
+    alpaca_status status = alpaca_imatrix(session, text, 20000 * length, &params, &json);
+    alpaca_string_free(json);
+    return status;
+}
+
 static alpaca_status convert_to(const char *type, const char *output) {
     alpaca_convert_params params;
     CHECK(alpaca_convert_params_init(&params, sizeof params));
@@ -117,8 +127,9 @@ static const struct {
 } calls[] = {
     {"reading a prompt", read_prompt, 1},        {"writing", write_text, 1},
     {"tokenizing", tokenize, 1},                 {"tokenizing, unbroken", tokenize_unbroken, 1},
-    {"perplexity", perplexity, 1},               {"convert to F32", convert_float, 0},
-    {"convert to Q3_K_M", convert_searching, 0}, {"convert to Q4_0", convert_searching_legacy, 0},
+    {"perplexity", perplexity, 1},               {"importance matrix", importance, 1},
+    {"convert to F32", convert_float, 0},        {"convert to Q3_K_M", convert_searching, 0},
+    {"convert to Q4_0", convert_searching_legacy, 0},
     {"verify", verify, 0},                       {"open, copied", open_copied, 0},
     {"open, prefetched", open_prefetched, 0},
 };

@@ -16,6 +16,11 @@ protocol Backend: AnyObject {
     ///   - threadCount: threads that compute at most, the caller's included.
     init(_ program: Program, _ weights: Weights, batchSize: Int, threadCount: Int) throws(AlpacaError)
 
+    /// The same, and what the matrices are multiplied with is added up in `squares`.
+    init(
+        _ program: Program, _ weights: Weights, batchSize: Int, threadCount: Int, squares: InputSquares?
+    ) throws(AlpacaError)
+
     var batchSize: Int { get }
     /// Threads that there are; fewer than asked for where the system refuses more.
     var threadCount: Int { get }

@@ -26,6 +26,11 @@ final class RunnableModel: Sendable {
     var expertMatrices: [QuantizedMatrix] { program.expertMatrices.compactMap { try? weights.matrix($0) } }
     var embedding: QuantizedMatrix? { try? weights.matrix(.tokenEmbedding) }
 
+    /// A backend of the caller's own that adds up what the matrices are multiplied with; the executor's goes on as it is.
+    func makeObserver(batchSize: Int, threadCount: Int, _ squares: InputSquares) throws(AlpacaError) -> Executor.Computer {
+        try Executor.Computer(program, weights, batchSize: batchSize, threadCount: threadCount, squares: squares)
+    }
+
     /// Memory for one conversation: ``TokenSequence``.
     ///
     /// - Parameters:

@@ -5,6 +5,8 @@ internal import CAlpacaKernels
 @safe struct QuantizedMatrix: BitwiseCopyable {
     let raw: kern_matrix
 
+    /// The type it was made with.
+    var type: TensorType? { unsafe TensorType(rawValue: UInt32(bitPattern: raw.type)) }
     var rows: Int { unsafe raw.rows }
     var columns: Int { unsafe raw.columns }
     var rowByteCount: Int { unsafe raw.row_bytes }

@@ -14,6 +14,12 @@ package enum UTF8Text {
         }
     }
 
+    /// Whether these are the first bytes of a character whose others are missing.
+    package static func isCut(_ end: ArraySlice<UInt8>) -> Bool {
+        guard let first = end.first, (0xC2...0xF4).contains(first) else { return false }
+        return end.count < (first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2) && end.dropFirst().allSatisfy { $0 & 0xC0 == 0x80 }
+    }
+
     /// The character at `at` and the bytes it takes; a byte that begins none is U+FFFD and takes one byte.
     static func decode(_ bytes: Span<UInt8>, _ at: Int, _ end: Int) -> (scalar: UInt32, length: Int) {
         let first = bytes[at]

@@ -14,6 +14,8 @@ static void fill_in(const char *name, size_t size) {
     SET(int32_t, alpaca_generation_params, max_new_tokens, 1);
     SET(const char *, alpaca_generation_params, template_name, "none");
     SET(int32_t, alpaca_perplexity_params, n_ctx, 8);
+    SET(int32_t, alpaca_imatrix_params, n_ctx, 8);
+    SET(const char *, alpaca_imatrix_params, output, "/dev/null");
     static char tests[4 * SIZE_alpaca_bench_test];
     FIELD(int32_t, tests, alpaca_bench_test, n_gen) = 1;
     SET(void *, alpaca_bench_params, tests, tests);
@@ -28,6 +30,7 @@ static void fill_in(const char *name, size_t size) {
 /* The smallest struct of `name` that any version of the library had and that says enough. */
 static size_t smallest(const char *name) {
     if (strcmp(name, "alpaca_convert_params") == 0) return AT_alpaca_convert_params_output + 8;
+    if (strcmp(name, "alpaca_imatrix_params") == 0) return AT_alpaca_imatrix_params_n_ctx + 8; /* by default a chunk is longer than the text */
     if (strcmp(name, "alpaca_bench_params") == 0) return AT_alpaca_bench_params_roofs + 8; /* the defaults take long */
     return 8;
 }
@@ -66,6 +69,9 @@ static int use(void *model, const char *name, uint64_t *status) {
         CALL("alpaca_perplexity_params_init", P(perplexity), N(sizeof perplexity));
         FIELD(int32_t, perplexity, alpaca_perplexity_params, n_ctx) = 8;
         *status = CALL("alpaca_perplexity", P(session), P(poem), N(ALPACA_NUL_TERMINATED), P(perplexity), P(memory)).q;
+    } else if (strcmp(name, "alpaca_imatrix_params") == 0) {
+        *status = CALL("alpaca_imatrix", P(session), P(poem), N(ALPACA_NUL_TERMINATED), P(memory), P(&made)).q;
+        CALL("alpaca_string_free", P(made));
     } else if (strcmp(name, "alpaca_verify_params") == 0) {
         *status = CALL("alpaca_verify", P(paths), N(1), P(memory), P(&made)).q;
         CALL("alpaca_string_free", P(made));

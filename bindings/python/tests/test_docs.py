@@ -115,7 +115,7 @@ def test_names_of_python() -> None:
     rows = table("names.md", "| what | C |") + table("names.md", "| what | C `")
     keywords = set(options.GENERATION_NAMES)
     functions = (
-        alpaca.Model.__init__, alpaca.Model.bench, alpaca.Session.__init__, alpaca.Tokenizer.encode, alpaca.convert, alpaca.verify,
+        alpaca.Model.__init__, alpaca.Model.bench, alpaca.Model.imatrix, alpaca.Session.__init__, alpaca.Tokenizer.encode, alpaca.convert, alpaca.verify,
     )
     for function in functions:
         keywords |= set(inspect.signature(function).parameters)
@@ -150,7 +150,7 @@ def test_names_of_the_command() -> None:
     rows = table("names.md", "| what | C |") + table("names.md", "| what | C `")
     command = REPOSITORY / "build" / "bin" / "alpaca"
     helps = ""
-    for name in ("generate", "chat", "tokenize", "inspect", "perplexity", "bench", "convert", "verify", "merge-tokenizer"):
+    for name in ("generate", "chat", "tokenize", "inspect", "perplexity", "imatrix", "bench", "convert", "verify", "merge-tokenizer"):
         helps += subprocess.run([command, "help", name], capture_output=True, text=True, check=True).stdout
     for name in (word for row in rows for word in words(row[4])):
         subcommand, _, option = name.rpartition(" ")

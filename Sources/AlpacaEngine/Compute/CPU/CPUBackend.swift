@@ -9,6 +9,8 @@ internal import CAlpacaKernels
     private let vocabularySize: Int
     private let workspace: CPUWorkspace
     private let plan: CPUPlan
+    /// What the plan's steps write to.
+    private let squares: InputSquares?
     private let pool: WorkerPool
     private let rowBuffer, segmentBuffer, outputBuffer, flagBuffer: AlignedBuffer
     /// What the items of a step see.
@@ -22,14 +24,21 @@ internal import CAlpacaKernels
 
     static func bind(_ program: Program, _ store: any WeightStore) throws(AlpacaError) -> CPUWeights { try CPUWeights(program, store) }
 
-    init(_ program: Program, _ weights: CPUWeights, batchSize: Int, threadCount: Int) throws(AlpacaError) {
+    convenience init(_ program: Program, _ weights: CPUWeights, batchSize: Int, threadCount: Int) throws(AlpacaError) {
+        try self.init(program, weights, batchSize: batchSize, threadCount: threadCount, squares: nil)
+    }
+
+    init(
+        _ program: Program, _ weights: CPUWeights, batchSize: Int, threadCount: Int, squares: InputSquares?
+    ) throws(AlpacaError) {
+        self.squares = squares
         self.weights = weights
         self.batchSize = batchSize
         vocabularySize = program.configuration.vocabularySize
         pool = WorkerPool(threadCount: threadCount)
         workspace = try CPUWorkspace(
             program, mostColumns: weights.mostColumns, batchSize: batchSize, threadCount: pool.threadCount)
-        plan = try CPUPlan(program, weights, workspace)
+        plan = try CPUPlan(program, weights, workspace, squares: squares)
         rowBuffer = try AlignedBuffer(batchSize, of: CPURow.self, for: "batch")
         segmentBuffer = try AlignedBuffer(batchSize, of: CPUSegment.self, for: "batch")
         outputBuffer = try AlignedBuffer(batchSize, of: CPUOutput.self, for: "batch")
@@ -104,6 +113,7 @@ internal import CAlpacaKernels
             // Checked first: items skip their work once the batch is cancelled, so its results are not complete.
             if unsafe context.pointee.isCancelled { return .stopped }
             if let caller, unsafe context.pointee.hasCancelled(caller) { return .left }
+            if let squares, let goesOn = squares.goesOn, !goesOn() { return .stopped }
             if next == plan.count {
                 unsafe outputsDone += context.pointee.stepRows
                 next = plan.headStart

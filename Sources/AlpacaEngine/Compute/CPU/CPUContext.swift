@@ -112,6 +112,9 @@ struct CPURow: BitwiseCopyable {
         return max(4, min(96, (1 << 26) / max(1, products)))
     }
 
+    /// Columns of the input that an item of a step that observes adds up.
+    static let columnsPerItem = 256
+
     func items(_ items: CPUStep.Items) -> Int {
         switch items {
         case .rows: return stepRows
@@ -121,6 +124,7 @@ struct CPURow: BitwiseCopyable {
         case .expertGroups: return expertGroupCount
         case .experts: return unsafe step.pointee.products.map { unsafe expertPartition($0.pointee.matrix).itemCount } ?? 0
         case .firstProduct: return unsafe self.items(step.pointee.products?.pointee.matrix)
+        case .columns: return unsafe (step.pointee.width + CPUContext.columnsPerItem - 1) / CPUContext.columnsPerItem
         case .products:
             var count = 0
             for i in unsafe 0..<step.pointee.productCount { unsafe count += self.items(step.pointee.products?[i].matrix) }

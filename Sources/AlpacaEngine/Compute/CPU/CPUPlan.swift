@@ -11,14 +11,18 @@ internal import CAlpacaKernels
     private let stepBuffer: UnsafeMutableBufferPointer<CPUStep>
     private let productBuffer: UnsafeMutableBufferPointer<CPUProduct>
 
-    init(_ program: Program, _ weights: CPUWeights, _ workspace: CPUWorkspace) throws(AlpacaError) {
-        var planner = CPUPlanner(program, weights, workspace)
+    /// - Parameter squares: adds up what the products are multiplied with: a step more before them. Nil: the plan of models that answer.
+    init(
+        _ program: Program, _ weights: CPUWeights, _ workspace: CPUWorkspace, squares: InputSquares? = nil
+    ) throws(AlpacaError) {
+        var planner = CPUPlanner(program, weights, workspace, squares)
         try planner.add(program.body)
         let headStart = planner.steps.count
         planner.beginHead()
         try planner.add(program.head)
         unsafe productBuffer = .allocate(capacity: max(1, planner.products.count))
         unsafe _ = productBuffer.initialize(fromContentsOf: planner.products)
+        try squares?.allocate()
         unsafe stepBuffer = .allocate(capacity: max(1, planner.steps.count))
         for (i, step) in planner.steps.enumerated() {
             var step = step
@@ -26,6 +30,7 @@ internal import CAlpacaKernels
             if step.productCount > 0, let base = unsafe productBuffer.baseAddress {
                 unsafe step.products = unsafe UnsafePointer(base + planner.firstProducts[i])
             }
+            if let squares, let input = planner.observed[i] { unsafe (step.sums, step.count) = squares.pointers(of: input) }
             unsafe stepBuffer.initializeElement(at: i, to: step)
         }
         // Allocated with one element or more.
@@ -46,15 +51,19 @@ private struct CPUPlanner {
     private(set) var products: [CPUProduct] = []
     /// For each step the place of its first product in the list.
     private(set) var firstProducts: [Int] = []
+    /// For the number of a step that observes that of its input.
+    private(set) var observed: [Int: Int] = [:]
 
     private let program: Program
     private let weights: CPUWeights
     private let workspace: CPUWorkspace
+    private let squares: InputSquares?
     private var isHead = false
     /// The slot whose quantized form is at hand.
     private var packed: Slot?
 
-    init(_ program: Program, _ weights: CPUWeights, _ workspace: CPUWorkspace) {
+    init(_ program: Program, _ weights: CPUWeights, _ workspace: CPUWorkspace, _ squares: InputSquares?) {
+        self.squares = squares
         self.program = program
         self.weights = weights
         self.workspace = workspace
@@ -121,6 +130,7 @@ private struct CPUPlanner {
                 rest = next
             case .logits(let role, let x):
                 let matrix = try weights.matrix(role)
+                try observe(x, for: [role], [matrix])
                 try pack(x, for: [matrix])
                 unsafe try append(
                     step(.products, logitsItem, x), [unsafe CPUProduct(matrix: matrix, bias: nil, output: workspace.logits)])
@@ -153,11 +163,14 @@ private struct CPUPlanner {
         var rest = operations
         var list: [CPUProduct] = []
         var outputs: [Slot] = []
+        var roles: [TensorRole] = []
         while case .matmul(let role, x, let bias, let out)? = rest.first {
+            roles.append(role)
             list.append(try product(role, bias, out))
             outputs.append(out)
             rest = rest.dropFirst()
         }
+        try observe(x, for: roles, list.map(\.matrix))
         try pack(x, for: list.map(\.matrix))
         for out in outputs { fill(out) }
         if case .gated(let gate, let up)? = rest.first, outputs == [gate, up], list[0].matrix.rows == list[1].matrix.rows {
@@ -260,6 +273,15 @@ private struct CPUPlanner {
         guard packed != x, matrices.contains(where: \.needsPackedInputs) else { return }
         unsafe try append(step(.groups, packItem, x))
         packed = x
+    }
+
+    /// Adds up the squares of the numbers that the matrices are multiplied with, where that is wanted.
+    private mutating func observe(_ x: Slot, for roles: [TensorRole], _ matrices: [QuantizedMatrix]) throws(AlpacaError) {
+        guard let squares, !isHead || squares.includesHead else { return }
+        var step = unsafe step(.columns, observeItem, x)
+        step.rounding = InputRounding(matrices)
+        observed[steps.count] = squares.add(roles, columns: step.width)
+        try append(step)
     }
 
     // MARK: Parts

@@ -27,6 +27,8 @@ internal import CAlpacaKernels
         case expertGroups
         /// Blocks of rows of the matrices of all experts that have rows.
         case experts
+        /// Blocks of columns of the input.
+        case columns
     }
 
     let items: Items
@@ -53,6 +55,11 @@ internal import CAlpacaKernels
     var isNormalized = false
     /// Whether the inputs are what experts' first matrices gave.
     var isMiddle = false
+    /// Where the squares of the input's columns are added up, and the number of rows: of steps that observe.
+    var sums: UnsafeMutablePointer<Double>?
+    var count: UnsafeMutablePointer<Double>?
+    /// What the inputs are rounded to after that.
+    var rounding = InputRounding.none
 
     // Heads.
     var layer = 0

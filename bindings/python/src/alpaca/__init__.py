@@ -30,6 +30,7 @@ from ._errors import (
 from .chat import Chat
 from .conversion import convert
 from .files import FileStatus, verify
+from .imatrix import combine_imatrix
 from .model import Model, inspect
 from .options import (
     FinishReason,
@@ -83,6 +84,7 @@ __all__ = [
     "UnsupportedError",
     "VerificationError",
     "build_info",
+    "combine_imatrix",
     "convert",
     "inspect",
     "step",

@@ -212,6 +212,28 @@ class PerplexityResult(Structure):
     ]
 
 
+class ImatrixParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("output", c_char_p),
+        ("format", c_int32),
+        ("n_ctx", c_int32),
+        ("first_chunk", c_int32),
+        ("n_chunks", c_int32),
+        ("process_output", c_int32),
+        ("perplexity", c_int32),
+        ("parse_special", c_int32),
+        ("overwrite", c_int32),
+        ("dataset", c_char_p),
+        ("inputs", POINTER(c_char_p)),
+        ("n_inputs", c_size_t),
+        ("save_interval", c_int32),
+        ("reserved", c_int32),
+        ("progress", ProgressCallback),
+        ("user_data", c_void_p),
+    ]
+
+
 class BenchTest(Structure):
     _fields_ = [
         ("n_prompt", c_int32),
@@ -313,6 +335,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "alpaca_step_input": StepInput,
     "alpaca_perplexity_params": PerplexityParams,
     "alpaca_perplexity_result": PerplexityResult,
+    "alpaca_imatrix_params": ImatrixParams,
     "alpaca_bench_test": BenchTest,
     "alpaca_bench_params": BenchParams,
     "alpaca_verify_params": VerifyParams,
@@ -398,6 +421,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_int32,
         [_handle, c_char_p, c_size_t, POINTER(PerplexityParams), POINTER(PerplexityResult)],
     ),
+    "alpaca_imatrix_params_init": (c_int32, [POINTER(ImatrixParams), c_size_t]),
+    "alpaca_imatrix": (c_int32, [_handle, c_char_p, c_size_t, POINTER(ImatrixParams), POINTER(_handle)]),
+    "alpaca_imatrix_combine": (c_int32, [POINTER(ImatrixParams), POINTER(_handle)]),
     "alpaca_bench_params_init": (c_int32, [POINTER(BenchParams), c_size_t]),
     "alpaca_bench": (c_int32, [_handle, POINTER(BenchParams), POINTER(_handle)]),
     "alpaca_verify_params_init": (c_int32, [POINTER(VerifyParams), c_size_t]),

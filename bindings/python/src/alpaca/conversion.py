@@ -57,7 +57,7 @@ def convert(
     :param output_format: "gguf", "hf" (safetensors), "hf-bin" (pytorch_model.bin) or "pth" (Meta's).
     :param quantization: a type or mix such as "q4_k_m" or "f16"; by default as the base is.
     :param overrides: types of tensors by patterns of their names: ``{"output.weight": "q8_0"}``.
-    :param imatrix: an importance matrix of llama-imatrix (GGUF, or the older .dat).
+    :param imatrix: an importance matrix of :meth:`Model.imatrix` or llama-imatrix (GGUF, or the older .dat).
     :param rounding: "each" (as PEFT) or "once" (as the low-memory script); by default each, once for "pth" and "hf-bin".
     :param precision: "base" or "f32": in what merged matrices are kept.
     :param n_threads: 0: one on each core.

@@ -147,6 +147,50 @@ class Model(_checks.Unpicklable):
         with Session(self, n_ctx=n_ctx, n_threads=n_threads, cache_type=cache_type) as session:
             return session.perplexity(text, stride=stride, progress=progress)
 
+    def imatrix(
+        self,
+        text: str,
+        output: Path,
+        *,
+        format: Optional[str] = None,
+        n_ctx: int = 512,
+        first_chunk: int = 0,
+        n_chunks: int = 0,
+        process_output: bool = False,
+        perplexity: bool = True,
+        parse_special: bool = False,
+        inputs: Union[Iterable[Path], Path] = (),
+        dataset: Optional[str] = None,
+        save_interval: int = 0,
+        overwrite: bool = False,
+        n_batch: int = 512,
+        n_threads: int = 0,
+        progress: Union[bool, ProgressFunction, None] = None,
+    ) -> dict[str, Any]:
+        """Measures how much each column of the model's matrices counts for ``text``, as llama-imatrix does, and writes a file for
+        ``alpaca.convert(..., imatrix=output)``.
+
+        :param format: "gguf", or "dat" for llama.cpp's older form; by default by the name's ending.
+        :param n_ctx: tokens of a chunk; the text is read in chunks, each by itself.
+        :param first_chunk: chunks that are left out at the beginning; ``n_chunks``: chunks that are read at most, 0 for all.
+        :param process_output: measure the output matrix, too.
+        :param perplexity: measure the text's perplexity along; it costs some time.
+        :param parse_special: texts such as ``<|eot_id|>`` are the special tokens that they name.
+        :param inputs: importance matrices of the same model, of either form, to which this one is added.
+        :param dataset: what the text is called in the file.
+        :param save_interval: write the file after each so many chunks, too.
+        :param overwrite: an importance matrix of the output's name may be replaced.
+        :param progress: True for a bar, or a function of (stage, item, tokens done, tokens in all); returning False cancels.
+        :returns: what was measured: ``n_chunks``, ``n_tokens``, ``n_matrices``, ``perplexity``, ``warnings`` and more.
+        """
+        size = max(4, _checks.integer("n_ctx", n_ctx))
+        with Session(self, n_ctx=size, n_batch=n_batch, n_threads=n_threads) as session:
+            return session.imatrix(
+                text, output, format=format, n_ctx=n_ctx, first_chunk=first_chunk, n_chunks=n_chunks, process_output=process_output,
+                perplexity=perplexity, parse_special=parse_special, inputs=inputs, dataset=dataset, save_interval=save_interval,
+                overwrite=overwrite, progress=progress,
+            )  # fmt: skip
+
     def bench(
         self,
         *,

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, Sequence, U
 
 from . import _abi, _calls, _checks, options as _options
 from ._abi import check, lib
+from ._checks import Path
 from ._errors import InvalidArgumentError
 from ._progress import Callback, ProgressFunction, initialized
 from ._writer import Writer
+from .imatrix import imatrix_params
 from .options import FinishReason
 from .results import GenerationResult as GenerationResult
 from .results import Perplexity as Perplexity
@@ -262,6 +264,16 @@ class Session(_checks.Unpicklable):
         return Perplexity(
             found.perplexity, found.standard_error, found.mean_nll, found.n_tokens, found.n_windows, found.n_scored
         )
+
+    def imatrix(
+        self, text: str, output: Path, *, progress: Union[bool, ProgressFunction, None] = None, **options: Any
+    ) -> dict[str, Any]:
+        """Measures an importance matrix; what the session held before is forgotten. Options as of :meth:`Model.imatrix`."""
+        raw = _checks.text("text", text)
+        params = imatrix_params(output, **options)
+        callback = Callback(progress, cancel=self.cancel, patience=_calls.LONG_PATIENCE)
+        params.progress = callback.pointer
+        return callback.report(lib.alpaca_imatrix, self._mine(), raw, len(raw), byref(params))
 
     def cancel(self) -> None:
         """Asks the call that is under way to stop; from any thread."""
