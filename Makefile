@@ -43,6 +43,7 @@ help:
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
 	@echo "make bench-threads  calls of several threads at once; SECONDS=2 ROUNDS=5 MODEL= OLD_LIBRARY= SUBJECTS=callers,alone,prompt,cancel,sharing"
 	@echo "make bench-tokenizer  speed of the tokenizer beside sentencepiece's"
+	@echo "make models-page  writes docs/models.md from the list of published models"
 	@echo "make lint       formatting"
 	@echo "make clean"
 
@@ -141,6 +142,10 @@ coverage:
 test-arm:
 	@scripts/test-arm.sh
 
+# docs/models.md, from the list that the library has (a test compares them).
+models-page:
+	ALPACA_WRITE_DOCS=1 scripts/test-some.sh ModelsPageTests
+
 # Every reader under libFuzzer and AddressSanitizer.
 fuzz:
 	@scripts/fuzz.sh $(if $(RUNS),-runs=$(RUNS),-max_total_time=$(or $(SECONDS),60)) $(TARGETS)
@@ -183,4 +188,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension coverage
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension coverage models-page

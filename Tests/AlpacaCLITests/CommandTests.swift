@@ -381,7 +381,7 @@ import Testing
             "tokenize": ("alpaca_tokenize", "def encode("), "inspect": ("alpaca_inspect", "def inspect("),
             "perplexity": ("alpaca_perplexity", "def perplexity("), "bench": ("alpaca_bench", "def bench("),
             "convert": ("alpaca_convert", "def convert("), "verify": ("alpaca_verify", "def verify("),
-            "merge-tokenizer": ("alpaca_tokenizer_merge", "def merge("),
+            "merge-tokenizer": ("alpaca_tokenizer_merge", "def merge("), "imatrix": ("alpaca_imatrix", "def imatrix("),
         ]
         let help = try run("--help").text
         let listed = help.components(separatedBy: "SUBCOMMANDS:")[1].split(separator: "\n").compactMap { line -> String? in

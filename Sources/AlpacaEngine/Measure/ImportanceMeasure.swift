@@ -183,11 +183,12 @@ private final class ImportanceMeasure {
 
     /// Throws when the inputs can't be of this model.
     private func check(_ matrix: ImportanceMatrix) throws(AlpacaError) {
-        var known = 0
+        var unknown = Set(matrix.entries.keys)
+        for role in [TensorRole.output, .tokenEmbedding] { unknown.remove(role.name(in: .gguf) ?? "") }
         for input in squares.inputs {
             for name in input.roles.compactMap({ $0.name(in: .gguf) }) {
                 guard let entry = matrix.entries[name] else { continue }
-                known += 1
+                unknown.remove(name)
                 let expected = input.experts * input.columns
                 guard entry.sums.count == expected, [1, input.experts].contains(entry.counts.count) else {
                     throw AlpacaError(
@@ -196,10 +197,11 @@ private final class ImportanceMeasure {
                 }
             }
         }
-        guard matrix.entries.isEmpty || known > 0 else {
+        if let first = unknown.min() {
+            let others = unknown.count > 1 ? ", and \(unknown.count - 1) more" : ""
             throw AlpacaError(
                 .shapeMismatch, path: options.inputs.first,
-                "the model has none of its matrices, such as \((matrix.entries.keys.min() ?? "").quoted()): was it made for another model?")
+                "found \(first.quoted())\(others), which the model does not have (was it made for another model?)")
         }
     }
 }

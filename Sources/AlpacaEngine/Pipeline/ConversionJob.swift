@@ -39,7 +39,8 @@ struct ConversionJob {
         sidePaths = [options.tokenizer, options.importanceMatrix, inputs.base.tokenizerFile?.file.path].compactMap { $0 }
         sideFolders = ([inputs.base.folder?.path] + inputs.adapters.map(\.adapter.path)).compactMap { $0 }
         output = try ConversionJob.output(inputs, source, configuration, tokenizer, [:])
-        plan = ConversionJob.plan(inputs, output, source, configuration, tokenizer, mergedTensorCount, memoryByteCount, warnings)
+        plan = ConversionJob.plan(
+            inputs, output, source, configuration, tokenizer, mergedTensorCount, memoryByteCount, warnings, try inputs.published([:]))
     }
 
     /// Takes note of what the inputs were found to be, once they are hashed: rules that go by hashes are checked, and the output tells the
@@ -50,7 +51,8 @@ struct ConversionJob {
         guard !hashes.isEmpty else { return }
         let warnings = try optionWarnings + given.check(hashes)
         output = try ConversionJob.output(given, source, configuration, tokenizer, hashes)
-        plan = ConversionJob.plan(given, output, source, configuration, tokenizer, mergedTensorCount, memoryByteCount, warnings)
+        plan = ConversionJob.plan(
+            given, output, source, configuration, tokenizer, mergedTensorCount, memoryByteCount, warnings, try given.published(hashes))
     }
 
     private static func output(
@@ -67,7 +69,8 @@ struct ConversionJob {
 
     private static func plan(
         _ inputs: ConversionInputs, _ output: Output, _ source: MergedSource, _ configuration: ModelConfiguration,
-        _ tokenizer: ChosenTokenizer?, _ mergedTensorCount: Int, _ memoryByteCount: Int, _ warnings: [String]
+        _ tokenizer: ChosenTokenizer?, _ mergedTensorCount: Int, _ memoryByteCount: Int, _ warnings: [String],
+        _ known: (models: [ConversionPlan.KnownModel], warnings: [String])
     ) -> ConversionPlan {
         let base = inputs.base, options = inputs.options
         return ConversionPlan(
@@ -78,8 +81,8 @@ struct ConversionJob {
             format: options.format, quantization: output.quantization, files: files(output, options.output),
             types: ModelDescription.summarize(output.tensors.map(\.info)), mergedTensorCount: mergedTensorCount,
             parameterCount: source.tensors.reduce(0) { $0 &+ $1.elementCount }, memoryByteCount: memoryByteCount,
-            freeByteCount: freeBytes(options.output),
-            warnings: base.warnings + warnings + inputs.vocabularyWarnings(tokenizer, configuration) + output.warnings
+            freeByteCount: freeBytes(options.output), models: known.models,
+            warnings: base.warnings + warnings + known.warnings + inputs.vocabularyWarnings(tokenizer, configuration) + output.warnings
                 + ResultTemplate(inputs, tokenizer).warnings)
     }
 

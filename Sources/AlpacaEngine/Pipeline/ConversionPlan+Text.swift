@@ -5,6 +5,10 @@ extension ConversionPlan: CustomStringConvertible {
         for (index, adapter) in adapters.enumerated() {
             lines.append((index == 0 ? "adapters" : "", "\(adapter.path): \(adapter.format), \(ByteCount.text(adapter.byteCount))"))
         }
+        for (index, model) in models.enumerated() {
+            let what = model.path == output ? model.text : "\(PathName.of(model.path)) is \(model.text)"
+            lines.append((index == 0 ? "published" : "", model.path == output ? "the output is \(what)" : what))
+        }
         lines.append(("tokenizer", tokenizer.map { "\($0.path), \($0.pieceCount) pieces" } ?? "none"))
         lines.append(("output", "\(output): \(format.title), \(quantization), \(ByteCount.text(byteCount))"))
         if format.isFolder { lines += files.map { ("", "\($0.name), \(ByteCount.text($0.byteCount))") } }
@@ -73,6 +77,17 @@ extension ConversionPlan: CustomStringConvertible {
         json.member("size_bytes", byteCount)
         json.member("memory_bytes", memoryByteCount)
         json.member("free_bytes", freeByteCount)
+        json.beginArray("models")
+        for model in models {
+            json.beginObject()
+            json.member("path", PathText.shown(model.path))
+            json.member("name", model.name)
+            json.member("hub", model.hub)
+            json.strings("needs", model.needs)
+            json.member("text", model.text)
+            json.end()
+        }
+        json.end()
         json.beginArray("warnings")
         for warning in warnings { json.value(warning) }
         json.end()

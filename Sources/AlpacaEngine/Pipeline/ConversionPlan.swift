@@ -20,6 +20,8 @@ public struct ConversionPlan: Sendable {
     public let memoryByteCount: Int
     /// Bytes that are free where the output goes; nil where the system does not tell.
     public let freeByteCount: Int?
+    /// Which published models the inputs and the output are, as far as hashes, names and sizes tell.
+    public let models: [KnownModel]
     /// What is unusual, in sentences.
     public internal(set) var warnings: [String]
 
