@@ -1,5 +1,5 @@
 /* Which of the compiled tables this CPU can run, and which one is used. Asked once, by whichever thread comes first. */
-#include "alpaca_kernels.h"
+#include "types/grids.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +80,7 @@ static const kern_table *find(const char *name) {
 }
 
 static void choose(void) {
+    kern_expand_grids();
     add_table("generic", &kern_matmul_generic, &kern_vector_generic);
     add_tables_of_cpu();
     best = find(getenv("ALPACA_CPU"));

@@ -21,6 +21,7 @@ typedef struct format {
     const char *name;
     int32_t type;
     size_t weights, bytes, scale, second_scale;
+    int decode; /* KERN_DECODE_... */
 } format;
 enum {
     FORMATS = 0

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 const format formats[FORMATS] = {
-#define TYPE(NAME, id, number, weights, bytes, scale, second_scale, ...) {#NAME, number, weights, bytes, scale, second_scale},
+#define TYPE(NAME, id, number, weights, bytes, scale, second_scale, decode, ...)                                                       \
+    {#NAME, number, weights, bytes, scale, second_scale, KERN_DECODE_##decode},
 #include "../types/types.def"
 };
 
@@ -93,13 +94,22 @@ void fill_blocks(const format *f, uint8_t *p, size_t blocks) {
             memcpy(p, (const uint8_t *)&x + (f->type == KERN_BF16 ? 2 : 0), f->bytes);
             continue;
         }
+        if (f->decode == KERN_DECODE_EXPONENT16) {
+            const uint64_t which = random_bits() >> 40;
+            p[0] = which % 10 == 0 ? (uint8_t)(which >> 8 & 1) : which % 10 == 1 ? (uint8_t)(252 + (which >> 8 & 3)) : (uint8_t)(100 + p[0] % 50);
+            continue;
+        }
         const size_t at[2] = {f->scale, f->second_scale};
         for (int i = 0; i < 2; i++) {
             const uint64_t bits = random_bits() >> 20;
             uint16_t half = (uint16_t)((bits & 0x8FFF) | 0x2000);
             if ((bits >> 20) % 10 == 0) half = (uint16_t)(bits & 0x8000);
             if ((bits >> 20) % 10 == 1) half = (uint16_t)(bits & 0x83FF);
-            memcpy(p + at[i], &half, 2);
+            if (f->decode == KERN_DECODE_GRID_SPREAD) {
+                for (int k = 0; k < 4; k++) p[at[i] + 2 * k + 1] = (uint8_t)((p[at[i] + 2 * k + 1] & 15) | (half >> 4 * k & 15) << 4);
+            } else {
+                memcpy(p + at[i], &half, 2);
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ struct RowEncoder {
         guard importance.map({ $0.count == columns }) ?? true else {
             throw AlpacaError(.internalError, "\(importance?.count ?? 0) importances were given for \(columns) columns")
         }
+        try target.checkWritable()
         self.source = source
         self.target = target
         self.columns = columns

@@ -12,8 +12,19 @@ public enum TensorType: UInt32, Sendable, CaseIterable, CustomStringConvertible 
     case q4_K = 12
     case q5_K = 13
     case q6_K = 14
+    case iq2_XXS = 16
+    case iq2_XS = 17
+    case iq3_XXS = 18
+    case iq1_S = 19
     case iq4_NL = 20
+    case iq3_S = 21
+    case iq2_S = 22
+    case iq4_XS = 23
+    case iq1_M = 29
     case bf16 = 30
+    case tq1_0 = 34
+    case tq2_0 = 35
+    case mxfp4 = 39
 
     /// - Parameter name: as ggml's tools write it, in any case.
     package init?(named name: String) {
@@ -31,6 +42,27 @@ public enum TensorType: UInt32, Sendable, CaseIterable, CustomStringConvertible 
 
     /// "F32, F16, Q4_0, ...", for messages.
     package static var names: String { allCases.map(\.description).joined(separator: ", ") }
+    /// The same of those that can be written.
+    package static var writableNames: String { allCases.filter(\.facts.isWritable).map(\.description).joined(separator: ", ") }
+
+    /// Throws for a type that can be read but not written.
+    package func checkWritable() throws(AlpacaError) {
+        guard !facts.isWritable else { return }
+        throw TensorType.notWritable(description, base: self)
+    }
+
+    /// - Parameter name: of the type, or of a mix of which it is the main part.
+    static func notWritable(_ name: String, base: TensorType) -> AlpacaError {
+        let nearest: String =
+            switch base {
+            case .iq3_S, .iq3_XXS: "Q3_K_M, Q3_K_S and IQ4_XS"
+            default: "Q2_K and Q3_K_S"
+            }
+        return AlpacaError(
+            .unsupported,
+            "\(name) can be read and run, but not written: its weights are entries of a table, and the search for the best ones is not part "
+                + "of this library; nearest in size are \(nearest), or write F16 and quantize it with llama-quantize")
+    }
 
     /// The name as ggml's tools write it: "Q4_K".
     public var description: String { facts.name.description }

@@ -47,6 +47,9 @@
 #define LOOPS_FLOAT(type) LOOPS(type, DECODE_FLOAT, PREFILL_FLOAT)
 #define LOOPS_LINEAR(type) LOOPS(type, DECODE, PREFILL)
 #define LOOPS_LOOKUP16(type) LOOPS(type, DECODE, PREFILL)
+#define LOOPS_EXPONENT16(type) LOOPS(type, DECODE, PREFILL)
+#define LOOPS_GRID(type) LOOPS(type, DECODE, PREFILL)
+#define LOOPS_GRID_SPREAD(type) LOOPS(type, DECODE, PREFILL)
 
 #define TYPE(NAME, id, ...) enum { id##_id = KERN_##NAME };
 #include "../types/types.def"

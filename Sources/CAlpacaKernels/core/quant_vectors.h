@@ -11,6 +11,8 @@
  *   i32xr dot4_wide(i32xr sum, u8xr w, s8xr a)         the same for any w, or for w - 128: WIDE_OFFSET_BITS says which
  *   i32xr madd16(i32xr a, i32xr b)                     products of the lower and upper 16 bits of each lane, added
  *   u8xr lookup16(u8xr i, const uint8_t table[16])     table[i] for each byte i < 16
+ *   u32xr gather(const uint32_t *table, u32xr i)       table[i] for each lane
+ *   u8xr spread_byte(u32xr x, int k)                   byte k of each lane, in all four of its bytes
  * and a tile: core/tile_dot4.h (by dot4), core/tile_i8mm.h, core/tile_maddubs.h or core/tile_vnni512.h. */
 #ifndef ALPACA_QUANT_VECTORS_H
 #define ALPACA_QUANT_VECTORS_H
@@ -75,6 +77,7 @@ typedef struct quant_traits {
     bool halves;     /* an integer scale for 16 weights */
     bool five_bits;  /* weights of 5 bits without an offset: their sums over 32 need more than 16 bits */
     bool wide;       /* weights of 8 bits */
+    bool broad;      /* weights of 7 bits: sums of 8 of them need more than 16 bits */
     bool foldable;   /* with halves: a weight times its integer scale, plus 127 if there is an offset, fits 8 bits */
 } quant_traits;
 

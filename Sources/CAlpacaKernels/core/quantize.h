@@ -3,6 +3,7 @@
 #define ALPACA_QUANTIZE_H
 #include "quantize_k.h"
 #include "quantize_lookup.h"
+#include "quantize_small.h"
 #include "quantize_weighted.h"
 
 /* Whether no number is an infinity, NaN, or so great (2^127) that the span of a block could be none. */
@@ -36,6 +37,8 @@ INLINE void floats_to_bf16(const float *x, size_t n, uint16_t *out) { f32_to_bf1
         else encode_##id(x + i, 0, 0, (kern_##id *)out + i / weights);                                                                 \
     }
 
+#define ENCODE_NONE(id, weights) return 0
+
 static int quantize_row(int32_t type, const float *x, size_t n, const float *importance, void *out) {
     switch (type) {
 #define TYPE(NAME, id, number, weights, bytes, scale, second_scale, decode, encode, ...)                                               \
@@ -49,4 +52,5 @@ static int quantize_row(int32_t type, const float *x, size_t n, const float *imp
 #undef ENCODE_ROUNDED
 #undef ENCODE_WEIGHTED
 #undef ENCODE_SEARCHED
+#undef ENCODE_NONE
 #endif

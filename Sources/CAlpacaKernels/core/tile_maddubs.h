@@ -3,8 +3,8 @@
  *
  * Why 16 bits suffice: inputs are -127 ... 127, so a lane, which takes sixteen products of a block, stays within 16 * 15 * 127 = 30480
  * for weights of four bits, and within 16 * 16 * 127 = 32512 for five bits less 16; eight products of six bits less 32 as well.
- * Sums may wrap on the way. Five bits without an offset are treated as if they had one, given back at the end in 32 bits; eight bits
- * are two weights of four (the upper one less 8), for eight rows at a time. */
+ * Sums may wrap on the way. Seven bits (`broad`) are summed in 32. Five bits without an offset are treated as if they had one, which is
+ * given back at the end in 32 bits; eight bits are two weights of four (the upper one less 8), for eight rows at a time. */
 /* Words begin ..< end of a block's eight, onto sums[token][half of the rows]. */
 INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, int end, int tokens, __m256i sums[][2]) {
     UNROLL for (int j = begin; j < end; j++) {
@@ -20,6 +20,26 @@ INLINE void tile_words(const uint8_t *panel, const uint8_t *stream, int begin, i
             __asm__ volatile("" : "+x"(sums[c][0]), "+x"(sums[c][1]), "+x"(sums[c + 1][0]), "+x"(sums[c + 1][1]));
         }
     }
+}
+
+/* The same with weights of seven bits, whose products leave no room for sums of 16 bits. */
+INLINE void tile_broad_words(const uint8_t *panel, const uint8_t *stream, int begin, int end, int tokens, __m256i sums[][2]) {
+    UNROLL for (int j = begin; j < end; j++) {
+        const u8xr w0 = *(const u8xr *)(panel + 64 * j), w1 = *(const u8xr *)(panel + 64 * j + 32);
+        UNROLL for (int c = 0; c < tokens; c++) {
+            const s8xr a = (s8xr)bcast(stream + (j * TILE_TOKENS + c) * 4);
+            sums[c][0] = (__m256i)dot4((i32xr)sums[c][0], w0, a);
+            sums[c][1] = (__m256i)dot4((i32xr)sums[c][1], w1, a);
+        }
+        UNROLL for (int c = 0; c < tokens; c += 2) {
+            __asm__ volatile("" : "+x"(sums[c][0]), "+x"(sums[c][1]), "+x"(sums[c + 1][0]), "+x"(sums[c + 1][1]));
+        }
+    }
+}
+
+/* A start value of them, in 32 bits. */
+INLINE __m256i broadly_started(const int32_t *start, int offset_bits) {
+    return _mm256_madd_epi16(bcast(start), _mm256_set1_epi16((short)(1 << offset_bits)));
 }
 
 /* A start value, or nothing where there is no offset. */
@@ -51,6 +71,20 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
                     dots[c][h] = _mm256_add_epi32(_mm256_madd_epi16(s[c][0], ones), _mm256_madd_epi16(s[c][1], _mm256_set1_epi16(16)));
                 }
             }
+        } else if (T.broad && T.halves) {
+            UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = broadly_started(rare + c, T.offset_bits);
+            tile_broad_words(panel, stream, 0, 4, tokens, s);
+            UNROLL for (int c = 0; c < tokens; c++) {
+                for (int h = 0; h < 2; h++) dots[c][h] = (__m256i)((i32xr)s[c][h] * ((i32xr)scale[h] & 0xFFFF));
+                s[c][0] = s[c][1] = broadly_started(rare + TILE_TOKENS + c, T.offset_bits);
+            }
+            tile_broad_words(panel, stream, 4, 8, tokens, s);
+            UNROLL for (int c = 0; c < tokens; c++) {
+                for (int h = 0; h < 2; h++) dots[c][h] = (__m256i)((i32xr)dots[c][h] + (i32xr)s[c][h] * ((i32xr)scale[2 + h] & 0xFFFF));
+            }
+        } else if (T.broad) {
+            UNROLL for (int c = 0; c < tokens; c++) dots[c][0] = dots[c][1] = broadly_started(start + c, T.offset_bits);
+            tile_broad_words(panel, stream, 0, 8, tokens, dots);
         } else if (T.halves) {
             UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = started(rare + c, T.offset_bits);
             tile_words(panel, stream, 0, 4, tokens, s);
@@ -64,7 +98,8 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
             }
         } else {
             /* Weights of four bits stay within 16 bits without their offset, which costs least when it is given to the sum of 32. */
-            const int before = T.five_bits || T.offset_bits == 4 ? 4 : 0, after = T.five_bits ? -16 : T.offset_bits == 3 ? 8 : 0;
+            const int before = T.five_bits || T.offset_bits == 4 ? 4 : 0;
+            const int after = T.five_bits ? -16 : T.offset_bits && !before ? 1 << T.offset_bits : 0;
             UNROLL for (int c = 0; c < tokens; c++) s[c][0] = s[c][1] = started(start + c, before);
             tile_words(panel, stream, 0, 8, tokens, s);
             UNROLL for (int c = 0; c < tokens; c++) {

@@ -1,4 +1,5 @@
-/* Words of eight rows times a token's, for AVX2. Sums of 16 bits, by the rules of tile_maddubs.h. */
+/* Words of eight rows times a token's, for AVX2. Sums of 16 bits, by the rules of tile_maddubs.h. Scales of weights of seven bits are
+ * positive. */
 INLINE i32xr panel_scale(i32xr scale) { return (scale & 0xFFFF) | scale << 16; }
 
 INLINE __m256i bcast(const void *p) {
@@ -13,6 +14,13 @@ INLINE i32xr dots_by_words(quant_traits T, const u32xr *words, const i32xr *scal
         i32xr sum = 0;
         UNROLL for (int j = 0; j < 8; j++) sum = dot4_wide(sum, (u8xr)words[j], (s8xr)bcast(a->q + 4 * j));
         return sum;
+    }
+    if (T.broad) {
+        i32xr sums[2] = {0, 0};
+        UNROLL for (int j = 0; j < 8; j++) sums[j / 4] = dot4(sums[j / 4], (u8xr)words[j], (s8xr)bcast(a->q + 4 * j));
+        if (!T.halves) return sums[0] + sums[1] - scaled(a->sum, T.offset_bits);
+        const i32xr first = sums[0] - scaled((int16_t)a->halves, T.offset_bits), second = sums[1] - scaled(a->halves >> 16, T.offset_bits);
+        return first * (scale[0] & 0xFFFF) + second * (scale[1] & 0xFFFF);
     }
     const int offset_bits = T.five_bits ? 4 : T.offset_bits;
     __m256i first = _mm256_slli_epi16(bcast(T.halves ? &a->half_starts[0] : &a->start), offset_bits);

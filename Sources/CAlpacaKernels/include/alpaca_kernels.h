@@ -38,8 +38,8 @@ enum {
 };
 
 /* The columns `decode` and `encode` of types.def. */
-enum { KERN_DECODE_FLOAT, KERN_DECODE_LINEAR, KERN_DECODE_LOOKUP16 };
-enum { KERN_ENCODE_FLOAT, KERN_ENCODE_ROUNDED, KERN_ENCODE_WEIGHTED, KERN_ENCODE_SEARCHED }; /* importance is heeded from WEIGHTED on */
+enum { KERN_DECODE_FLOAT, KERN_DECODE_LINEAR, KERN_DECODE_LOOKUP16, KERN_DECODE_EXPONENT16, KERN_DECODE_GRID, KERN_DECODE_GRID_SPREAD };
+enum { KERN_ENCODE_NONE, KERN_ENCODE_FLOAT, KERN_ENCODE_ROUNDED, KERN_ENCODE_WEIGHTED, KERN_ENCODE_SEARCHED }; /* importance is heeded from WEIGHTED on */
 
 /* A row of types.def. fallback: a number, -1 for none. */
 typedef struct kern_type {
@@ -156,8 +156,8 @@ typedef struct kern_vector_table {
     void (*lora_merge)(const kern_lora *lora, size_t n_rows, int32_t type, const void *w, size_t w_stride, int32_t out_type, void *out,
                        size_t out_stride);
     /* n floats to blocks of any type (n is a multiple of its block). importance: NULL, or n weights >= 0 of the squared errors, which
-     * all quantized types but Q8_0 heed. Returns 0 where a number is infinite or NaN, or 2^127 or more, and the type
-     * is quantized; out is then unspecified. */
+     * types heed whose column `encode` says so. Returns 0 for a type that can't be written (NONE in that column), and, if the type is
+     * quantized, where a number is infinite or NaN, or 2^127 or more; out is then unspecified. */
     int (*quantize_row)(int32_t type, const float *x, size_t n, const float *importance, void *out);
     /* What is among n stored weights of any type (a multiple of its block): kern_stored, or 0. Of blocks the scales are looked at. */
     int (*stored_numbers)(int32_t type, const void *row, size_t n);

@@ -15,6 +15,13 @@ INLINE u8xr lookup16(u8xr i, const uint8_t table[16]) {
     return (u8xr)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)table)), (__m512i)i);
 }
 
+INLINE u32xr gather(const uint32_t *table, u32xr i) { return (u32xr)_mm512_i32gather_epi32((__m512i)i, (const void *)table, 4); }
+
+INLINE u8xr spread_byte(u32xr x, int k) {
+    const __m128i from = _mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+    return (u8xr)_mm512_shuffle_epi8((__m512i)x, _mm512_broadcast_i32x4(_mm_add_epi8(from, _mm_set1_epi8((char)k))));
+}
+
 INLINE f32xr f32_from_f16_rows(u32xr bits) { return (f32xr)_mm512_cvtph_ps(_mm512_cvtepi32_epi16((__m512i)bits)); }
 
 INLINE f32xr f16_of_rows(const row_set *r, size_t at) {

@@ -63,6 +63,13 @@ INLINE u8xr lookup16(u8xr i, const uint8_t table[16]) {
     return i;
 }
 
+INLINE u32xr gather(const uint32_t *table, u32xr i) {
+    for (int k = 0; k < ROWS; k++) i[k] = table[i[k]];
+    return i;
+}
+
+INLINE u8xr spread_byte(u32xr x, int k) { return (u8xr)((x >> (uint32_t)(8 * k) & 255) * 0x01010101); }
+
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 2 };
 #define SPECIALIZED 0
 #define LANE_SUMS 0

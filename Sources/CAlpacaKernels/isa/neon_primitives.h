@@ -38,3 +38,17 @@ INLINE u8xr lookup16(u8xr i, const uint8_t table[16]) {
     x.half[1] = vqtbl1q_u8(vld1q_u8(table), x.half[1]);
     return __builtin_bit_cast(u8xr, x);
 }
+
+INLINE u32xr gather(const uint32_t *table, u32xr i) {
+    UNROLL for (int k = 0; k < ROWS; k++) i[k] = table[i[k]];
+    return i;
+}
+
+INLINE u8xr spread_byte(u32xr x, int k) {
+    static const uint8_t from[16] = {0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12};
+    const uint8x16_t of_lanes = vaddq_u8(vld1q_u8(from), vdupq_n_u8((uint8_t)k));
+    unsigned_bytes y = __builtin_bit_cast(unsigned_bytes, x);
+    y.half[0] = vqtbl1q_u8(y.half[0], of_lanes);
+    y.half[1] = vqtbl1q_u8(y.half[1], of_lanes);
+    return __builtin_bit_cast(u8xr, y);
+}

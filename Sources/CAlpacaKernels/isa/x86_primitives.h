@@ -20,6 +20,15 @@ INLINE u8xr lookup16(u8xr i, const uint8_t table[16]) {
     return (u8xr)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)table)), (__m256i)i);
 }
 
+INLINE u32xr gather(const uint32_t *table, u32xr i) {
+    return (u32xr)_mm256_i32gather_epi32((const int *)(const void *)table, (__m256i)i, 4);
+}
+
+INLINE u8xr spread_byte(u32xr x, int k) {
+    const __m128i from = _mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+    return (u8xr)_mm256_shuffle_epi8((__m256i)x, _mm256_broadcastsi128_si256(_mm_add_epi8(from, _mm_set1_epi8((char)k))));
+}
+
 INLINE i32xr madd16(i32xr a, i32xr b) { return (i32xr)_mm256_madd_epi16((__m256i)a, (__m256i)b); }
 
 INLINE f32xr f32_from_f16_rows(u32xr bits) {

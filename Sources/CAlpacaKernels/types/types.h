@@ -18,6 +18,18 @@ typedef uint16_t kern_f16, kern_bf16;
 #include "q5_k.h"
 #include "q6_k.h"
 #include "iq4_nl.h"
+#include "iq4_xs.h"
+#include "mxfp4.h"
+#include "tq1_0.h"
+#include "tq2_0.h"
+#include "grids.h"
+#include "iq2_xxs.h"
+#include "iq2_xs.h"
+#include "iq2_s.h"
+#include "iq3_xxs.h"
+#include "iq3_s.h"
+#include "iq1_s.h"
+#include "iq1_m.h"
 
 #define TYPE(NAME, id, number, weights, bytes, ...) _Static_assert(sizeof(kern_##id) == bytes, #NAME " has other bytes than its row says");
 #include "types.def"

@@ -58,13 +58,14 @@ final class Guarded {
     var floats: UnsafeMutablePointer<Float> { base.assumingMemoryBound(to: Float.self) }
 }
 
-/// A tensor type as the tests need it: the block's geometry, and where in it a binary16 scale must be made finite.
+/// A tensor type as the tests need it: the block's geometry, and where in it a scale must be made finite, and how it lies there.
 struct MatmulFormat: CustomTestStringConvertible, Sendable {
     let name: String
     let type: Int32
     let weights: Int
     let bytes: Int
     let scales: [Int]
+    var decode = Int32(KERN_DECODE_LINEAR)
 
     var testDescription: String { name }
     var isFloat: Bool { weights == 1 }
@@ -73,7 +74,8 @@ struct MatmulFormat: CustomTestStringConvertible, Sendable {
     static let all: [MatmulFormat] = kernelTypes().map { row in
         let scales = row.number == Int32(KERN_F32) || row.number == Int32(KERN_BF16) ? [] : Set([Int(row.scale), Int(row.second_scale)])
         return MatmulFormat(
-            name: String(cString: row.name), type: row.number, weights: Int(row.weights), bytes: Int(row.bytes), scales: scales.sorted())
+            name: String(cString: row.name), type: row.number, weights: Int(row.weights), bytes: Int(row.bytes), scales: scales.sorted(),
+            decode: row.decode)
     }
 
     /// Shapes (rows, columns): less and more than a panel, a block of rows and a run of blocks, none a multiple of all.
@@ -109,13 +111,31 @@ struct RandomMatrix {
                 i += 8
             }
             guard finite else { continue }
-            for scale in format.scales { bytes.storeBytes(of: numbers.half(), toByteOffset: at + scale, as: UInt16.self) }
+            for scale in format.scales { Self.store(scale: &numbers, at: bytes + at + scale, format.decode) }
             if format.type == 0 { bytes.storeBytes(of: numbers.unit(), toByteOffset: at, as: Float.self) }
             if format.type == 30 {
                 bytes.storeBytes(of: UInt16(truncatingIfNeeded: numbers.unit().bitPattern >> 16), toByteOffset: at, as: UInt16.self)
             }
         }
     }
+
+    private static func store(scale numbers: inout Numbers, at place: UnsafeMutableRawPointer, _ decode: Int32) {
+        let half = numbers.half()
+        switch decode {
+        case Int32(KERN_DECODE_EXPONENT16):  // 2^-28 to 2^22, and the two subnormal ones
+            place.storeBytes(of: half & 0x7FFF < 0x400 ? UInt8(half & 1) : UInt8(100 + half % 50), as: UInt8.self)
+        case Int32(KERN_DECODE_GRID_SPREAD):
+            for i in 0..<4 {
+                let top = place + 2 * i + 1
+                let low = top.load(as: UInt8.self) & 15
+                top.storeBytes(of: low | UInt8(truncatingIfNeeded: half >> (4 * i)) << 4, as: UInt8.self)
+            }
+        default: place.storeBytes(of: half, as: UInt16.self)
+        }
+    }
+
+    /// Every byte of it.
+    func fill(_ byte: UInt8) { memset(memory.base, Int32(byte), rows * rowBytes) }
 
     var matrix: kern_matrix {
         kern_matrix(base: memory.base, rows: rows, columns: columns, row_bytes: rowBytes, type: format.type, reserved: 0)

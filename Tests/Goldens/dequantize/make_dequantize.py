@@ -4,7 +4,8 @@
     pip install gguf==0.19.0 numpy;  make_dequantize.py > dequantize.json
 
 Every byte of a block is random, except its binary16 scales: those are random finite numbers of either sign, every fourth a subnormal or
-zero. F16 and BF16 rows are random bits without NaN. Rows and floats are hexadecimal, floats as their little-endian bits.
+zero. In IQ1_M their bits are spread over four words; MXFP4 has an exponent. F16 and BF16 rows are random bits without NaN. Rows and floats
+are hexadecimal, floats as their little-endian bits.
 """
 import json
 
@@ -14,7 +15,9 @@ from gguf.quants import dequantize
 
 # Where in a block the binary16 numbers lie (bytes).
 SCALES = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
-          "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0]}
+          "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0],
+          "IQ4_XS": [0], "IQ3_S": [0], "IQ3_XXS": [0], "IQ2_S": [0], "IQ2_XS": [0], "IQ2_XXS": [0], "IQ1_S": [0], "TQ1_0": [52], "TQ2_0": [64],
+          "IQ1_M": [], "MXFP4": []}
 random = numpy.random.default_rng(20240607)
 
 
@@ -26,10 +29,18 @@ def half(count):
 
 def row(name):
     if name in SCALES:
-        size = GGML_QUANT_SIZES[GGMLQuantizationType[name]][1]
-        blocks = random.integers(0, 256, (4 if name.endswith("K") else 12, size), dtype=numpy.uint8)
+        weights, size = GGML_QUANT_SIZES[GGMLQuantizationType[name]]
+        count = 4 if name.endswith("K") else 2 if weights == 256 else 12
+        blocks = random.integers(0, 256, (count, size), dtype=numpy.uint8)
         for at in SCALES[name]:
             blocks[:, at:at + 2] = half(len(blocks)).view(numpy.uint8).reshape(-1, 2)
+        if name == "IQ1_M":  # four bits of the scale in the top of each of four words, the lowest in the first
+            words, bits = blocks[:, 48:].copy().view("<u2"), half(count)
+            for i in range(4):
+                words[:, i] = words[:, i] & 0x0FFF | (bits >> 4 * i & 15) << 12
+            blocks[:, 48:] = words.view(numpy.uint8)
+        if name == "MXFP4":
+            blocks[:, 0] = [0, 1, 2, 3, 100, 126, 127, 128, 150, 200, 250, 251]
         return blocks.reshape(-1)
     if name == "F16":
         return half(51).view(numpy.uint8)

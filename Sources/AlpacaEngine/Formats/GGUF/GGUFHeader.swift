@@ -196,11 +196,17 @@ struct GGUFHeader: ~Copyable {
 
     /// Types that ggml has or had and we do not, for the message.
     private static let unsupportedTypes: [UInt32: String] = [
-        4: "Q4_2, removed from ggml in 2023", 5: "Q4_3, removed from ggml in 2023", 9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS",
-        18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64",
-        28: "F64", 29: "IQ1_M", 31: "Q4_0_4_4, removed from ggml in 2024", 32: "Q4_0_4_8, removed from ggml in 2024",
-        33: "Q4_0_8_8, removed from ggml in 2024", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
+        4: "Q4_2, removed from ggml in 2023", 5: "Q4_3, removed from ggml in 2023", 9: "Q8_1", 15: "Q8_K", 24: "I8", 25: "I16",
+        26: "I32", 27: "I64", 28: "F64", 31: repacked("Q4_0_4_4", "Q4_0"), 32: repacked("Q4_0_4_8", "Q4_0"),
+        33: repacked("Q4_0_8_8", "Q4_0"), 36: repacked("IQ4_NL_4_4", "IQ4_NL"), 37: repacked("IQ4_NL_4_8", "IQ4_NL"),
+        38: repacked("IQ4_NL_8_8", "IQ4_NL"), 40: "NVFP4; a file of the model in Q4_K_M or MXFP4 can be opened",
+        41: "Q1_0; a file of the model in TQ1_0 or Q2_K can be opened", 42: "Q2_0; a file of the model in Q2_K can be opened",
     ]
+
+    /// Forms for one kind of processor each, which readers make of the plain type themselves today.
+    private static func repacked(_ name: String, _ plain: String) -> String {
+        "\(name), removed from ggml in 2024; take a file of the model in \(plain)"
+    }
 
     // MARK: Parts
 

@@ -248,12 +248,20 @@ import Testing
             B.tensor("t", dims: [33], type: 2)),
         Case(
             .unsupported,
-            "tensor \"t\": found type 16 (IQ2_XXS), supported are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, "
-                + "Q6_K, IQ4_NL, BF16", B.header(tensors: 1), B.tensor("t", dims: [256], type: 16)),
+            "tensor \"t\": found type 40 (NVFP4; a file of the model in Q4_K_M or MXFP4 can be opened), supported are \(TensorType.names)",
+            B.header(tensors: 1), B.tensor("t", dims: [256], type: 40)),
+        Case(
+            .unsupported,
+            "tensor \"t\": found type 36 (IQ4_NL_4_4, removed from ggml in 2024; take a file of the model in IQ4_NL), supported are "
+                + TensorType.names, B.header(tensors: 1), B.tensor("t", dims: [256], type: 36)),
+        Case(
+            .unsupported,
+            "tensor \"t\": found type 32 (Q4_0_4_8, removed from ggml in 2024; take a file of the model in Q4_0), supported are "
+                + TensorType.names, B.header(tensors: 1), B.tensor("t", dims: [256], type: 32)),
         Case(
             .unsupported,
             "tensor \"t\": found type 4294967295, supported are F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, "
-                + "IQ4_NL, BF16",
+                + "IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, IQ3_S, IQ2_S, IQ4_XS, IQ1_M, BF16, TQ1_0, TQ2_0, MXFP4",
             B.header(tensors: 1), B.tensor("t", dims: [256], type: .max)),
         Case(
             .truncated, "tensor \"t\": offset at byte 49: needs 8 bytes, 7 are left (is the file complete?)",
