@@ -12,7 +12,12 @@ struct OverrideRules {
             guard let type = TensorType(named: name) else {
                 throw AlpacaError(
                     .invalidArgument,
-                    "override \(pattern.quoted()): found the type \(name.quoted()), expected one of \(TensorType.names)")
+                    "override \(pattern.quoted()): found the type \(name.quoted()), expected one of \(TensorType.writableNames)")
+            }
+            do throws(AlpacaError) {
+                try type.checkWritable()
+            } catch {
+                throw error.inContext("override \(pattern.quoted())")
             }
             let matched = tensors.filter { Glob.matches($0.name, pattern) }
             let matrices = matched.filter { QuantizationMix.isMatrix($0) }

@@ -83,7 +83,8 @@ import Testing
         for (mix, columns, type) in [
             (GGUFFileType.q2_K, 288, TensorType.q4_0), (.q3_K_S, 288, .q4_0), (.q4_K_S, 288, .q5_0), (.q5_K_S, 288, .q5_1),
             (.init(.q6_K), 288, .q8_0), (.init(.q4_0), 40, .f16), (.init(.q6_K), 40, .f16), (.iq4_NL, 40, .f16),
-            (.iq4_NL, 288, .iq4_NL),
+            (.iq4_NL, 288, .iq4_NL), (.iq4_XS, 288, .iq4_NL), (.tq1_0, 288, .q4_0), (.tq2_0, 288, .q4_0), (.mxfp4, 288, .mxfp4),
+            (.mxfp4, 40, .f16),
         ] {
             #expect(try choice(mix, columns).info.type == type)
         }
@@ -96,7 +97,8 @@ import Testing
     @Test func `names in any case, and what is none`() throws {
         let known: [(String, GGUFFileType)] = [
             ("q4_k_m", .q4_K_M), ("Q4_K", .q4_K_M), ("Q3_K", .q3_K_M), ("q5_k", .q5_K_M), ("F16", .f16),
-            ("q6_K", .init(.q6_K)), ("iq4_nl", .iq4_NL),
+            ("q6_K", .init(.q6_K)), ("iq4_nl", .iq4_NL), ("iq4_xs", .iq4_XS), ("mxfp4", .mxfp4), ("MXFP4_moe", .mxfp4_MoE),
+            ("tq2_0", .tq2_0),
         ]
         for (name, type) in known {
             #expect(try QuantizationMix(named: name).fileType == type)
@@ -106,7 +108,13 @@ import Testing
                 == AlpacaError(
                     .invalidArgument,
                     "found the quantization \"q9\", expected one of F32, F16, Q4_0, Q4_1, Q8_0, Q5_0, Q5_1, Q2_K, Q3_K_S, Q3_K_M, Q3_K_L, "
-                        + "Q4_K_S, Q4_K_M, Q5_K_S, Q5_K_M, Q6_K, IQ4_NL, BF16"))
+                        + "Q4_K_S, Q4_K_M, Q5_K_S, Q5_K_M, Q6_K, Q2_K_S, IQ4_NL, IQ4_XS, BF16, TQ1_0, TQ2_0, MXFP4_MOE, MXFP4"))
+        for name in ["iq2_s", "IQ3_M", "iq1_m", "IQ3_XXS"] {
+            let error = alpacaError { _ = try QuantizationMix(named: name) }
+            #expect(error?.code == .unsupported)
+            let beginning = "\(name.uppercased()) can be read and run, but not written: "
+            #expect(error?.message.hasPrefix(beginning) == true, "\(error?.message ?? "")")
+        }
     }
 
     @Test func `patterns`() {

@@ -78,6 +78,13 @@ enum GGUFOutput {
         let before = try stacks.map { (stack) throws(AlpacaError) in
             try TensorInfo(name: stack.info.name, type: known[stack.info.name] ?? stack.info.type, shape: stack.info.shape)
         }
+        for (info, now) in zip(before, source.tensors) where info.type != now.type {
+            do throws(AlpacaError) {
+                try info.type.checkWritable()
+            } catch {
+                throw error.inContext("tensor \(info.name.quoted()), which is changed and was \(info.type); ask for a type")
+            }
+        }
         let declared = request.base.metadata[GGUFKey.fileType]?.integer.flatMap { UInt32(exactly: $0) }
         let fileType = declared.flatMap { GGUFFileType(rawValue: $0) } ?? .f16
         var mix = QuantizationMix(fileType)
