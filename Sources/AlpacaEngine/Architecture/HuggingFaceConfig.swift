@@ -76,7 +76,7 @@ package struct HuggingFaceConfig: Sendable {
         if let experts = model.experts { json.member("num_local_experts", experts.count) }
         if let pad { json.member("pad_token_id", pad) }
         json.member("rms_norm_eps", model.normEpsilon)
-        writeScaling(&json)
+        model.ropeScaling.write(to: &json)
         json.member("rope_theta", model.ropeTheta)
         // Null is written too: without the key, transformers would assume a number.
         for number in family.numbers where model[number] != nil || number.assumed != nil { json.member(number.huggingFace, model[number]) }
@@ -105,38 +105,6 @@ package struct HuggingFaceConfig: Sendable {
         if let pad { json.member("pad_token_id", pad) }
         json.end()
         return Array(json.text.utf8) + [0x0a]
-    }
-
-    /// Versions of 2023 refuse a linear scaling with any other field.
-    private func writeScaling(_ json: inout JSONWriter) {
-        switch model.ropeScaling {
-        case .none: return
-        case .linear(let factor):
-            json.beginObject("rope_scaling")
-            json.member("factor", factor)
-            json.member("type", "linear")
-        case .yarn(let yarn):
-            json.beginObject("rope_scaling")
-            // Transformers takes what isn't there for its usual value.
-            if let factor = yarn.attentionFactor { json.member("attention_factor", factor) }
-            if yarn.betaFast != 32 { json.member("beta_fast", yarn.betaFast) }
-            if yarn.betaSlow != 1 { json.member("beta_slow", yarn.betaSlow) }
-            json.member("factor", yarn.factor)
-            if let mscale = yarn.mscale { json.member("mscale", mscale) }
-            if let mscale = yarn.mscaleAllDim { json.member("mscale_all_dim", mscale) }
-            json.member("original_max_position_embeddings", yarn.originalContextLength)
-            json.member("rope_type", "yarn")
-            if !yarn.truncates { json.member("truncate", false) }
-            json.member("type", "yarn")
-        case .llama3(let llama):
-            json.beginObject("rope_scaling")
-            json.member("factor", llama.factor)
-            json.member("high_freq_factor", llama.highFrequencyFactor)
-            json.member("low_freq_factor", llama.lowFrequencyFactor)
-            json.member("original_max_position_embeddings", llama.originalContextLength)
-            json.member("rope_type", "llama3")
-        }
-        json.end()
     }
 
     private func typeName() throws(AlpacaError) -> String {

@@ -106,6 +106,10 @@ extension ModelConfiguration {
         let type = try metadata.stringIfPresent(key)
         var factor = try metadata.floatIfPresent(GGUFKey.ropeScalingFactor(name), in: Limits.ropeScalingFactor)
         if factor == nil { factor = try metadata.floatIfPresent(GGUFKey.ropeScaleLinear(name), in: Limits.ropeScalingFactor) }
+        if type == nil || type == "none", let dynamic = try metadata.floatIfPresent(GGUFKey.alpacaRopeDynamic, in: Limits.ropeScalingFactor) {
+            let context = try metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength)
+            return .dynamic(DynamicNTK(factor: dynamic, originalContextLength: context))
+        }
         switch type {
         case "none": return .none
         case nil:
@@ -116,8 +120,7 @@ extension ModelConfiguration {
                 throw AlpacaError(
                     .missing, "metadata key \"\(GGUFKey.ropeScalingFactor(name))\" is missing (\(key) is \((type ?? "").quoted()))")
             }
-            guard factor != 1 else { return .none }
-            guard type == "yarn" else { return .linear(factor: factor) }
+            guard type == "yarn" else { return factor == 1 ? .none : .linear(factor: factor) }
             let original = try metadata.uintIfPresent(GGUFKey.ropeOriginalContextLength(name), in: Limits.contextLength)
             // Without it llama.cpp takes the context itself.
             let context = try metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength)
@@ -130,9 +133,19 @@ extension ModelConfiguration {
             if let beta = try metadata.floatIfPresent(GGUFKey.ropeBetaSlow(name), in: 0...limits.upperBound), beta != 0 {
                 yarn.betaSlow = beta
             }
+            // Less than 0: as usual. With 0 llama.cpp stretches all frequencies alike; nothing but 1 is written by converters.
+            if let ramp = try metadata.floatIfPresent(GGUFKey.ropeExtFactor(name), in: -limits.upperBound...limits.upperBound), ramp >= 0, ramp != 1 {
+                throw AlpacaError(
+                    .unsupported, at: "metadata key \"\(GGUFKey.ropeExtFactor(name))\"", found: "\(ramp)", expected: "1")
+            }
             yarn.attentionFactor = try metadata.floatIfPresent(GGUFKey.ropeAttentionFactor(name), in: limits)
+            // Times what follows from the factor, or from the key before.
+            if let scale = try metadata.floatIfPresent(GGUFKey.ropeAttentionScale(name), in: limits), scale != 1 {
+                yarn.attentionFactor = yarn.attentionScale * scale
+            }
             yarn.truncates = try metadata.boolIfPresent(GGUFKey.alpacaRopeTruncates) ?? true
-            return .yarn(yarn)
+            yarn.isFinetuned = try metadata.boolIfPresent(GGUFKey.ropeFinetuned(name))
+            return yarn.changesNothing ? .none : .yarn(yarn)
         case let type?:
             throw AlpacaError(
                 .unsupported, "metadata key \"\(key)\": found \(type.quoted()), supported are \"none\", \"linear\" and \"yarn\"")

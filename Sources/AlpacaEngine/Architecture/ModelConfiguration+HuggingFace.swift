@@ -123,6 +123,9 @@ private struct HuggingFaceRope {
             scaling = .none
             return
         }
+        if let share = try settings.doubleIfPresent("partial_rotary_factor"), share != 1 {
+            throw ModelConfiguration.refusal(config, "\(key).partial_rotary_factor", "\(share)", "1")
+        }
         var type = try settings.stringIfPresent("rope_type")
         if type == nil { type = try settings.stringIfPresent("type") }
         switch type {
@@ -131,6 +134,12 @@ private struct HuggingFaceRope {
             let factor = try settings.double("factor", in: ModelConfiguration.Limits.ropeScalingFactor)
             scaling = factor == 1 ? .none : .linear(factor: factor)
         case "yarn"?: scaling = try Self.yarn(settings, contextLength)
+        case "dynamic"?:
+            // transformers takes no other length than the model's own here.
+            scaling = .dynamic(
+                ModelConfiguration.DynamicNTK(
+                    factor: try settings.double("factor", in: ModelConfiguration.Limits.ropeScalingFactor),
+                    originalContextLength: contextLength))
         case "llama3"?:
             scaling = .llama3(
                 ModelConfiguration.Llama3(
@@ -141,7 +150,7 @@ private struct HuggingFaceRope {
                         "original_max_position_embeddings", in: ModelConfiguration.Limits.contextLength)))
         case let type:
             throw ModelConfiguration.refusal(
-                config, "\(key).rope_type", type.map { $0.quoted(limit: 40) } ?? "nothing", "\"linear\", \"yarn\" and \"llama3\"")
+                config, "\(key).rope_type", type.map { $0.quoted(limit: 40) } ?? "nothing", "\"linear\", \"dynamic\", \"yarn\" and \"llama3\"")
         }
     }
 
@@ -152,7 +161,6 @@ private struct HuggingFaceRope {
         var factor = try settings.doubleIfPresent("factor", in: limits)
         if factor == nil, let original { factor = Double(contextLength) / Double(original) }
         guard let factor else { throw AlpacaError(.missing, "\"factor\" of YaRN is missing, and so is the original context") }
-        guard factor != 1 else { return .none }
         var yarn = ModelConfiguration.YaRN(factor: factor, originalContextLength: original ?? contextLength)
         // 0 counts as not given.
         if let beta = try settings.doubleIfPresent("beta_fast"), beta != 0 { yarn.betaFast = beta }
@@ -161,6 +169,7 @@ private struct HuggingFaceRope {
         yarn.mscale = try settings.doubleIfPresent("mscale", in: 0...1e4)
         yarn.mscaleAllDim = try settings.doubleIfPresent("mscale_all_dim", in: 0...1e4)
         yarn.truncates = try settings.boolIfPresent("truncate") ?? true
-        return .yarn(yarn)
+        yarn.isFinetuned = try settings.boolIfPresent("finetuned")
+        return yarn.changesNothing ? .none : .yarn(yarn)
     }
 }

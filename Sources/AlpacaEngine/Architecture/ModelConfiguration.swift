@@ -88,7 +88,7 @@ public struct ModelConfiguration: Sendable, Equatable {
         try Self.check(normEpsilon, Limits.normEpsilon, "epsilon of the norms")
         try Self.check(ropeTheta, Limits.ropeTheta, "rope theta")
         try Self.check(ropeDimension, 2...headDimension, "rope dimension")
-        try ropeScaling.check()
+        try ropeScaling.check(dimension: ropeDimension)
         try experts?.check(layerCount: layerCount)
         guard headCount % keyValueHeadCount == 0 else {
             throw AlpacaError(.badFormat, "\(keyValueHeadCount) key/value heads do not divide \(headCount) heads")

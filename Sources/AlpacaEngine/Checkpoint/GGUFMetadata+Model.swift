@@ -61,7 +61,7 @@ extension GGUFMetadata {
             self[GGUFKey.ropeScalingType(architecture)] = .string("yarn")
             self[GGUFKey.ropeScalingFactor(architecture)] = .float32(Float(yarn.factor))
             setNumber(GGUFKey.ropeOriginalContextLength(architecture), yarn.originalContextLength)
-            self[GGUFKey.ropeFinetuned(architecture)] = .bool(true)
+            self[GGUFKey.ropeFinetuned(architecture)] = yarn.isFinetuned.map { .bool($0) }
             if yarn.attentionFactor != nil || yarn.mscale != nil {
                 self[GGUFKey.ropeAttentionFactor(architecture)] = .float32(Float(yarn.attentionScale))
             }
@@ -70,6 +70,10 @@ extension GGUFMetadata {
             if !yarn.truncates { self[GGUFKey.alpacaRopeTruncates] = .bool(false) }
         // A tensor tells (``TensorRole/Kind/ropeFactors``).
         case .llama3: break
+        case .dynamic(let dynamic):
+            if let factor = dynamic.factor { self[GGUFKey.alpacaRopeDynamic] = .float32(Float(factor)) }
+        // A session's own, no model's.
+        case .ntk: break
         }
     }
 

@@ -69,12 +69,7 @@ extension HuggingFaceBinLayout {
         if model.keyValueHeadCount != model.headCount { json.member("num_key_value_heads", model.keyValueHeadCount) }
         json.member("pad_token_id", 0)
         json.member("rms_norm_eps", model.normEpsilon)
-        if case .linear(let factor) = model.ropeScaling {
-            json.beginObject("rope_scaling")
-            json.member("factor", factor)
-            json.member("type", "linear")
-            json.end()
-        }
+        model.ropeScaling.write(to: &json)
         if model.ropeTheta != 10000 { json.member("rope_theta", model.ropeTheta) }
         json.member("tie_word_embeddings", model.isOutputTied)
         json.member("torch_dtype", type == .f32 ? "float32" : type == .bf16 ? "bfloat16" : "float16")

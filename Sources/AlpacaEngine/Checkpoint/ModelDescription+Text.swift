@@ -31,6 +31,9 @@ extension ModelDescription: CustomStringConvertible {
         case .none: break
         case .linear(let factor): rope += ", positions divided by \(FactTable.number(factor))"
         case .yarn(let yarn): rope += ", YaRN by \(FactTable.number(yarn.factor)) from \(yarn.originalContextLength) tokens on"
+        case .ntk(let alpha): rope += ", NTK by \(FactTable.number(alpha))"
+        case .dynamic(let dynamic):
+            rope += ", dynamic NTK" + (dynamic.factor.map { " by \(FactTable.number($0))" } ?? "") + " from \(dynamic.originalContextLength) tokens on"
         case .llama3(let llama): rope += ", Llama 3's by \(FactTable.number(llama.factor)) from \(llama.originalContextLength) tokens on"
         }
         if model.hasRopeFactors { rope += ", with factors" }
@@ -136,6 +139,13 @@ extension ModelDescription {
             json.member("rope_scaling_type", "yarn")
             json.member("rope_scaling_factor", yarn.factor)
             json.member("rope_original_ctx", yarn.originalContextLength)
+        case .ntk(let alpha):
+            json.member("rope_scaling_type", "ntk")
+            json.member("rope_scaling_factor", alpha)
+        case .dynamic(let dynamic):
+            json.member("rope_scaling_type", "dynamic")
+            if let factor = dynamic.factor { json.member("rope_scaling_factor", factor) }
+            json.member("rope_original_ctx", dynamic.originalContextLength)
         case .llama3(let llama):
             json.member("rope_scaling_type", "llama3")
             json.member("rope_scaling_factor", llama.factor)

@@ -147,7 +147,9 @@ extension Session {
             throw AlpacaError(
                 .contextFull, "the prompt's \(prompt.count) tokens do not fit into the \(contextLength) positions of the context (n_ctx)")
         }
-        let reused = min(prompt.count - 1, commonPrefix(prompt))
+        // Under dynamic NTK what was read in other pieces is not what a fresh session would hold.
+        let common = min(prompt.count - 1, commonPrefix(prompt))
+        let reused = sequence.isRepeatable(after: common, through: prompt.count) ? common : 0
         forget(from: reused)
         result.promptTokens = prompt.count
         result.cachedTokens = reused

@@ -41,10 +41,13 @@ extension Session {
         try ids.makeRoom(for: inputs.reduce(0) { $0 + $1.ids.count }, of: "inputs")
         for input in inputs { ids += input.ids }
 
-        let before = inputs.map { (length: $0.session.position, hasLogits: $0.session.hasLogits) }
+        let before = inputs.map {
+            (length: $0.session.position, hasLogits: $0.session.hasLogits, angles: $0.session.sequence.angleLength)
+        }
         func goBack(keepingLogits: Bool) {
             for (sequence, before) in zip(sequences, before) {
                 sequence.rewind(to: before.length)
+                sequence.restoreAngles(before.angles)
                 sequence.hasLogits = before.hasLogits && keepingLogits
                 sequence.trim()
             }

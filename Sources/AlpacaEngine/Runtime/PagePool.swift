@@ -10,6 +10,8 @@ import Glibc
         let keyType, valueType: CacheType
         let ropeTheta: Double
         let ropeScaling: ModelConfiguration.RopeScaling
+        /// Whether the file's divisors of frequencies count.
+        var usesFactors = true
     }
 
     typealias Page = UnsafeMutablePointer<PageRecord>

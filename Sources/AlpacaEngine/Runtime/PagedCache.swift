@@ -27,10 +27,15 @@
     func pool(_ kind: PagePool.Kind) throws(AlpacaError) -> PagePool {
         try RuntimeLock.withLock { () throws(AlpacaError) -> PagePool in
             if let known = pools[kind] { return known }
-            let pool = try PagePool(kind, configuration, ropeFactors: ropeFactors)
+            let pool = try PagePool(kind, configuration, ropeFactors: kind.usesFactors ? ropeFactors : [])
             pools[kind] = pool
             return pool
         }
+    }
+
+    /// Angles for one sequence alone; nil where all of the pool have the same.
+    func angles(of pool: PagePool) throws(AlpacaError) -> DynamicAngles? {
+        try DynamicAngles(pool.kind, dimension: configuration.ropeDimension, ropeFactors: pool.kind.usesFactors ? ropeFactors : [])
     }
 
     var statistics: Statistics {

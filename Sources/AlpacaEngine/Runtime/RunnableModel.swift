@@ -37,10 +37,11 @@ final class RunnableModel: Sendable {
     ///   - capacity: positions, 1 or more.
     ///   - ropeTheta: a positive number.
     ///   - ropeScaling: sound, as a configuration's is.
+    ///   - usesFactors: whether the file's divisors of frequencies count.
     ///   - grows: takes memory as it is needed; else all of it is promised here.
     func makeSequence(
         capacity: Int, keys: CacheType, values: CacheType, ropeTheta: Double, ropeScaling: ModelConfiguration.RopeScaling,
-        grows: Bool = false
+        usesFactors: Bool = true, grows: Bool = false
     ) throws(AlpacaError) -> TokenSequence {
         let head = configuration.headDimension
         for type in [keys, values] where type == .q8_0 && head % Int(KERN_KV_SCALED) != 0 {
@@ -49,7 +50,8 @@ final class RunnableModel: Sendable {
                 "key and value cache of \(capacity) positions: heads of \(head) components are not a multiple of \(KERN_KV_SCALED): "
                     + "choose F16 or F32, not Q8_0")
         }
-        let pool = try cache.pool(PagePool.Kind(keyType: keys, valueType: values, ropeTheta: ropeTheta, ropeScaling: ropeScaling))
+        let pool = try cache.pool(PagePool.Kind(
+                keyType: keys, valueType: values, ropeTheta: ropeTheta, ropeScaling: ropeScaling, usesFactors: usesFactors))
         return try TokenSequence(cache, pool, capacity: capacity, vocabularySize: configuration.vocabularySize, grows: grows)
     }
 }

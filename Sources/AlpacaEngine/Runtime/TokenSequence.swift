@@ -18,6 +18,8 @@ import Synchronization
 
     private let cache: PagedCache
     private let pool: PagePool
+    /// Angles of its own, where they depend on its length.
+    private let angles: DynamicAngles?
     private let grows: Bool
     private let filled = Atomic<Int>(0)
     private let logitsBuffer: AlignedBuffer
@@ -42,6 +44,7 @@ import Synchronization
         self.cache = cache
         self.pool = pool
         self.grows = grows
+        angles = try cache.angles(of: pool)
         try tokens.makeRoom(for: capacity, of: "n_ctx \(capacity)")
         try unsafe pages.makeRoom(for: count, of: what)
         guard !grows else { return }
@@ -62,7 +65,21 @@ import Synchronization
     var view: SequenceView {
         unsafe SequenceView(
             pages: UnsafePointer(table), layerBytes: pool.layerBytes, keyKind: pool.kind.keyType.rawValue,
-            valueKind: pool.kind.valueType.rawValue, frequencies: pool.rotary.pointer, angleScale: pool.rotary.scale)
+            valueKind: pool.kind.valueType.rawValue, frequencies: (angles?.rotary ?? pool.rotary).pointer,
+            angleScale: pool.rotary.scale)
+    }
+
+    /// The length that the angles of the last call were made for, where they depend on it (dynamic NTK).
+    var angleLength: Int? { angles?.length }
+
+    /// The call is taken back.
+    func restoreAngles(_ length: Int?) { if let length { angles?.restore(length) } }
+
+    /// Whether what is read after the first `length` tokens, up to `end`, is what it would be in a fresh sequence. Not so under dynamic NTK,
+    /// where keys keep the angles that they were read with.
+    func isRepeatable(after length: Int, through end: Int) -> Bool {
+        guard let angles else { return true }
+        return angles.sharesPages(angles.length(through: end), after: length)
     }
 
     // MARK: - For the call that has the sequence. No step may have rows of it: see `Executor.settle`.
@@ -77,15 +94,20 @@ import Synchronization
         RuntimeLock.lock()
         defer { RuntimeLock.unlock() }
         let before = (length: count, hasLogits: hasLogits)
-        let found = takeOver(ids.prefix(min(shared ?? ids.count, ids.count - 1)))
+        let mayShare = isRepeatable(after: count, through: count + ids.count)
+        let angleLength = angleLength
+        angles?.begin(through: count + ids.count)
+        let found = mayShare ? takeOver(ids.prefix(min(shared ?? ids.count, ids.count - 1))) : 0
         do throws(AlpacaError) {
             try makeWritable(through: count + ids.count - found)
         } catch {
             forget(from: before.length)
             hasLogits = before.hasLogits
+            restoreAngles(angleLength)
             giveBack()
             throw error
         }
+        angles?.make()
         return found
     }
 
@@ -94,6 +116,8 @@ import Synchronization
         RuntimeLock.lock()
         defer { RuntimeLock.unlock() }
         try makeWritable(through: count + 1)
+        angles?.begin(through: count + 1)
+        angles?.make()
     }
 
     /// Forgets all tokens from `length` on. Their pages go back to the system.
@@ -125,6 +149,7 @@ import Synchronization
         tokens.removeLast(tokens.count - max(0, length))
         filled.store(tokens.count, ordering: .releasing)
         hasLogits = false
+        angles?.forgot(from: tokens.count)
     }
 
     // MARK: - With the lock held
@@ -135,8 +160,13 @@ import Synchronization
         // Room was made for all positions.
         unsafe tokens.append(contentsOf: ids)
         filled.store(tokens.count, ordering: .releasing)
+        angles?.filled(from: before, to: tokens.count)
         let positions = CacheType.positionsPerPage
-        for page in before / positions..<tokens.count / positions { share(page) }
+        for page in before / positions..<tokens.count / positions {
+            // Others find only what any of them would have read the same.
+            if let angles, !angles.isPlain(through: (page + 1) * positions) { break }
+            share(page)
+        }
     }
 
     /// Lets others find a page that is full; or takes over one that another sequence filled with the same meanwhile.
@@ -191,6 +221,7 @@ import Synchronization
     }
 
     private func remember(_ ids: ArraySlice<TokenID>) {
+        angles?.filled(from: tokens.count, to: tokens.count + ids.count)
         tokens.append(contentsOf: ids)
         filled.store(tokens.count, ordering: .releasing)
         hasLogits = false

@@ -40,6 +40,10 @@ package enum GGUFKey {
     package static func ropeAttentionFactor(_ architecture: String) -> String { "\(architecture).rope.scaling.yarn_attn_factor" }
     package static func ropeBetaFast(_ architecture: String) -> String { "\(architecture).rope.scaling.yarn_beta_fast" }
     package static func ropeBetaSlow(_ architecture: String) -> String { "\(architecture).rope.scaling.yarn_beta_slow" }
+    package static func ropeExtFactor(_ architecture: String) -> String { "\(architecture).rope.scaling.yarn_ext_factor" }
+    package static func ropeAttentionScale(_ architecture: String) -> String { "\(architecture).rope.scaling.attn_factor" }
+    /// Our own: the factor of dynamic NTK, for which GGUF has no form.
+    package static let alpacaRopeDynamic = "alpaca.rope.dynamic_factor"
     /// Our own: whether YaRN's ramp is rounded to whole dimensions; true where it is missing.
     package static let alpacaRopeTruncates = "alpaca.rope.truncate"
     /// The factor's name before `rope.scaling.*` came, in 2023.
