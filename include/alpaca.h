@@ -355,6 +355,25 @@ typedef enum alpaca_cache_type {
     ALPACA_CACHE_Q8_0 = 8 /**< 1 byte a value and a scale for each 32; heads of whole blocks of 32. Since version 1.1. */
 } alpaca_cache_type;
 
+/** How a session scales positions, so that texts may be longer than those that the model was trained with. Since version 1.1.
+ *
+ *  With the last two the base of the angles follows the length of the text: each call that reads tokens (alpaca_session_append,
+ *  alpaca_session_generate and alpaca_session_chat for the prompt, and each token that they write) uses for all its tokens the base of the
+ *  length at its end; what was read before keeps its angles. That is what transformers makes of the same pieces with its cache. So the same
+ *  text read in other pieces gives other logits once it is longer than the original context; generate and chat read a prompt as one piece
+ *  then, and all of it anew. Up to the original context nothing differs from an ordinary session. */
+typedef enum alpaca_rope_scaling {
+    ALPACA_ROPE_SCALING_MODEL = 0,  /**< As the model's files say; where rope_scale is given, positions are divided by it instead. */
+    ALPACA_ROPE_SCALING_NONE = 1,   /**< Not at all. */
+    ALPACA_ROPE_SCALING_LINEAR = 2, /**< Positions are divided by rope_scale. */
+    ALPACA_ROPE_SCALING_YARN = 3,   /**< YaRN by rope_scale. */
+    ALPACA_ROPE_SCALING_NTK = 4,    /**< The base is multiplied by alpha^(d / (d - 2)), where d is the number of rotated components of a head
+                                         and alpha is rope_alpha; without it alpha follows the length L of the text by the rule of
+                                         Chinese-LLaMA-Alpaca's scripts: beyond the original context C it is 2 L / C - 1, times 1.1 where C is
+                                         2048 or less. */
+    ALPACA_ROPE_SCALING_DYNAMIC = 5 /**< The same with alpha = f L / C - (f - 1) beyond C, where f is rope_scale: transformers' dynamic NTK. */
+} alpaca_rope_scaling;
+
 /** What a session is made with. */
 typedef struct alpaca_session_params {
     size_t struct_size; /**< sizeof(alpaca_session_params). */
@@ -370,11 +389,22 @@ typedef struct alpaca_session_params {
     int32_t type_v;     /**< alpaca_cache_type of values. Default ALPACA_CACHE_F16. */
     int32_t reserved;   /**< 0. */
     double rope_theta;  /**< Base of the rotary angles; 0 (default): the model's. */
-    double rope_scale;  /**< Positions are divided by it (linear scaling); 0 (default): the model's. */
+    double rope_scale;  /**< The factor of rope_scaling; 0 (default): the model's, or where that has none of the kind, n_ctx over the original
+                             context. */
     int32_t grow_on_demand; /**< 0 (default): the memory for the keys and values of n_ctx positions is promised by alpaca_session_create, and
                                  no later call fails for want of it. 1: it is taken as positions are filled, 64 at a time. Then a call that
                                  reads tokens can give ALPACA_OUT_OF_MEMORY. Since version 1.1. */
     int32_t reserved2;      /**< 0. Since version 1.1. */
+    int32_t rope_scaling;      /**< alpaca_rope_scaling. Default ALPACA_ROPE_SCALING_MODEL. An option of another kind than this one, which
+                                    would have no effect, is ALPACA_INVALID_ARGUMENT. Since version 1.1. */
+    int32_t rope_original_ctx; /**< Positions that the model was trained for before any scaling; 0 (default): what its files say. Since
+                                    version 1.1. */
+    double rope_alpha;         /**< For ALPACA_ROPE_SCALING_NTK; 0 (default): it follows the length of the text. Since version 1.1. */
+    double yarn_attn_factor;   /**< What YaRN multiplies cosine and sine with; 0 (default): it follows from the factor. Since version 1.1. */
+    double yarn_beta_fast;     /**< Turns over the original context from which on YaRN keeps a frequency; 0 (default): the model's, or 32.
+                                    Since version 1.1. */
+    double yarn_beta_slow;     /**< Turns below which it divides a frequency by the factor; 0 (default): the model's, or 1. Since version
+                                    1.1. */
 } alpaca_session_params;
 
 /** Fills in the defaults. `size` is sizeof(alpaca_session_params).
@@ -388,7 +418,7 @@ alpaca_status alpaca_session_params_init(alpaca_session_params *params, size_t s
  *  tokens (alpaca_session_truncate; alpaca_session_generate and alpaca_session_chat with another beginning), and with alpaca_session_free.
  *
  *  A beginning that sessions of the model have in common is held once and read once, in whole pages: a session takes over what another one
- *  holds of the same tokens. That needs the same type_k, type_v, rope_theta and rope_scale. It is a copy of its own from where they differ.
+ *  holds of the same tokens. That needs the same types of caches and the same angles. It is a copy of its own from where they differ.
  *
  *  The first session of a model starts the threads and takes the buffers that all its sessions compute with, for the largest n_batch and
  *  n_threads of them; the last one's alpaca_session_free ends them. A session with a larger n_batch or n_threads has them made anew, and

@@ -19,6 +19,7 @@ enum Arguments {
         "--repeat-penalty": "--repetition-penalty", "--keep": "--n-keep", "--cache-type": "--kv-cache",
         "--system-prompt": "--system", "--sys": "--system", "--reverse-prompt": "--stop", "--no-context-shift": "",
         "--output-file": "--output", "--output-format": "--format",
+        "--rope-freq-base": "--rope-theta", "--yarn-orig-ctx": "--rope-original-ctx", "--rope-orig-ctx": "--rope-original-ctx",
     ]
     /// Options whose value is a text, which may begin with dashes.
     private static let texts: Set<String> = ["--stop", "--system", "--prompt", "--name", "--add-piece"]

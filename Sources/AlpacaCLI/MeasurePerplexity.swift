@@ -34,6 +34,7 @@ struct MeasurePerplexity: ParsableCommand {
     var threads = 0
     @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache.")
     var cache = CacheName(Session.Options().keyType)
+    @OptionGroup var rope: RopeOptions
     @Flag(help: "Print JSON; a number that is infinite is null.") var json = false
 
     struct Row: Encodable {
@@ -58,6 +59,7 @@ struct MeasurePerplexity: ParsableCommand {
             options.threadCount = threads
             options.keyType = cache.type
             options.valueType = cache.type
+            rope.apply(to: &options)
             let session = try model.makeWarningSession(options)
             let name = PathText.shown(path)
             let found = try Interrupt.cancelling(session) {

@@ -26,6 +26,8 @@ struct ModelOptions: ParsableArguments {
     @Option(name: .customLong("kv-cache"), help: "Type of the key and value cache.")
     var cache = CacheName(Session.Options().keyType)
 
+    @OptionGroup var rope: RopeOptions
+
     @Flag(
         name: .customLong("grow-on-demand"),
         help: "Take memory for the context as it fills, instead of being promised all of it at the start.")
@@ -51,6 +53,7 @@ struct ModelOptions: ParsableArguments {
         options.keyType = cache.type
         options.valueType = cache.type
         options.growsOnDemand = growsOnDemand
+        rope.apply(to: &options)
         return try model.makeWarningSession(options)
     }
 }

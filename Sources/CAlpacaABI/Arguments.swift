@@ -1,6 +1,7 @@
 // From C's arguments to Swift's values and back. Each pointer of the caller is used for exactly the bytes that the header says it has.
 
 import AlpacaEngine
+import CAlpaca
 import Glibc
 
 enum Arguments {
@@ -49,6 +50,18 @@ enum Arguments {
             throw AlpacaError(.invalidArgument, at: name, found: "\(value)", expected: "an alpaca_cache_type, 0, 1 or 8")
         }
         return type
+    }
+
+    static func ropeScaling(_ value: Int32) throws(AlpacaError) -> Session.Options.RopeScaling {
+        switch UInt32(bitPattern: value) {
+        case ALPACA_ROPE_SCALING_MODEL.rawValue: return .model
+        case ALPACA_ROPE_SCALING_NONE.rawValue: return .none
+        case ALPACA_ROPE_SCALING_LINEAR.rawValue: return .linear
+        case ALPACA_ROPE_SCALING_YARN.rawValue: return .yarn
+        case ALPACA_ROPE_SCALING_NTK.rawValue: return .ntk
+        case ALPACA_ROPE_SCALING_DYNAMIC.rawValue: return .dynamic
+        default: throw AlpacaError(.invalidArgument, at: "rope_scaling", found: "\(value)", expected: "an alpaca_rope_scaling, 0 to 5")
+        }
     }
 
     /// The elements of a caller's array, `most` at most: a count that no caller can mean is found before anything is read.

@@ -29,6 +29,13 @@ extension alpaca_session_params {
         options.ropeTheta = rope_theta == 0 ? nil : rope_theta
         options.ropeScale = rope_scale == 0 ? nil : rope_scale
         options.growsOnDemand = try Arguments.flag(grow_on_demand, "grow_on_demand")
+        options.ropeScaling = try Arguments.ropeScaling(rope_scaling)
+        // A negative number is as wrong as one that is too large.
+        options.ropeOriginalContext = rope_original_ctx == 0 ? nil : Int(rope_original_ctx)
+        options.ropeAlpha = rope_alpha == 0 ? nil : rope_alpha
+        options.yarnAttentionFactor = yarn_attn_factor == 0 ? nil : yarn_attn_factor
+        options.yarnBetaFast = yarn_beta_fast == 0 ? nil : yarn_beta_fast
+        options.yarnBetaSlow = yarn_beta_slow == 0 ? nil : yarn_beta_slow
         return options
     }
 }

@@ -106,7 +106,8 @@ extension ModelConfiguration {
         let type = try metadata.stringIfPresent(key)
         var factor = try metadata.floatIfPresent(GGUFKey.ropeScalingFactor(name), in: Limits.ropeScalingFactor)
         if factor == nil { factor = try metadata.floatIfPresent(GGUFKey.ropeScaleLinear(name), in: Limits.ropeScalingFactor) }
-        if type == nil || type == "none", let dynamic = try metadata.floatIfPresent(GGUFKey.alpacaRopeDynamic, in: Limits.ropeScalingFactor) {
+        if type == nil || type == "none", let dynamic = try metadata.floatIfPresent(GGUFKey.alpacaRopeDynamic, in: Limits.ropeScalingFactor)
+        {
             let context = try metadata.uint(GGUFKey.contextLength(name), in: Limits.contextLength)
             return .dynamic(DynamicNTK(factor: dynamic, originalContextLength: context))
         }
@@ -134,7 +135,9 @@ extension ModelConfiguration {
                 yarn.betaSlow = beta
             }
             // Less than 0: as usual. With 0 llama.cpp stretches all frequencies alike; nothing but 1 is written by converters.
-            if let ramp = try metadata.floatIfPresent(GGUFKey.ropeExtFactor(name), in: -limits.upperBound...limits.upperBound), ramp >= 0, ramp != 1 {
+            if let ramp = try metadata.floatIfPresent(GGUFKey.ropeExtFactor(name), in: -limits.upperBound...limits.upperBound), ramp >= 0,
+                ramp != 1
+            {
                 throw AlpacaError(
                     .unsupported, at: "metadata key \"\(GGUFKey.ropeExtFactor(name))\"", found: "\(ramp)", expected: "1")
             }

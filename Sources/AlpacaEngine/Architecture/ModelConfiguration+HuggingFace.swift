@@ -150,7 +150,8 @@ private struct HuggingFaceRope {
                         "original_max_position_embeddings", in: ModelConfiguration.Limits.contextLength)))
         case let type:
             throw ModelConfiguration.refusal(
-                config, "\(key).rope_type", type.map { $0.quoted(limit: 40) } ?? "nothing", "\"linear\", \"dynamic\", \"yarn\" and \"llama3\"")
+                config, "\(key).rope_type", type.map { $0.quoted(limit: 40) } ?? "nothing",
+                "\"linear\", \"dynamic\", \"yarn\" and \"llama3\"")
         }
     }
 

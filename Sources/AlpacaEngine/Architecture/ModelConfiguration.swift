@@ -28,9 +28,9 @@ public struct ModelConfiguration: Sendable, Equatable {
     public let ropeTheta: Double
     /// Leading components of a head that are rotated; even, at most ``headDimension``.
     public let ropeDimension: Int
-    public let ropeScaling: RopeScaling
+    public private(set) var ropeScaling: RopeScaling
     /// Whether the file has a tensor that divides each rotary frequency by a factor of its own (Llama 3.1).
-    public let hasRopeFactors: Bool
+    public private(set) var hasRopeFactors: Bool
     /// Whether the output matrix is that of the embeddings.
     public private(set) var isOutputTied: Bool
     /// Which components of a head are rotated together.
@@ -127,6 +127,13 @@ public struct ModelConfiguration: Sendable, Equatable {
         var result = self
         result.vocabularySize = vocabularySize
         result.isOutputTied = isOutputTied ?? self.isOutputTied
+        return result
+    }
+
+    /// The same model with settings in place of a tensor of divisors.
+    package func scaled(_ scaling: RopeScaling) -> ModelConfiguration {
+        var result = self
+        (result.ropeScaling, result.hasRopeFactors) = (scaling, false)
         return result
     }
 

@@ -142,7 +142,8 @@ extension ModelConfiguration.RopeScaling {
         switch self {
         // Dynamic NTK: up to the original context (``baseFactor(length:dimension:)``).
         case .none, .dynamic: return (plain, 1)
-        case .ntk: return (Self.none.frequencies(theta: theta * baseFactor(length: 0, dimension: dimension), dimension: dimension).values, 1)
+        case .ntk:
+            return (Self.none.frequencies(theta: theta * baseFactor(length: 0, dimension: dimension), dimension: dimension).values, 1)
         case .linear(let factor): return (plain.map { $0 / factor }, 1)
         case .yarn(let yarn): return (Self.stretched(plain, theta, Double(dimension), yarn), yarn.attentionScale)
         case .llama3(let llama): return (plain.map { Self.blended($0, llama) }, 1)

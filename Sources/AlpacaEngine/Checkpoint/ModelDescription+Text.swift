@@ -33,7 +33,9 @@ extension ModelDescription: CustomStringConvertible {
         case .yarn(let yarn): rope += ", YaRN by \(FactTable.number(yarn.factor)) from \(yarn.originalContextLength) tokens on"
         case .ntk(let alpha): rope += ", NTK by \(FactTable.number(alpha))"
         case .dynamic(let dynamic):
-            rope += ", dynamic NTK" + (dynamic.factor.map { " by \(FactTable.number($0))" } ?? "") + " from \(dynamic.originalContextLength) tokens on"
+            rope +=
+                ", dynamic NTK" + (dynamic.factor.map { " by \(FactTable.number($0))" } ?? "")
+                + " from \(dynamic.originalContextLength) tokens on"
         case .llama3(let llama): rope += ", Llama 3's by \(FactTable.number(llama.factor)) from \(llama.originalContextLength) tokens on"
         }
         if model.hasRopeFactors { rope += ", with factors" }

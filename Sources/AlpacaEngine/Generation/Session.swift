@@ -16,9 +16,21 @@ public final class Session: @unchecked Sendable {
         /// Types of the key and value caches.
         public var keyType = CacheType.f16
         public var valueType = CacheType.f16
-        /// Overrides the file's `rope_theta`, and the factor of its linear scaling.
+        /// Overrides the file's `rope_theta`.
         public var ropeTheta: Double?
+        /// How positions are scaled.
+        public var ropeScaling = RopeScaling.model
+        /// The factor of that; with ``RopeScaling/model`` positions are divided by it. Without it: the model's own where it is of that kind, else
+        /// the context over the original one.
         public var ropeScale: Double?
+        /// What ``RopeScaling/ntk`` stretches low frequencies by.
+        public var ropeAlpha: Double?
+        /// Positions that the model was trained for before it was stretched; nil for what its files say.
+        public var ropeOriginalContext: Int?
+        /// Settings of YaRN; nil for the model's, or the usual ones.
+        public var yarnAttentionFactor: Double?
+        public var yarnBetaFast: Double?
+        public var yarnBetaSlow: Double?
         /// When true, memory for keys and values is taken as positions are filled: a call can then throw `outOfMemory`. When false all of it
         /// is promised when the session is made, and no call fails for want of it.
         public var growsOnDemand = false
@@ -69,30 +81,21 @@ public final class Session: @unchecked Sendable {
             throw AlpacaError(
                 .invalidArgument, "n_threads: found \(options.threadCount), expected 1 ... \(WorkerPool.mostThreads), or 0 for all cores")
         }
-        let theta = options.ropeTheta ?? model.configuration.ropeTheta
-        let scale = options.ropeScale ?? 1
-        for (value, limits, name) in [
-            (theta, ModelConfiguration.Limits.ropeTheta, "rope_theta"), (scale, ModelConfiguration.Limits.ropeScalingFactor, "rope_scale"),
-        ] {
-            guard limits.contains(value) else {
-                throw AlpacaError(.invalidArgument, "\(name): found \(value), expected \(limits.lowerBound) to \(limits.upperBound)")
-            }
-        }
-        let scaling = options.ropeScale.map { .linear(factor: $0) } ?? model.configuration.ropeScaling
+        let rope = try SessionRope(options, model.configuration, contextLength: contextLength)
         self.model = model
         self.options = options
         self.cancelFlag = cancelFlag
         self.contextLength = contextLength
         batchSize = min(options.batchSize, contextLength)
         // Who sets the rotary angles says that the model can do more.
-        let isBeyond = contextLength > trained && options.ropeTheta == nil && options.ropeScale == nil
+        let isBeyond = contextLength > trained && !rope.isStretched
         warnings =
             isBeyond
             ? ["n_ctx: \(contextLength) positions, the model was trained for \(trained); what it writes beyond them gets worse quickly"]
             : []
         sequence = try model.runnable.makeSequence(
-            capacity: contextLength, keys: options.keyType, values: options.valueType, ropeTheta: theta, ropeScaling: scaling,
-            grows: options.growsOnDemand)
+            capacity: contextLength, keys: options.keyType, values: options.valueType, ropeTheta: rope.theta,
+            ropeScaling: rope.scaling, usesFactors: rope.usesFactors, grows: options.growsOnDemand)
         sampler = try Sampler(vocabularySize: model.configuration.vocabularySize, unused: model.tokenizer.model.unused)
         let threads = options.threadCount == 0 ? ProcessorCount.usable() : options.threadCount
         threadCount = try model.runnable.executor.join(batchSize: batchSize, threadCount: threads)

@@ -50,7 +50,8 @@ final class RunnableModel: Sendable {
                 "key and value cache of \(capacity) positions: heads of \(head) components are not a multiple of \(KERN_KV_SCALED): "
                     + "choose F16 or F32, not Q8_0")
         }
-        let pool = try cache.pool(PagePool.Kind(
+        let pool = try cache.pool(
+            PagePool.Kind(
                 keyType: keys, valueType: values, ropeTheta: ropeTheta, ropeScaling: ropeScaling, usesFactors: usesFactors))
         return try TokenSequence(cache, pool, capacity: capacity, vocabularySize: configuration.vocabularySize, grows: grows)
     }

@@ -74,11 +74,21 @@ import Testing
     static let ropes: [(String, Double, ModelConfiguration.RopeScaling)] = [
         ("\"rope_theta\": 500000.0", 500_000, .none),
         ("\"rope_scaling\": null", 10_000, .none),
+        (
+            "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 4.0}", 10_000,
+            .dynamic(.init(factor: 4, originalContextLength: 512))
+        ),
         ("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4.0}", 10_000, .linear(factor: 4)),
         ("\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 1}", 10_000, .none),
         (
             "\"rope_scaling\": {\"factor\": 16.0, \"finetuned\": true, \"original_max_position_embeddings\": 4096, \"type\": \"yarn\"}",
-            10_000, .yarn(.init(factor: 16, originalContextLength: 4096))
+            10_000,
+            .yarn(
+                {
+                    var yarn = ModelConfiguration.YaRN(factor: 16, originalContextLength: 4096)
+                    yarn.isFinetuned = true
+                    return yarn
+                }())
         ),
         (
             "\"rope_scaling\": {\"factor\": 16.0, \"type\": \"yarn\", \"beta_fast\": 32}", 10_000,
@@ -115,16 +125,26 @@ import Testing
         ("\"attention_bias\": 1", .badFormat, "\"attention_bias\": found "),
         ("\"hidden_act\": \"gelu\"", .unsupported, "\"hidden_act\": found \"gelu\", supported is \"silu\""),
         (
-            "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}", .unsupported,
-            "\"rope_scaling.rope_type\": found \"dynamic\", supported is \"linear\", \"yarn\" and \"llama3\""
+            "\"rope_scaling\": {\"type\": \"longrope\", \"factor\": 2}", .unsupported,
+            "\"rope_scaling.rope_type\": found \"longrope\", supported is \"linear\", \"dynamic\", \"yarn\" and \"llama3\""
         ),
+        (
+            "\"rope_scaling\": {\"type\": \"su\", \"factor\": 2}", .unsupported,
+            "\"rope_scaling.rope_type\": found \"su\", supported is \"linear\", \"dynamic\", \"yarn\" and \"llama3\""
+        ),
+        (
+            "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 0}", .badFormat,
+            "\"rope_scaling.factor\": found 0, expected 0.001 to 10000.0"
+        ),
+        ("\"rope_scaling\": {\"type\": \"dynamic\"}", .missing, "\"factor\" is missing in \"rope_scaling\""),
+        ("\"partial_rotary_factor\": 0.5", .unsupported, "\"partial_rotary_factor\": found 0.5, supported is 1"),
         (
             "\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 2}", .missing,
             "\"low_freq_factor\" is missing in \"rope_parameters\""
         ),
         (
             "\"rope_scaling\": {\"factor\": 2}", .unsupported,
-            "\"rope_scaling.rope_type\": found nothing, supported is \"linear\", \"yarn\" and \"llama3\""
+            "\"rope_scaling.rope_type\": found nothing, supported is \"linear\", \"dynamic\", \"yarn\" and \"llama3\""
         ),
         (
             "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"beta_fast\": 160000}", .badFormat,

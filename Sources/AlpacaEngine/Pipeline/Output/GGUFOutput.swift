@@ -40,6 +40,11 @@ enum GGUFOutput {
         if options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: true) {
             output.warnings.append(warning)
         }
+        if case .dynamic = request.configuration.ropeScaling {
+            output.warnings.append(
+                "GGUF files have no form for dynamic NTK: the key \(GGUFKey.alpacaRopeDynamic) tells this library of it, other programs will not "
+                    + "know of it, and write nonsense beyond \(request.configuration.contextLength) positions")
+        }
         output.quantization = fileType.description
         let unfit = choices.compactMap(\.warning)
         if let first = unfit.first {
@@ -52,14 +57,13 @@ enum GGUFOutput {
     private static func ropeFactors(_ request: OutputRequest) throws(AlpacaError) -> (info: TensorInfo, bytes: [UInt8])? {
         let model = request.configuration
         guard case .llama3 = model.ropeScaling, let name = TensorRole.ropeFactors.name(in: .gguf) else { return nil }
-        let plain = ModelConfiguration.RopeScaling.none.frequencies(theta: model.ropeTheta, dimension: model.ropeDimension).values
-        let scaled = model.ropeScaling.frequencies(theta: model.ropeTheta, dimension: model.ropeDimension).values
+        let divisors = RopeFactors.divisors(model, model.ropeScaling)
         var bytes: [UInt8] = []
-        for (a, b) in zip(plain, scaled) {
-            let bits = Float(a / b).bitPattern
+        for divisor in divisors {
+            let bits = divisor.bitPattern
             for shift: UInt32 in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: bits >> shift)) }
         }
-        return (try TensorInfo(name: name, type: .f32, shape: [plain.count]), bytes)
+        return (try TensorInfo(name: name, type: .f32, shape: [divisors.count]), bytes)
     }
 
     /// What each tensor becomes, and the name of it all.

@@ -103,6 +103,12 @@ class SessionParams(Structure):
         ("rope_scale", c_double),
         ("grow_on_demand", c_int32),
         ("reserved2", c_int32),
+        ("rope_scaling", c_int32),
+        ("rope_original_ctx", c_int32),
+        ("rope_alpha", c_double),
+        ("yarn_attn_factor", c_double),
+        ("yarn_beta_fast", c_double),
+        ("yarn_beta_slow", c_double),
     ]
 
 

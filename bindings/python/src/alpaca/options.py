@@ -43,6 +43,12 @@ class SessionOptions(TypedDict, total=False):
     cache_type: str
     rope_theta: float
     rope_scale: float
+    rope_scaling: str
+    rope_alpha: Union[float, str]
+    rope_original_ctx: int
+    yarn_attn_factor: float
+    yarn_beta_fast: float
+    yarn_beta_slow: float
     grow_on_demand: bool
 
 

@@ -36,6 +36,7 @@ _now = time.perf_counter
 FINISH_REASONS = tuple(FinishReason)
 _ROLES = {"system": 0, "user": 1, "assistant": 2}
 _CACHE_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
+_ROPE_SCALINGS = {"model": 0, "none": 1, "linear": 2, "yarn": 3, "ntk": 4, "dynamic": 5}
 
 
 def cache_type_number(name: Any) -> int:
@@ -51,6 +52,12 @@ def session_params(
     cache_type: str = "f16",
     rope_theta: float = 0,
     rope_scale: float = 0,
+    rope_scaling: str = "model",
+    rope_alpha: Union[float, str] = "auto",
+    rope_original_ctx: int = 0,
+    yarn_attn_factor: float = 0,
+    yarn_beta_fast: float = 0,
+    yarn_beta_slow: float = 0,
     grow_on_demand: bool = False,
 ) -> _abi.SessionParams:
     """The C struct for a session's options."""
@@ -61,6 +68,12 @@ def session_params(
     params.type_k = params.type_v = cache_type_number(cache_type)
     params.rope_theta = _checks.number("rope_theta", rope_theta)
     params.rope_scale = _checks.number("rope_scale", rope_scale)
+    params.rope_scaling = _ROPE_SCALINGS[_checks.choice("rope_scaling", rope_scaling, _ROPE_SCALINGS)]
+    params.rope_alpha = 0 if rope_alpha == "auto" else _checks.number("rope_alpha", rope_alpha)
+    params.rope_original_ctx = _checks.integer("rope_original_ctx", rope_original_ctx)
+    params.yarn_attn_factor = _checks.number("yarn_attn_factor", yarn_attn_factor)
+    params.yarn_beta_fast = _checks.number("yarn_beta_fast", yarn_beta_fast)
+    params.yarn_beta_slow = _checks.number("yarn_beta_slow", yarn_beta_slow)
     params.grow_on_demand = int(_checks.flag("grow_on_demand", grow_on_demand))
     return params
 
@@ -85,7 +98,16 @@ class Session(_checks.Unpicklable):
     :param n_threads: 0 for one on each physical core; the model's sessions share them. The result does not depend on it.
     :param cache_type: "f16", "f32" or "q8_0", type of the key and value caches.
     :param rope_theta: 0 for the model's.
-    :param rope_scale: 0 for the model's.
+    :param rope_scale: the factor of ``rope_scaling``; 0 for the model's, or where that has none of the kind, ``n_ctx`` over the original
+        context. With "model" positions are divided by it.
+    :param rope_scaling: "model" (as its files say), "none", "linear", "yarn", "ntk" (the base grows by ``rope_alpha``) or "dynamic"
+        (transformers' dynamic NTK). With "dynamic", and "ntk" without an alpha, the base follows the length of the text at the end of each
+        call; see ``alpaca_rope_scaling`` in alpaca.h.
+    :param rope_alpha: for "ntk"; "auto": by the length of the text, as Chinese-LLaMA-Alpaca's scripts have it.
+    :param rope_original_ctx: positions that the model was trained for before any scaling; 0 for what its files say.
+    :param yarn_attn_factor: what YaRN multiplies cosine and sine with; 0 for what follows from the factor.
+    :param yarn_beta_fast: turns from which on YaRN keeps a frequency; 0 for the model's, or 32.
+    :param yarn_beta_slow: turns below which YaRN divides a frequency; 0 for the model's, or 1.
     :param grow_on_demand: False promises the memory for the keys and values of ``n_ctx`` positions here, and no later call fails for
         want of it. True takes it as positions are filled: a call that reads tokens can then raise :class:`ModelMemoryError`.
     :raises ModelMemoryError: when the machine, or the model's ``cache_bytes``, does not have what is promised.
@@ -101,6 +123,12 @@ class Session(_checks.Unpicklable):
         cache_type: str = "f16",
         rope_theta: float = 0,
         rope_scale: float = 0,
+        rope_scaling: str = "model",
+        rope_alpha: Union[float, str] = "auto",
+        rope_original_ctx: int = 0,
+        yarn_attn_factor: float = 0,
+        yarn_beta_fast: float = 0,
+        yarn_beta_slow: float = 0,
         grow_on_demand: bool = False,
     ) -> None:
         params = session_params(
@@ -110,6 +138,12 @@ class Session(_checks.Unpicklable):
             cache_type=cache_type,
             rope_theta=rope_theta,
             rope_scale=rope_scale,
+            rope_scaling=rope_scaling,
+            rope_alpha=rope_alpha,
+            rope_original_ctx=rope_original_ctx,
+            yarn_attn_factor=yarn_attn_factor,
+            yarn_beta_fast=yarn_beta_fast,
+            yarn_beta_slow=yarn_beta_slow,
             grow_on_demand=grow_on_demand,
         )
         self._owner: Optional[_Owner] = None
