@@ -170,12 +170,22 @@ package final class ModelSource: Sendable {
         tokenizerFile = folder?.tokenizerFile
         byteCount = weights.inputs.reduce(0) { $0 &+ $1.size }
         templates = folder?.templates ?? TemplateTexts(metadata)
-        self.warnings = warnings + (folder == nil && !templates.isEmpty ? templates.warnings.map { "\(path): \($0)" } : [])
-        names = folder?.names ?? ModelTemplate.names(in: metadata)
+        let names = folder?.names ?? ModelTemplate.names(in: metadata)
+        self.names = names
+        let rope = (try? configured.get()).map { RopeWarnings.warnings($0, names: names + [PathName.of(path)]) } ?? []
+        self.warnings =
+            warnings + rope.map { "\(path): \($0)" }
+            + (folder == nil && !templates.isEmpty ? templates.warnings.map { "\(path): \($0)" } : [])
         template = ModelTemplate(metadata, texts: templates, names: names)
     }
 
     // MARK: What it is
+
+    /// Whether its pieces are of bytes.
+    package var hasByteLevelTokenizer: Bool {
+        guard case .string(let kind) = metadata[GGUFKey.tokenizerModel] else { return false }
+        return ByteLevelTokenizer.ggufNames.contains { kind.elementsEqual($0.utf8) }
+    }
 
     package func configuration() throws(AlpacaError) -> ModelConfiguration { try configured.get() }
 

@@ -162,7 +162,7 @@ extension Inspection {
     /// The content of a JSON file; nil when it is broken.
     private static func json(_ region: FileRegion) throws(AlpacaError) -> JSONValue? {
         do throws(AlpacaError) {
-            return try JSONDocument(region).root
+            return try TokenizerJSON.root(region)
         } catch {
             guard error.code == .outOfMemory else { return nil }
             throw error

@@ -176,7 +176,8 @@ struct ConversionInputs {
             chosen = ChosenTokenizer(path: file.name, model: tokenizer, added: addedTokens, settings: try settings())
         }
         guard let chosen else {
-            if options.format.isFolder, base.metadata[GGUFKey.tokens] != nil {
+            // Byte-level ones have files of their own (``ByteLevelFiles``).
+            if options.format.isFolder, base.metadata[GGUFKey.tokens] != nil, !base.hasByteLevelTokenizer {
                 let (tokenizer, added) = try SentencePieceModel.divided(base.metadata)
                 // What no reader would take is not written either: scores that are no numbers.
                 do throws(AlpacaError) { _ = try Tokenizer(base.metadata) } catch { throw error.inFile(base.path) }

@@ -57,7 +57,18 @@ public final class Tokenizer: Sendable {
             try self.init(ByteLevelTokenizer(parts))
             return
         }
-        guard let found = try FolderTokenizer(files) else { throw FolderTokenizer.missing(files) }
+        let found: FolderTokenizer?
+        do throws(AlpacaError) {
+            found = try FolderTokenizer(files)
+        } catch {
+            // A tokenizer.json that is no sentencepiece model in other words may still be used by itself; not a model's, which needs that.
+            guard error.code == .unsupported, !files.names.contains("config.json"), !files.names.contains("tokenizer.model"),
+                let region = try files.open("tokenizer.json")
+            else { throw error }
+            self.init(try Tokenizer.model(ofJSON: region))
+            return
+        }
+        guard let found else { throw FolderTokenizer.missing(files) }
         do { try self.init(found, files) } catch { throw error.inFile(found.file.name) }
     }
 
@@ -67,13 +78,7 @@ public final class Tokenizer: Sendable {
             switch try CheckpointKind(file) {
             case .gguf: try self.init(GGUFReader(file).metadata)
             case .legacyGGML: try self.init(LegacyGGMLReader(file).metadata)
-            case .json:
-                let root = try JSONDocument(FileRegion(file)).root
-                if ByteLevelTokenizer.isMeant(by: root) {
-                    try self.init(ByteLevelTokenizer(ByteLevelTokenizer.Parts(tokenizerJSON: root)))
-                } else {
-                    try self.init(TokenizerJSON.sentencePieceModel(FileRegion(file)))
-                }
+            case .json: self.init(try Tokenizer.model(ofJSON: FileRegion(file)))
             default:
                 if let parts = try ByteLevelTokenizer.Parts(tiktoken: FileRegion(file)) {
                     try self.init(ByteLevelTokenizer(parts))

@@ -64,3 +64,41 @@ import Testing
         }
     }
 }
+
+/// Steps of a tokenizer.json that this version does not know are refused with their names, not passed over.
+@Suite struct ByteLevelStepsTests {
+    private static func message(_ old: String, _ new: String) throws -> String? {
+        let text = try ByteLevelEndsTests.json()
+        #expect(text.contains(old))
+        let changed = Array(text.replacing(old, with: new).utf8)
+        return alpacaError { _ = try ByteLevelTokenizer.Parts(tokenizerJSON: JSONDocument(changed, name: "x").root) }?.message
+    }
+
+    @Test func unknownSteps() throws {
+        #expect(try Self.message("\"normalizer\": null", "\"normalizer\": null") == nil)
+        #expect(try Self.message("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFKC\"}")?.contains("\"NFKC\"") == true)
+        #expect(
+            try Self.message("\"post_processor\": null", "\"post_processor\": {\"type\": \"RobertaProcessing\"}")?.contains(
+                "RobertaProcessing")
+                == true)
+        #expect(
+            try Self.message("\"decoder\": {\"type\": \"ByteLevel\"}", "\"decoder\": {\"type\": \"Metaspace\"}")?.contains("Metaspace")
+                == true)
+        let split =
+            "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a+b\"}, \"behavior\": \"Isolated\"}, "
+        let old = "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}"
+        let byteLevel = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}]}"
+        #expect(try Self.message(old, "\"pre_tokenizer\": " + split + byteLevel)?.contains("a+b") == true)
+        #expect(try Self.message(old, old.replacing("\"add_prefix_space\": false", with: "\"add_prefix_space\": true")) != nil)
+    }
+
+    @Test func addedTokensAndTheVocabulary() throws {
+        #expect(try Self.message("\"id\": 256, \"content\": \"<a>\"", "\"id\": 255, \"content\": \"<a>\"")?.contains("255") == true)
+        #expect(try Self.message("\"id\": 256, \"content\": \"<a>\"", "\"id\": 300, \"content\": \"!\"")?.contains("expected 33") == true)
+        #expect(try Self.message("\"content\": \"<a>\"", "\"content\": \"\"") != nil)
+        let unknown =
+            "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"<x>\"}}, {\"Sequence\": {\"id\": \"A\"}}]}"
+        #expect(try Self.message("\"post_processor\": null", "\"post_processor\": " + unknown)?.contains("<x>") == true)
+        #expect(try Self.message("\"post_processor\": null", "\"post_processor\": " + unknown.replacing("<x>", with: "<b>")) == nil)
+    }
+}

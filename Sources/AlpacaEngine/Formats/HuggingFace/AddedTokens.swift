@@ -92,7 +92,7 @@ package struct AddedTokens: Sendable, Equatable {
 
     private static func json(_ name: String, _ files: some FileCollection) throws(AlpacaError) -> JSONValue? {
         guard let region = try files.open(name) else { return nil }
-        return try JSONDocument(region).root
+        return try name == "tokenizer.json" ? TokenizerJSON.root(region) : JSONDocument(region).root
     }
 
     /// The texts of members such as "pad_token": a string, or an object with its content; and of lists of those.

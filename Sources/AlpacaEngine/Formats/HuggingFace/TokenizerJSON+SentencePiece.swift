@@ -5,7 +5,7 @@
 extension TokenizerJSON {
     /// - Throws: what the file holds instead, and what is needed.
     static func sentencePieceModel(_ region: FileRegion) throws(AlpacaError) -> SentencePieceModel {
-        let root = try JSONDocument(region).root
+        let root = try TokenizerJSON.root(region)
         do throws(AlpacaError) {
             guard isOne(root) else {
                 throw AlpacaError(.badFormat, "this is a JSON file, but no tokenizer.json: \"model.vocab\" is missing")
@@ -29,6 +29,8 @@ private struct MergedVocabulary {
     var scores: [Float] = []
     var unknown, bos, eos: TokenID?
     let addsDummyPrefix: Bool
+    /// Whether the unknown piece is one of the special tokens.
+    private(set) var namesUnknown = false
 
     init(_ root: JSONValue) throws(AlpacaError) {
         let model = try root.member("model")
@@ -51,7 +53,10 @@ private struct MergedVocabulary {
         let unknownText = try model.stringIfPresent("unk_token") ?? "<unk>"
         func id(_ text: String) -> TokenID? { texts.firstIndex(of: text).map { TokenID($0) } }
         (unknown, bos, eos) = (id(unknownText), id("<s>"), id("</s>"))
-        if let unknown { kinds[Int(unknown)] = .unknown }
+        if let unknown {
+            namesUnknown = kinds[Int(unknown)] == .control
+            kinds[Int(unknown)] = .unknown
+        }
         let first = kinds.firstIndex(of: .normal) ?? 0
         for (id, text) in texts.enumerated() {
             pieces.append(text.utf8)
@@ -175,5 +180,6 @@ extension SentencePieceModel {
         (list.pieces, list.scores, list.kinds) = (vocabulary.pieces, vocabulary.scores, vocabulary.kinds)
         try self.init(
             list, unknown: vocabulary.unknown, bos: vocabulary.bos, eos: vocabulary.eos, addsDummyPrefix: vocabulary.addsDummyPrefix)
+        namesUnknown = vocabulary.namesUnknown
     }
 }

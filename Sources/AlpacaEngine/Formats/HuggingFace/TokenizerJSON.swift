@@ -17,6 +17,14 @@ struct TokenizerJSON {
     /// Whether pieces are of bytes, each written as a letter, rather than of characters.
     let isByteLevel: Bool
 
+    /// Files of real vocabularies have up to some 30 MB, in which a merge takes three values.
+    static let mostBytes = 128 << 20
+
+    /// The root of such a file.
+    static func root(_ region: FileRegion) throws(AlpacaError) -> JSONValue {
+        try JSONDocument(region, limits: JSONDocument.Limits(bytes: mostBytes, values: 1 << 23)).root
+    }
+
     private static let preTokenizers: Set<String> = [
         "BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Digits", "FixedLength", "Metaspace", "Punctuation", "Sequence", "Split",
         "UnicodeScripts", "Whitespace", "WhitespaceSplit",

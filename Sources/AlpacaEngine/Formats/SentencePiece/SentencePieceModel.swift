@@ -29,6 +29,8 @@ package struct SentencePieceModel: Sendable {
     package var addsDummyPrefix = true
     package var removesExtraSpaces = true
     package var escapesSpaces = true
+    /// Whether the unknown piece is a special token like others, as in a tokenizer.json: its name is found in a text, and decoding leaves it out.
+    package var namesUnknown = false
     /// The message as it was read, and where its last piece ends.
     package let source: [UInt8]
     package private(set) var piecesEnd = 0

@@ -10,7 +10,7 @@ enum HuggingFaceBinOutput {
 
     static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
         let type = try request.floatType()
-        let model = request.configuration
+        let model = try request.configurationWithoutFactors()
         let architecture = Architectures.make(model)
         var output = Output()
         let layout = try layout(request, type)
@@ -52,7 +52,7 @@ enum HuggingFaceBinOutput {
         } else {
             output.extras.append(("generation_config.json", HuggingFaceBinLayout.generationConfiguration()))
         }
-        TokenizerFiles.add(to: &output, request)
+        try TokenizerFiles.add(to: &output, request)
         output.addMark(request.provenance)
         output.quantization = type.description
         if request.options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: false) {
@@ -69,7 +69,7 @@ enum HuggingFaceBinOutput {
     }
 
     private static func layout(_ request: OutputRequest, _ type: TensorType) throws(AlpacaError) -> HuggingFaceBinLayout {
-        let model = request.configuration
+        let model = try request.configurationWithoutFactors()
         let architecture = Architectures.make(model)
         if let files = files(of: request.base), let folder = request.base.folder {
             return try HuggingFaceBinLayout(

@@ -2,7 +2,7 @@
 enum HuggingFaceOutput {
     static func make(_ request: OutputRequest) throws(AlpacaError) -> Output {
         let type = try request.floatType()
-        let model = request.configuration
+        let model = try request.configurationWithoutFactors()
         var output = Output()
         let infos = try Architectures.make(model).tensors.flatMap(\.parts).map { (spec) throws(AlpacaError) in
             (spec: spec, info: try info(spec, request.floatType(of: spec.role, type)))
@@ -38,10 +38,10 @@ enum HuggingFaceOutput {
         }
         let config = HuggingFaceConfig(
             model, type: type, bos: id(tasks?.bos, GGUFKey.bosToken, 1), eos: id(tasks?.eos, GGUFKey.eosToken, 2),
-            pad: tasks?.pad, ends: ends)
+            pad: tasks == nil ? id(nil, GGUFKey.paddingToken, -1).flatMap { $0 < 0 ? nil : $0 } : tasks?.pad, ends: ends)
         output.extras.append(("config.json", try config.config()))
         output.extras.append(("generation_config.json", config.generationConfig()))
-        TokenizerFiles.add(to: &output, request)
+        try TokenizerFiles.add(to: &output, request)
         output.addMark(request.provenance)
         output.quantization = type.description
         if request.options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: true) {

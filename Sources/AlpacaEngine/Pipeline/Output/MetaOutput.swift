@@ -36,7 +36,7 @@ enum MetaOutput {
             let config = HuggingFaceConfig(model, type: type, bos: tasks.bos, eos: tasks.eos, pad: tasks.pad, ends: tasks.ends)
             output.extras.append(("generation_config.json", config.generationConfig()))
         }
-        TokenizerFiles.add(to: &output, request)
+        try TokenizerFiles.add(to: &output, request)
         output.addMark(request.provenance)
         output.quantization = type.description
         if request.options.quantization == nil, let warning = SourceTypes.mixed(request.base.weights.tensors, keeps: false) {

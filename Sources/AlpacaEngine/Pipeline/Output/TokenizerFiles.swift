@@ -1,8 +1,9 @@
 /// The tokenizer's files in a model's folder.
 enum TokenizerFiles {
     /// Adds tokenizer.model as it was, and the two small files in which transformers looks for settings and for the chat template.
-    static func add(to output: inout Output, _ request: OutputRequest) {
+    static func add(to output: inout Output, _ request: OutputRequest) throws(AlpacaError) {
         guard let tokenizer = request.tokenizer else {
+            if let files = try ByteLevelFiles(request) { return try files.add(to: &output, request) }
             guard !request.options.omitsTokenizer else { return }
             output.warnings.append(
                 "\(request.base.path): there is no tokenizer.model, and so none in the output: without one no text can be read or written")

@@ -10,7 +10,7 @@ extension ByteLevelTokenizer.Parts {
             return
         }
         guard let region = try files.open("tokenizer.json") else { return nil }
-        let root = try JSONDocument(region).root
+        let root = try TokenizerJSON.root(region)
         guard ByteLevelTokenizer.isMeant(by: root) else { return nil }
         do throws(AlpacaError) {
             self = try ByteLevelTokenizer.Parts(tokenizerJSON: root)

@@ -1,7 +1,9 @@
 extension ByteLevelTokenizer {
     /// From the metadata of a GGUF file. `tokenizer.ggml.pre` names the pattern; where it is missing, as in files made before May 2024, the
     /// vocabulary tells, or the file is refused: another pattern would give other ids.
-    convenience init(_ gguf: GGUFMetadata) throws(AlpacaError) {
+    convenience init(_ gguf: GGUFMetadata) throws(AlpacaError) { try self.init(Parts(gguf)) }
+
+    fileprivate static func parts(_ gguf: GGUFMetadata) throws(AlpacaError) -> Parts {
         let pieces = try gguf.strings(GGUFKey.tokens)
         let kinds = try ByteLevelTokenizer.kinds(gguf, count: pieces.count)
         // A piece's bytes, and the hash table by which merges find theirs.
@@ -36,10 +38,9 @@ extension ByteLevelTokenizer {
         var specials = try ByteLevelTokenizer.specials(gguf, count: pieces.count)
         specials.addsBOS = try gguf.boolIfPresent(GGUFKey.addBOS) ?? named.addsBOS
         specials.addsEOS = try gguf.boolIfPresent(GGUFKey.addEOS) ?? false
-        try self.init(
-            Parts(
-                pieces: pieces, kinds: kinds, merges: merges, added: added, rule: named.rule, normalizes: named.normalizes,
-                ignoresMerges: named.ignoresMerges, specials: specials))
+        return Parts(
+            pieces: pieces, kinds: kinds, merges: merges, added: added, rule: named.rule, normalizes: named.normalizes,
+            ignoresMerges: named.ignoresMerges, specials: specials)
     }
 
     /// The types of pieces; all are normal where the file has no list.
@@ -84,4 +85,9 @@ extension ByteLevelTokenizer {
             "metadata key \"\(GGUFKey.tokenizerPre)\" is missing, and \(count) pieces are no known vocabulary's: how text is cut into words is not "
                 + "known")
     }
+}
+
+extension ByteLevelTokenizer.Parts {
+    /// From the metadata of a GGUF file.
+    init(_ gguf: GGUFMetadata) throws(AlpacaError) { self = try ByteLevelTokenizer.parts(gguf) }
 }

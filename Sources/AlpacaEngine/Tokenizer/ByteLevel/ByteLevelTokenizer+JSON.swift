@@ -12,7 +12,7 @@ extension ByteLevelTokenizer {
     }
 
     /// Pieces in the order of their ids, merges, added tokens. An id that no token has gets the piece `[PAD12]`, which text never becomes.
-    fileprivate static func vocabulary(_ model: JSONValue, _ root: JSONValue) throws(AlpacaError) -> Parts {
+    static func vocabulary(_ model: JSONValue, _ root: JSONValue) throws(AlpacaError) -> Parts {
         let members = try model.member("vocab")
         // A key, a slot of a table that grows by doubling, a place in the list.
         try LargeMemory.ask(members.count, of: 256, for: "vocabulary")
@@ -43,6 +43,19 @@ extension ByteLevelTokenizer {
                 throw AlpacaError(
                     .badFormat,
                     "\"added_tokens\": token \(token.id): found a text of \(token.content.count) bytes, expected 1 to \(AddedTokenFinder.longest)"
+                )
+            }
+            // Readers go by the vocabulary's ids, whatever stands here.
+            if let known = ids[token.content[...]], known != token.id {
+                throw AlpacaError(
+                    .badFormat,
+                    "\"added_tokens\": token \(token.content.quoted(limit: 40)): found the id \(token.id), expected \(known), as in \"model.vocab\""
+                )
+            }
+            if let other = pieces[token.id], other != token.content {
+                throw AlpacaError(
+                    .badFormat,
+                    "\"added_tokens\": token \(token.content.quoted(limit: 40)): found the id \(token.id), which \(other.quoted(limit: 40)) has"
                 )
             }
             pieces[token.id] = token.content
@@ -110,10 +123,16 @@ extension ByteLevelTokenizer.Parts {
         rule = steps.rule
         normalizes = steps.normalizes
         ignoresMerges = try model.boolIfPresent("ignore_merges") ?? false
-        if let bos = steps.bos.flatMap({ id(ofAdded: $0) }) {
-            specials.bos = bos
-            specials.addsBOS = true
+        func known(_ text: String?) throws(AlpacaError) -> TokenID? {
+            guard let text else { return nil }
+            if let id = id(ofAdded: text) { return id }
+            throw AlpacaError(
+                .badFormat, "\"post_processor\": found \(text.quoted(limit: 40)), which is not among \"added_tokens\"")
         }
+        specials.bos = try known(steps.bos)
+        specials.addsBOS = specials.bos != nil
+        specials.eos = try known(steps.eos)
+        specials.addsEOS = specials.eos != nil
     }
 }
 
@@ -123,11 +142,8 @@ private struct JSONSteps {
     var normalizes = false
     /// What the post-processor puts before a text.
     var bos: String?
-
-    private static let llama =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    private static let qwen =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    /// And behind it.
+    var eos: String?
 
     init(_ root: JSONValue) throws(AlpacaError) {
         for step in try JSONSteps.list(root, "normalizer", "normalizers") {
@@ -138,9 +154,38 @@ private struct JSONSteps {
             normalizes = true
         }
         rule = try JSONSteps.rule(try JSONSteps.list(root, "pre_tokenizer", "pretokenizers"))
-        for step in try JSONSteps.list(root, "post_processor", "processors") where try step.string("type") == "TemplateProcessing" {
-            let first = try step.member("single").array().first { _ in true }
-            bos = try first?.memberIfPresent("SpecialToken")?.string("id")
+        try readTemplate(root)
+        // Another decoder, or none, would put other texts together than bytes do.
+        for step in try JSONSteps.list(root, "decoder", "decoders") {
+            let type = try step.string("type")
+            guard type == "ByteLevel" || type == "Fuse" else {
+                throw AlpacaError(.unsupported, "\"decoder\": found \(type.quoted(limit: 40)), supported is \"ByteLevel\"")
+            }
+        }
+    }
+
+    /// What is put around a text.
+    private mutating func readTemplate(_ root: JSONValue) throws(AlpacaError) {
+        for step in try JSONSteps.list(root, "post_processor", "processors") {
+            let type = try step.string("type")
+            // ByteLevel changes the places of tokens in a text, not the tokens.
+            if type == "ByteLevel" { continue }
+            guard type == "TemplateProcessing" else {
+                throw AlpacaError(
+                    .unsupported,
+                    "\"post_processor\": found \(type.quoted(limit: 40)), supported are \"ByteLevel\" and \"TemplateProcessing\"")
+            }
+            let parts = Array(try step.member("single").array())
+            guard let text = parts.firstIndex(where: { $0["Sequence"] != nil }) else {
+                throw AlpacaError(.badFormat, "\"post_processor\": \"single\" has no place for the text")
+            }
+            guard text <= 1, parts.count - text <= 2 else {
+                throw AlpacaError(
+                    .unsupported,
+                    "\"post_processor\": found \(parts.count - 1) tokens around a text, supported are one before and one behind")
+            }
+            if text == 1 { bos = try parts[0].member("SpecialToken").string("id") }
+            if let last = parts.dropFirst(text + 1).first { eos = try last.member("SpecialToken").string("id") }
         }
     }
 
@@ -168,8 +213,8 @@ private struct JSONSteps {
             if type == "Digits", usesPattern, try step.boolIfPresent("individual_digits") == true { return .smollm }
             if type == "Split", !usesPattern {
                 let pattern = try JSONSteps.pattern(step)
-                if pattern == llama { return .llama(digits: 3) }
-                if pattern == qwen { return .llama(digits: 1) }
+                if pattern == SplitPatterns.llama { return .llama(digits: 3) }
+                if pattern == SplitPatterns.qwen { return .llama(digits: 1) }
                 throw AlpacaError(.unsupported, "\"pre_tokenizer\": the pattern \(pattern.quoted(limit: 200)) is not known")
             }
         }
@@ -195,6 +240,9 @@ private struct JSONSteps {
         }
         let known = [(1, #"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿ"#), (2, #"\s?[!-/:-~！-／：-～‘-‟　-。]+"#), (3, #"\s+$"#), (4, "[一-龥ࠀ-一가-퟿]+")]
         guard patterns[0] == #"[\r\n]"#, known.allSatisfy({ patterns[$0].hasPrefix($1) }) else { return false }
-        return try steps[5].string("type") == "Digits"
+        // llama.cpp has a pattern where the published file has a step; its vocabulary has no pieces of two digits, on which they would differ.
+        let type = try steps[5].string("type")
+        if type == "Split" { return try pattern(steps[5]) == #"\p{N}+"# }
+        return type == "Digits"
     }
 }

@@ -23,44 +23,59 @@ struct LongWord {
     /// Stands in the place of a token that was joined to the one before it.
     private static let gone: TokenID = -1
 
-    /// Joins what can be joined and appends the tokens.
+    /// Joins what can be joined of a word's bytes and appends the tokens.
     ///
     /// - Returns: why they are not all there; else nil.
     mutating func solve(_ word: Span<UInt8>, _ bpe: ByteLevelBPE, _ terms: EncodingTerms, _ ids: inout [TokenID]) -> AlpacaError? {
-        defer {
-            // What a long word took is given back; the next is likely to be short.
-            symbols.removeAll(keepingCapacity: word.count <= 1 << 16)
-            heap.removeAll(keepingCapacity: word.count <= 1 << 16)
+        if let refusal = begin(word.count, terms) { return refusal }
+        for i in 0..<word.count {
+            if i % 4096 == 0, terms.stop?.isSet == true { return nil }
+            let token = bpe.byteTokens[Int(word[i])]
+            if token >= 0 { append(token) }
         }
-        guard word.count <= Int32.max else {
+        join(bpe.merges, terms, &ids)
+        return nil
+    }
+
+    /// Makes room for a word of at most so many tokens.
+    ///
+    /// - Returns: why there is none; else nil.
+    mutating func begin(_ count: Int, _ terms: EncodingTerms) -> AlpacaError? {
+        // What a long word took is given back; the next is likely to be short.
+        symbols.removeAll(keepingCapacity: symbols.capacity <= 1 << 16)
+        heap.removeAll(keepingCapacity: heap.capacity <= 1 << 16)
+        guard count <= Int32.max else {
             return AlpacaError(
-                .unsupported, "a part of the text without a place to divide it has \(word.count) bytes; at most \(Int32.max) are read")
+                .unsupported, "a part of the text without a place to divide it has \(count) bytes; at most \(Int32.max) are read")
         }
         if terms.mayAsk {
             do throws(AlpacaError) {
                 // A join takes one pair from the heap and adds at most two.
-                try LargeMemory.ask(word.count, of: MemoryLayout<Symbol>.stride + 2 * MemoryLayout<Pair>.stride, for: "tokens of a text")
+                try LargeMemory.ask(count, of: MemoryLayout<Symbol>.stride + 2 * MemoryLayout<Pair>.stride, for: "tokens of a text")
             } catch {
                 return error
             }
         }
-        symbols.reserveCapacity(word.count)
-        heap.reserveCapacity(2 * word.count)
-        for i in 0..<word.count {
-            if i % 4096 == 0, terms.stop?.isSet == true { return nil }
-            let token = bpe.byteTokens[Int(word[i])]
-            guard token >= 0 else { continue }
-            let place = Int32(symbols.count)
-            symbols.append(Symbol(token: token, previous: place - 1, next: place + 1))
-        }
+        symbols.reserveCapacity(count)
+        return nil
+    }
+
+    /// The next token of the word.
+    mutating func append(_ token: TokenID) {
+        let place = Int32(symbols.count)
+        symbols.append(Symbol(token: token, previous: place - 1, next: place + 1))
+    }
+
+    /// Joins what can be joined and appends the tokens; a beginning of them where `terms` stops it.
+    mutating func join(_ merges: MergeTable, _ terms: EncodingTerms, _ ids: inout [TokenID]) {
         for i in 1..<max(1, symbols.count) {
-            if i % 4096 == 0, terms.stop?.isSet == true { return nil }
-            push(i - 1, i, bpe.merges)
+            if i % 4096 == 0, terms.stop?.isSet == true { return }
+            push(i - 1, i, merges)
         }
         var joins = 0
         while !heap.isEmpty {
             joins += 1
-            if joins % 4096 == 0, terms.stop?.isSet == true { return nil }
+            if joins % 4096 == 0, terms.stop?.isSet == true { return }
             let pair = pop()
             let left = Int(pair.at)
             let right = Int(symbols[left].next)
@@ -71,16 +86,15 @@ struct LongWord {
             symbols[left].next = symbols[right].next
             if next < symbols.count {
                 symbols[next].previous = pair.at
-                push(left, next, bpe.merges)
+                push(left, next, merges)
             }
-            if symbols[left].previous >= 0 { push(Int(symbols[left].previous), left, bpe.merges) }
+            if symbols[left].previous >= 0 { push(Int(symbols[left].previous), left, merges) }
         }
         var at = 0
         while at < symbols.count {
             ids.append(symbols[at].token)
             at = Int(symbols[at].next)
         }
-        return nil
     }
 
     private mutating func push(_ left: Int, _ right: Int, _ merges: MergeTable) {

@@ -95,4 +95,50 @@ enum TiktokenFile {
         bytes.removeLast(min(padding, bytes.count))
         return bytes
     }
+
+    // MARK: Writing
+
+    /// Meta's file of a tokenizer that such a file can mean; nil for others: of another pattern, with other special tokens, or whose merges are not
+    /// those that the ranks give.
+    static func bytes(of tokenizer: ByteLevelTokenizer.Parts) throws(AlpacaError) -> [UInt8]? {
+        let count = tokenizer.pieces.count - specialCount
+        guard tokenizer.rule == .llama(digits: 3), tokenizer.ignoresMerges, !tokenizer.normalizes, count > 0,
+            tokenizer.kinds.prefix(count).allSatisfy({ $0 == .normal }), tokenizer.kinds.dropFirst(count).allSatisfy({ $0 == .control }),
+            // Those with a task: their names are the same in all versions.
+            [0, 1, 6, 7, 9].allSatisfy({ tokenizer.pieces[count + $0].elementsEqual(specialNames[$0].utf8) })
+        else { return nil }
+        try LargeMemory.ask(tokenizer.pieces.bytes.count + 16 * count, of: 2, for: "vocabulary")
+        var text: [UInt8] = []
+        for id in 0..<count {
+            guard let content = ByteLetters.bytes(of: tokenizer.pieces[id]), !content.isEmpty else { return nil }
+            appendBase64(content, to: &text)
+            text.append(contentsOf: Array(" \(id)\n".utf8))
+        }
+        guard isOne(text), let again = try? parts(text), again.merges.count == tokenizer.merges.count else { return nil }
+        var last: TokenID = -1
+        var known: Set<UInt64> = []
+        try LargeMemory.ask(again.merges.count, of: 32, for: "merges")
+        for merge in again.merges { known.insert(pair(merge.left, merge.right)) }
+        for merge in tokenizer.merges {
+            guard merge.to >= last, known.contains(pair(merge.left, merge.right)) else { return nil }
+            last = merge.to
+        }
+        return text
+    }
+
+    private static func pair(_ left: TokenID, _ right: TokenID) -> UInt64 {
+        UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+    }
+
+    private static func appendBase64(_ bytes: [UInt8], to text: inout [UInt8]) {
+        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            var bits: UInt32 = 0
+            for (place, byte) in group.enumerated() { bits |= UInt32(byte) << UInt32(16 - 8 * place) }
+            for place in 0..<4 {
+                text.append(place <= group.count ? digits[Int(bits >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "="))
+            }
+        }
+    }
 }

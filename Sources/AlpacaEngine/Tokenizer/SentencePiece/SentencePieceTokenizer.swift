@@ -10,6 +10,8 @@ final class SentencePieceTokenizer: TokenizerModel {
     let endings: [TokenID]
     let vocabulary: Vocabulary
     let encoder: SentencePieceBPE
+    /// Whether the unknown piece is a special token like others (``SentencePieceModel/namesUnknown``).
+    private let namesUnknown: Bool
     /// The `tokenizer.model` that this was made of, nil for one out of a model's file.
     let file: SentencePieceModel?
 
@@ -33,7 +35,9 @@ final class SentencePieceTokenizer: TokenizerModel {
         }
         encoder = SentencePieceBPE(vocabulary, unknown: unknown ?? 0)
         var control: [(bytes: [UInt8], id: TokenID)] = []
-        for id in 0..<pieces.count where kinds[id] == .control && !pieces[id].isEmpty {
+        namesUnknown = file?.namesUnknown ?? false
+        for id in 0..<pieces.count where kinds[id] == .control || namesUnknown && kinds[id] == .unknown {
+            guard !pieces[id].isEmpty else { continue }
             control.append((Array(pieces[id]), TokenID(id)))
         }
         // What is called as the end of a turn is one, whatever the files say; but for the end of a text, which they may name otherwise.
@@ -77,7 +81,7 @@ final class SentencePieceTokenizer: TokenizerModel {
             hadBlank = false
             switch vocabulary.kinds[Int(id)] {
             case .control: break
-            case .unknown: text += Array(" \u{2047} ".utf8)
+            case .unknown: appendBytes(of: id, to: &text)
             default:
                 let before = text.count
                 appendBytes(of: id, to: &text)
@@ -100,7 +104,7 @@ final class SentencePieceTokenizer: TokenizerModel {
     func appendBytes(of id: TokenID, to bytes: inout [UInt8]) {
         switch vocabulary.kinds[Int(id)] {
         case .control: return
-        case .unknown: bytes += Array(" \u{2047} ".utf8)
+        case .unknown: if !namesUnknown { bytes += Array(" \u{2047} ".utf8) }
         case .byte:
             if let byte = TokenKind.byte(vocabulary.pieces[Int(id)]) { bytes.append(byte) }
         case .normal, .userDefined, .unused:

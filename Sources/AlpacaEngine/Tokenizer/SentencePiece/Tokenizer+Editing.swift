@@ -51,6 +51,12 @@ extension Tokenizer {
     }
 
     private func file(_ done: String) throws(AlpacaError) -> SentencePieceModel {
+        guard model is SentencePieceTokenizer else {
+            throw AlpacaError(
+                .unsupported,
+                "this tokenizer is of byte pairs with a list of merges (\(kindName)), not a sentencepiece tokenizer.model; only one of those can be "
+                    + "\(done)")
+        }
         guard let file = (model as? SentencePieceTokenizer)?.file else {
             throw AlpacaError(
                 .unsupported,
