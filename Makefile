@@ -42,12 +42,8 @@ help:
 	@echo "make bench-peer builds llama.cpp's llama-bench for it to compare with (minutes)"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
 	@echo "make bench-threads  calls of several threads at once; SECONDS=2 ROUNDS=5 MODEL= OLD_LIBRARY= SUBJECTS=callers,alone,prompt,cancel,sharing"
-<<<<<<< HEAD
-	@echo "make bench-tokenizer  speed of the tokenizer beside sentencepiece's"
-	@echo "make models-page  writes docs/models.md from the list of published models"
-=======
 	@echo "make bench-tokenizer  speed of the tokenizers beside sentencepiece's and tokenizers'"
->>>>>>> c15da0a (Byte-level tokenizers are written: tokenizer.json from GGUF and tiktoken, or as it was)
+	@echo "make models-page  writes docs/models.md from the list of published models"
 	@echo "make lint       formatting"
 	@echo "make clean"
 
