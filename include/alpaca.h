@@ -208,8 +208,9 @@ typedef struct alpaca_model_info {
     double rope_theta;      /**< Base of the rotary angles. */
     char architecture[32];  /**< "llama", zero-terminated. */
     char quantization[32];  /**< "Q8_0", "Q4_K_M" ..., zero-terminated; cut if longer. */
-    char template_name[32]; /**< The template that prompts get by default; "none" if none, "unknown" if the files have one that this version
-                                 doesn't know: the prompt goes in as it is then; zero-terminated. */
+    char template_name[32]; /**< The template that prompts get by default: a name; "jinja" for a text of the files' own; "none" if none;
+                                 "unknown" if the files have a text that is no template: the prompt goes in as it is then;
+                                 zero-terminated. */
     int32_t n_expert;       /**< Experts of a layer; 0 for models that have none. Since version 1.1. */
     int32_t n_expert_used;  /**< Experts that a token takes. Since version 1.1. */
     uint64_t n_params_active; /**< Parameters that a token is multiplied with: of experts those that it takes. Since version 1.1. */
@@ -232,6 +233,54 @@ alpaca_status alpaca_model_metadata(const alpaca_model *model, const char *key, 
  *  @param json  Receives the text, to be freed by alpaca_string_free; NULL on failure.
  *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. */
 alpaca_status alpaca_model_describe(const alpaca_model *model, alpaca_string **json);
+
+/** A chat template's text in Jinja2, as the model's files have it; where only a name or the vocabulary tells the template, the text that says the
+ *  same.
+ *
+ *  @param name  NULL: the one that prompts get; else one for a special use, such as "tool_use", or a known one.
+ *  @param text  Receives the text, to be freed by alpaca_string_free; NULL on failure.
+ *  @return ALPACA_OK, ALPACA_NOT_FOUND when there is none, ALPACA_OUT_OF_MEMORY, ALPACA_INVALID_ARGUMENT. Since version 1.1. */
+alpaca_status alpaca_model_chat_template(const alpaca_model *model, const char *name, alpaca_string **text);
+
+/** What a conversation is rendered with. Since version 1.1. */
+typedef struct alpaca_render_params {
+    size_t struct_size;             /**< sizeof(alpaca_render_params). */
+    const char *template_name;      /**< As in alpaca_generation_params. */
+    const char *template_text;      /**< As there. */
+    const char *system;             /**< As there. */
+    const char *tools;              /**< As there. */
+    const char *documents;          /**< As there. */
+    const char *variables;          /**< As there. */
+    int64_t time;                   /**< As template_time there. */
+    int32_t add_generation_prompt;  /**< 1 (default): the beginning of the assistant's answer follows the last message. */
+    int32_t continue_final_message; /**< 1: the prompt stops where the last message does, so that it can be continued. Default 0. */
+    int32_t add_bos;                /**< 1: the ids begin with the token that begins a text where the model wants one and the template does
+                                         not write it, as in alpaca_session_chat; 0 (default): what the template writes, as in
+                                         transformers. */
+    int32_t reserved;               /**< 0. */
+} alpaca_render_params;
+
+/** Fills in the defaults. `size` is sizeof(alpaca_render_params).
+ *  @return ALPACA_OK, ALPACA_INVALID_ARGUMENT. Since version 1.1. */
+alpaca_status alpaca_render_params_init(alpaca_render_params *params, size_t size);
+
+/** What a conversation becomes by the model's chat template: the text, and its tokens. Names of special tokens are those where the template
+ *  writes them; in what the caller wrote they are text.
+ *
+ *  A template is a program: one that loops for too long, or takes too much memory, gets ALPACA_UNSUPPORTED or ALPACA_OUT_OF_MEMORY.
+ *
+ *  @param messages  A JSON array of messages as in OpenAI's interface, `[{"role": "user", "content": "..."}]`: any role, a content that is a text
+ *                   or a list of parts, and whatever else the template knows (tool_calls, reasoning_content, ...).
+ *  @param length    Its bytes, or ALPACA_NUL_TERMINATED.
+ *  @param params    NULL for the defaults.
+ *  @param text      Receives the text, to be freed by alpaca_string_free; NULL on failure.
+ *  @param ids       Receives the ids; may be NULL when capacity is 0.
+ *  @param capacity  Ids that `ids` holds.
+ *  @param n         Receives their number, also when the buffer is too small. NULL: the text alone is wanted.
+ *  @return ALPACA_OK, ALPACA_BUFFER_TOO_SMALL, ALPACA_INVALID_ARGUMENT (also for what the template itself says against the conversation),
+ *          ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY, ALPACA_BAD_FORMAT (a template of the model's files can't be read). Since version 1.1. */
+alpaca_status alpaca_model_render_chat(const alpaca_model *model, const char *messages, size_t length, const alpaca_render_params *params,
+                                       alpaca_string **text, int32_t *ids, size_t capacity, size_t *n);
 
 /** What is in a file or folder, as a JSON object: `kind` is "model", "adapter", "tokenizer", "importance_matrix" or "weights"; the content
  *  decides. Of a model it has what alpaca_model_describe gives. What can be read but not used is described too: `problem` then says why.
@@ -468,7 +517,7 @@ typedef struct alpaca_generation_params {
     const char *template_name; /**< The prompt's template: NULL (default) or "auto": the model's own; "none": the prompt goes in as it is;
                                     else a name, in any case:
                                     "alpaca", "alpaca-training", "alpaca-gradio", "alpaca-server", "alpaca-server-chat", "alpaca-2",
-                                    "alpaca-3". */
+                                    "alpaca-3"; or the name of one that the model's files have for a special use, such as "tool_use". */
     const char *system;        /**< System text of a prompt, and of a conversation without a system message of its own; without a template it
                                     is the first line. NULL (default): the template's own. */
     int32_t n_probs;           /**< Likeliest tokens to report with each token, 0 ... 100. Default 0. */
@@ -478,6 +527,17 @@ typedef struct alpaca_generation_params {
                                     prompt, the system text and the last message stay. */
     int32_t n_keep;            /**< First tokens that a shift keeps; -1 (default): the prompt. */
     int32_t ignore_eos;        /**< 1: go on when the model ends its answer. Default 0. */
+    const char *template_text; /**< A template in Jinja2 in place of the model's; template_name is NULL then. NULL (default): none. Since
+                                    version 1.1, as all that follows. */
+    const char *tools;         /**< What the model may call: a JSON array of functions, for templates that know them. A template that the
+                                    model's files have for "tool_use" is taken then. NULL (default): none. */
+    const char *documents;     /**< Texts that the model may quote: a JSON array of objects. NULL (default): none. */
+    const char *variables;     /**< Further variables of the template: a JSON object such as {"enable_thinking": false}. NULL (default):
+                                    none. */
+    int64_t template_time;     /**< The time that a template is told which asks for it, in seconds since 1970, UTC; 0 (default): the
+                                    system's. */
+    int32_t continue_final_message; /**< 1: the last message is the assistant's, and the model goes on writing it. Default 0. */
+    int32_t show_special;      /**< 1: special tokens of the answer are shown by their names. Default 0. */
 } alpaca_generation_params;
 
 /** Fills in the defaults. `size` is sizeof(alpaca_generation_params).
@@ -550,7 +610,8 @@ alpaca_status alpaca_session_generate(alpaca_session *session, const char *promp
 typedef enum alpaca_role {
     ALPACA_ROLE_SYSTEM = 0,   /**< Takes the place of the template's own system text; first message only. */
     ALPACA_ROLE_USER = 1,     /**< The person. */
-    ALPACA_ROLE_ASSISTANT = 2 /**< The model. */
+    ALPACA_ROLE_ASSISTANT = 2, /**< The model. */
+    ALPACA_ROLE_TOOL = 3      /**< What a tool answered, for templates in Jinja2. Since version 1.1. */
 } alpaca_role;
 
 /** One message of a conversation. The layout of this struct never changes: it is used in arrays. */
@@ -563,14 +624,20 @@ typedef struct alpaca_message {
 
 /** Writes the assistant's answer to the last message of a conversation. Give the whole conversation each time: what the session has read of
  *  it is not read again. The prompt depends on the messages alone; where an answer's text is other tokens than those it was written with, it
- *  is read again from there on (n_cached tells). Parameters and results as alpaca_session_generate. Two messages of one role in a row count
- *  as one, with a line end between them; without a template the messages are the lines of a text. A call that fails leaves what the session
- *  holds as it was.
+ *  is read again from there on (n_cached tells). Parameters and results as alpaca_session_generate. A template in Jinja2 gets the messages as
+ *  they are; for those that have a name here two messages of one role in a row count as one, with a line end between them; without a template
+ *  the messages are the lines of a text. A call that fails leaves what the session holds as it was.
  *
- *  @param messages  `n` messages. A system message, if there is one, is the first; with a template the last one is the user's.
+ *  @param messages  `n` messages. A system message, if there is one, is the first; with a template the last one is the user's (or a tool's).
  *  @return as alpaca_session_generate. */
 alpaca_status alpaca_session_chat(alpaca_session *session, const alpaca_message *messages, size_t n, const alpaca_generation_params *params,
                                   alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);
+
+/** The same for messages in JSON, which can have more than a role and a text: see alpaca_model_render_chat. For templates in Jinja2; others take
+ *  the role and the text.
+ *  @return as alpaca_session_generate. Since version 1.1. */
+alpaca_status alpaca_session_chat_json(alpaca_session *session, const char *messages, size_t length, const alpaca_generation_params *params,
+                                       alpaca_token_callback callback, void *user_data, alpaca_generation_result *result);
 
 /** Reads tokens after what the session holds.
  *  @return ALPACA_OK, ALPACA_CONTEXT_FULL (nothing is read then), ALPACA_CANCELLED (what was read before stays), ALPACA_BUSY,

@@ -20,9 +20,10 @@ enum Arguments {
         "--system-prompt": "--system", "--sys": "--system", "--reverse-prompt": "--stop", "--no-context-shift": "",
         "--output-file": "--output", "--output-format": "--format",
         "--rope-freq-base": "--rope-theta", "--yarn-orig-ctx": "--rope-original-ctx", "--rope-orig-ctx": "--rope-original-ctx",
+        "--chat-template": "--template", "--chat-template-file": "--template-file",
     ]
     /// Options whose value is a text, which may begin with dashes.
-    private static let texts: Set<String> = ["--stop", "--system", "--prompt", "--name", "--add-piece"]
+    private static let texts: Set<String> = ["--stop", "--system", "--prompt", "--name", "--add-piece", "--var"]
 
     /// The words with the options' own names in place of their other spellings, and with values that look like options bound to the option
     /// in front of them. What follows `--` is text.

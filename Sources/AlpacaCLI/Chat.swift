@@ -29,11 +29,10 @@ struct Chat: ParsableCommand {
     @OptionGroup var generation: GenerationOptions
     @Flag(help: "Print counts and speed after each answer.") var stats = false
 
-    func validate() throws { _ = try generation.parameters() }
-
     func run() throws {
         let parameters = try generation.parameters()
         let model = try options.open(namesTemplate: generation.namesTemplate)
+        try model.check(parameters.template)
         // What is wrong with the options is wrong before the first turn.
         try parameters.validate(vocabularySize: model.configuration.vocabularySize)
         let session = try options.session(model)

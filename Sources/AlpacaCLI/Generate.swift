@@ -31,7 +31,6 @@ struct Generate: ParsableCommand {
     @Flag(help: "Print counts and speed to standard error.") var stats = false
 
     func validate() throws {
-        _ = try generation.parameters()
         guard [prompt, namedPrompt, file].count(where: { $0 != nil }) <= 1 else {
             throw ValidationError("give a prompt or --file, not both")
         }
@@ -41,6 +40,7 @@ struct Generate: ParsableCommand {
         let parameters = try generation.parameters()
         let text = try promptText()
         let model = try options.open(namesTemplate: generation.namesTemplate)
+        try model.check(parameters.template)
         let session = try options.session(model)
         generation.warn()
         if text.isEmpty { Console.warn("the prompt is empty") }

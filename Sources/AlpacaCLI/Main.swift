@@ -12,8 +12,8 @@ struct Alpaca: ParsableCommand {
         abstract: "Makes and runs Chinese LLaMA and Alpaca models on this machine.",
         version: Version.string,
         subcommands: [
-            Generate.self, Chat.self, Convert.self, Verify.self, MergeTokenizer.self, Tokenize.self, Inspect.self, MeasurePerplexity.self,
-            Bench.self, MeasureImportance.self,
+            Generate.self, Chat.self, Convert.self, Verify.self, MergeTokenizer.self, Tokenize.self, Template.self, Inspect.self,
+            MeasurePerplexity.self, MeasureImportance.self, Bench.self,
         ]
     )
 }

@@ -154,14 +154,16 @@ struct GenerationOptions: ParsableArguments {
         parsing: .unconditionalSingleValue, help: "Stop when this text appears; may be given several times.", transform: Value.word)
     var stop: [String] = []
 
-    @Option(help: "Prompt template: auto, none, or \(ChatTemplate.allNames.joined(separator: ", ")).")
-    var template = "auto"
+    @OptionGroup var templates: TemplateOptions
 
     @Option(parsing: .unconditional, help: "System text; without a template it is the first line.", transform: Value.text)
     var system: String?
 
     @Flag(name: .customLong("ignore-eos"), help: "Go on when the model ends its answer.")
     var ignoresEndOfSequence = false
+
+    @Flag(name: .customLong("show-special"), help: "Show special tokens of the answer by their names.")
+    var showsSpecialTokens = false
 
     @Flag(name: .customLong("context-shift"), help: "When the context is full, forget the oldest and go on, instead of stopping.")
     var contextShift = false
@@ -171,7 +173,7 @@ struct GenerationOptions: ParsableArguments {
         help: "First tokens that --context-shift keeps; -1: the prompt, as long as it takes at most half of the context.")
     var keepTokens: Int?
 
-    var namesTemplate: Bool { template.lowercased() != "auto" }
+    var namesTemplate: Bool { templates.namesTemplate }
 
     func parameters() throws -> GenerationParameters {
         var parameters = GenerationParameters()
@@ -190,16 +192,9 @@ struct GenerationOptions: ParsableArguments {
         parameters.contextShift = contextShift
         parameters.ignoresEndOfSequence = ignoresEndOfSequence
         if let keepTokens { parameters.keepTokens = keepTokens }
-        switch template.lowercased() {
-        case "auto": parameters.template = .automatic
-        case "none": parameters.template = .none
-        case let name:
-            guard let named = ChatTemplate(name: name) else {
-                throw ValidationError(
-                    "--template: found \"\(template)\", expected auto, none, \(ChatTemplate.allNames.joined(separator: ", "))")
-            }
-            parameters.template = .named(named)
-        }
+        parameters.showsSpecialTokens = showsSpecialTokens
+        parameters.template = try templates.choice()
+        parameters.templateInput = try templates.input()
         return parameters
     }
 

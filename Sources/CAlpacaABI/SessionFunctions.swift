@@ -120,20 +120,9 @@ extension alpaca_generation_params {
             // Bound: i < n_logit_bias.
             unsafe p.sampling.logitBias[bias[i].id] = bias[i].bias
         }
-        if unsafe template_name != nil {
-            let name = try unsafe Arguments.text(template_name, "template_name")
-            let known = name.lowercased()
-            if known == "auto" {
-                p.template = .automatic
-            } else if known == "none" {
-                p.template = .none
-            } else if let template = ChatTemplate(name: known) {
-                p.template = .named(template)
-            } else {
-                throw AlpacaError(
-                    .invalidArgument, "template_name: found \"\(name)\", expected none, \(ChatTemplate.allNames.joined(separator: ", "))")
-            }
-        }
+        p.template = try unsafe Arguments.template(template_name, template_text)
+        p.templateInput = try unsafe Arguments.templateInput(tools, documents, variables, template_time, continue_final_message)
+        p.showsSpecialTokens = try unsafe Arguments.flag(show_special, "show_special")
         if unsafe system != nil { p.systemPrompt = try unsafe Arguments.text(system, "system") }
         p.candidateCount = unsafe Int(n_probs)
         p.contextShift = try unsafe Arguments.flag(context_shift, "context_shift")
@@ -214,8 +203,9 @@ public func alpaca_session_chat(
             case ALPACA_ROLE_SYSTEM.rawValue: role = .system
             case ALPACA_ROLE_USER.rawValue: role = .user
             case ALPACA_ROLE_ASSISTANT.rawValue: role = .assistant
+            case ALPACA_ROLE_TOOL.rawValue: role = .tool
             default:
-                throw AlpacaError(.invalidArgument, "messages[\(i)].role: found \(unsafe message.role), expected an alpaca_role, 0 to 2")
+                throw AlpacaError(.invalidArgument, "messages[\(i)].role: found \(unsafe message.role), expected an alpaca_role, 0 to 3")
             }
             conversation.append(
                 ChatMessage(role: role, content: try unsafe Arguments.text(message.content, message.length, "messages[\(i)].content")))
@@ -226,7 +216,22 @@ public func alpaca_session_chat(
     }
 }
 
-/// What both ways of writing share: reads the parameters, runs `body`, fills in the result.
+@c @implementation
+public func alpaca_session_chat_json(
+    _ session: OpaquePointer?, _ messages: UnsafePointer<CChar>?, _ length: Int, _ params: UnsafePointer<alpaca_generation_params>?,
+    _ callback: (@convention(c) (UnsafePointer<alpaca_token_event>?, UnsafeMutableRawPointer?) -> Int32)?,
+    _ userData: UnsafeMutableRawPointer?, _ result: UnsafeMutablePointer<alpaca_generation_result>?
+) -> alpaca_status {
+    guarded { () throws(AlpacaError) in
+        let session = try unsafe Handles.get(session, .session, as: Session.self)
+        let conversation = try ChatMessage.list(json: unsafe Arguments.text(messages, length, "messages"))
+        try unsafe write(params, callback, userData, result) { (parameters, report) throws(AlpacaError) in
+            try session.chat(conversation, parameters) { event in report.call(event) }
+        }
+    }
+}
+
+/// What all ways of writing share: reads the parameters, runs `body`, fills in the result.
 private func write(
     _ params: UnsafePointer<alpaca_generation_params>?,
     _ callback: (@convention(c) (UnsafePointer<alpaca_token_event>?, UnsafeMutableRawPointer?) -> Int32)?,

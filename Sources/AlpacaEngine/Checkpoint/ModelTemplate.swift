@@ -1,10 +1,11 @@
-// Which template a model's prompts get by default. The file's own word counts first; a text that this version doesn't know stays one, and is
-// never taken for another that looks like it. Where there is no text, the vocabulary tells most families apart; base and chat models of one
+// Which template a model's prompts get by default. The file's own word counts first: its template's text is what is rendered, and is never taken
+// for another that looks like it. Where there is no text, the vocabulary tells most families apart; base and chat models of one
 // vocabulary only their names do, which a conversion therefore writes down.
 
 /// How prompts are put to a model, as far as its files tell.
 public struct ModelTemplate: Sendable, Equatable {
-    /// A template's name, "none" for models that only continue texts, "unknown" for a template that this version doesn't know.
+    /// A template's name, "jinja" for a text of the file's own, "none" for models that only continue texts, "unknown" for a text that is no
+    /// template, and for a name that this version doesn't know.
     public let name: String
     /// Why this one.
     public let reason: String
@@ -12,17 +13,25 @@ public struct ModelTemplate: Sendable, Equatable {
     public let source: String?
     /// Where the text is: a metadata key, or a file of the folder.
     public let origin: String?
+    /// Further templates of the files, for special uses, by name; texts that are not UTF-8 are left out.
+    public let named: [(name: String, source: String)]
 
+    /// The text, ready to be rendered; nil where a name or the vocabulary tells the template, and where there is none.
+    package let jinja: JinjaTemplate?
     /// Whether the files or the vocabulary say so; false where there is nothing to go by.
     package let isTold: Bool
     /// Whether a likeness alone says so.
     package let isGuessed: Bool
 
-    package static let none = "none", unknown = "unknown"
+    package static let none = "none", unknown = "unknown", ownText = "jinja"
 
     /// The template, if it is one of those that this version knows.
     package var known: KnownTemplate? { KnownTemplate(rawValue: name) }
     package var isUnknown: Bool { name == ModelTemplate.unknown }
+
+    public static func == (a: ModelTemplate, b: ModelTemplate) -> Bool {
+        a.name == b.name && a.reason == b.reason && a.source == b.source && a.origin == b.origin && a.named.elementsEqual(b.named) { $0 == $1 }
+    }
 
     /// - Parameters:
     ///   - metadata: as a GGUF file has it.
@@ -31,45 +40,62 @@ public struct ModelTemplate: Sendable, Equatable {
     package init(_ metadata: GGUFMetadata, texts: TemplateTexts, names: [String]) {
         source = texts.text.flatMap { String(validating: $0, as: UTF8.self) }
         origin = texts.isEmpty ? nil : texts.origin
+        named = texts.named.compactMap { entry in String(validating: entry.text, as: UTF8.self).map { (entry.name, $0) } }
         let found = ModelTemplate.find(metadata, texts, names)
         name = found.name
         reason = found.reason
         isTold = found.isTold
+        jinja = found.jinja
         isGuessed = found.reason.hasSuffix(ModelTemplate.guess)
     }
 
-    private static func find(
-        _ metadata: GGUFMetadata, _ texts: TemplateTexts, _ names: [String]
-    ) -> (name: String, reason: String, isTold: Bool) {
+    /// What is found, and why.
+    private struct Finding {
+        var name: String
+        var reason: String
+        var isTold = true
+        var jinja: JinjaTemplate?
+    }
+
+    private static func find(_ metadata: GGUFMetadata, _ texts: TemplateTexts, _ names: [String]) -> Finding {
         if case .string(let bytes) = metadata[GGUFKey.alpacaTemplate] {
             let name = String(decoding: bytes, as: UTF8.self), key = "the file's key \(GGUFKey.alpacaTemplate)"
             guard let text = texts.text else {
-                if KnownTemplate(rawValue: name) != nil { return (name, "named by \(key)", true) }
-                if name == none { return (none, "\(key) says none", true) }
-                return (unknown, "\(key) names \(name.quoted(limit: 40)), which this version doesn't know", true)
+                if KnownTemplate(rawValue: name) != nil { return Finding(name: name, reason: "named by \(key)") }
+                if name == none { return Finding(name: none, reason: "\(key) says none") }
+                return Finding(name: unknown, reason: "\(key) names \(name.quoted(limit: 40)), which this version doesn't know")
             }
-            if let known = KnownTemplate(rawValue: name), known.isSaid(by: text) { return (name, "named by \(key)", true) }
-            // Somebody gave the file another text since: what the key says is of the old one.
-            let found = find(text, texts)
-            guard name == none || KnownTemplate(rawValue: name) != nil || found.name != unknown else {
-                return (unknown, "\(key) names \(name.quoted(limit: 40)), which this version doesn't know", true)
-            }
-            return (found.name, "\(found.reason); \(key) says \(name.quoted(limit: 40)), which is not this text's, and doesn't count", true)
+            if let known = KnownTemplate(rawValue: name), known.isSaid(by: text) { return Finding(name: name, reason: "named by \(key)") }
+            // Somebody gave the file another text since: what the key says is of the old one. Or a later version gave it a name.
+            var found = find(text, texts)
+            let isOurs = name == none || KnownTemplate(rawValue: name) != nil
+            found.reason += "; \(key) says \(name.quoted(limit: 40)), which "
+            found.reason += isOurs ? "is not this text's, and doesn't count" : "this version doesn't know"
+            return found
         }
         if let text = texts.text { return find(text, texts) }
         if !texts.isEmpty {
             let list = texts.named.prefix(4).map { $0.name.quoted(limit: 40) }.joined(separator: ", ")
-            return (unknown, "the model has templates for special uses, \(list), but none that is the default", true)
+            return Finding(name: unknown, reason: "the model has templates for special uses, \(list), but none that is the default")
         }
-        if let problem = texts.problem { return (unknown, problem, true) }
+        if let problem = texts.problem { return Finding(name: unknown, reason: problem) }
         let found = find(metadata, names)
-        return (found.name?.rawValue ?? none, found.reason, found.isTold)
+        return Finding(name: found.name?.rawValue ?? none, reason: found.reason, isTold: found.isTold)
     }
 
     /// By the text.
-    private static func find(_ text: [UInt8], _ texts: TemplateTexts) -> (name: String, reason: String, isTold: Bool) {
-        if let known = KnownTemplate.named(by: text) { return (known.rawValue, "its text is in \(texts.origin)", true) }
-        return (unknown, "\(texts.origin) has a template that this version doesn't know: \(text.quoted(limit: 40))", true)
+    private static func find(_ text: [UInt8], _ texts: TemplateTexts) -> Finding {
+        do throws(AlpacaError) {
+            guard let source = String(validating: text, as: UTF8.self) else {
+                let place = UTF8Text.firstInvalid(text).map { " at byte \($0)" } ?? ""
+                throw AlpacaError(.badFormat, "not UTF-8\(place)")
+            }
+            let template = try JinjaTemplate(source: source)
+            let name = KnownTemplate.named(by: text)?.rawValue ?? ownText
+            return Finding(name: name, reason: "its text is in \(texts.origin)", jinja: template)
+        } catch {
+            return Finding(name: unknown, reason: "\(texts.origin) has a template that can't be read: \(error.message)")
+        }
     }
 
     /// By the vocabulary and the names.

@@ -1,17 +1,3 @@
-/// One message of a conversation.
-public struct ChatMessage: Sendable, Equatable {
-    public enum Role: String, Sendable, CaseIterable {
-        case system, user, assistant
-    }
-    public var role: Role
-    public var content: String
-
-    public init(role: Role, content: String) {
-        self.role = role
-        self.content = content
-    }
-}
-
 /// A piece of a rendered prompt. Special tokens are named, never written into text: what a user types can't become one.
 enum PromptSegment: Equatable {
     case text(String)
@@ -22,11 +8,16 @@ enum PromptSegment: Equatable {
     case special(String)
 }
 
-/// How a conversation is put to a model: the exact text that its training or its tools used.
+/// How a conversation is put to a model: the exact text that its training or its tools used. Either one that this library knows by name, or a text in
+/// Jinja2, as model files carry it.
 public struct ChatTemplate: Sendable, Equatable {
-    private let kind: KnownTemplate
+    enum Kind: Equatable {
+        case known(KnownTemplate)
+        case jinja(JinjaChat)
+    }
+    let kind: Kind
 
-    /// Every template's name, the usual one of the Chinese-Alpaca models first:
+    /// The names of the known ones, the usual one of the Chinese-Alpaca models first:
     ///
     /// - `alpaca`: Chinese-Alpaca with llama.cpp's `-ins` and inference_hf.py; later turns follow as `-ins` puts them;
     /// - `alpaca-training`: the text of training and of the LangChain scripts;
@@ -37,28 +28,68 @@ public struct ChatTemplate: Sendable, Equatable {
 
     /// The template of this name, nil if there is none.
     public init?(name: String) {
-        guard let kind = KnownTemplate(rawValue: name) else { return nil }
-        self.kind = kind
+        guard let known = KnownTemplate(rawValue: name) else { return nil }
+        kind = .known(known)
     }
 
-    init(_ kind: KnownTemplate) { self.kind = kind }
+    /// A template in Jinja2. It is a program: what it may use of time and memory is bounded.
+    ///
+    /// - Throws: `badFormat` or `unsupported` for what is no template that can be rendered, with the line and what is found there.
+    public init(source: String) throws(AlpacaError) {
+        do throws(AlpacaError) {
+            kind = .jinja(JinjaChat(source, try JinjaTemplate(source: source), known: nil))
+        } catch {
+            throw error.inContext("chat template")
+        }
+    }
 
-    public var name: String { kind.rawValue }
+    init(_ known: KnownTemplate) { kind = .known(known) }
+
+    /// - Parameter known: the one whose text it is, if it is one of ours.
+    init(_ source: String, _ template: JinjaTemplate, known: KnownTemplate?) { kind = .jinja(JinjaChat(source, template, known: known)) }
+
+    /// "jinja" for a text that is none of the known ones.
+    public var name: String {
+        switch kind {
+        case .known(let known): known.rawValue
+        case .jinja(let chat): chat.known?.rawValue ?? ModelTemplate.ownText
+        }
+    }
+
+    /// The template's text in Jinja2; of a known one, the text that says the same.
+    public var source: String {
+        switch kind {
+        case .known(let known): known.source
+        case .jinja(let chat): chat.source
+        }
+    }
 
     /// The text that stands before the instructions of the first line's models, and the system text of the others, when the caller gives none.
     static let instructionPreamble = KnownTemplate.instructionPreamble, systemDefault = KnownTemplate.systemDefault
 
-    /// Texts at which an answer ends, because they begin the next turn.
-    var stops: [String] {
+    /// What ends an answer beside what ends every text of the vocabulary: tokens, and texts that begin the next turn.
+    func ends(_ tokenizer: Tokenizer) -> TemplateEnds {
         switch kind {
-        case .alpaca, .alpacaTraining, .alpacaGradio, .alpacaServer, .alpacaServerChat: ["### Instruction:"]
-        case .alpaca2: ["[INST]"]
-        case .alpaca3: []
+        case .known(let known): known.ends(tokenizer)
+        case .jinja(let chat): chat.ends(tokenizer)
         }
     }
+}
 
-    /// Pieces that end an answer beside the end-of-sequence token.
-    var stopPieces: [String] { kind == .alpaca3 ? ["<|eot_id|>", "<|end_of_text|>"] : [] }
+/// What ends an answer.
+struct TemplateEnds: Sendable {
+    var tokens: [TokenID] = []
+    var texts: [String] = []
+}
+
+extension KnownTemplate {
+    func ends(_ tokenizer: Tokenizer) -> TemplateEnds {
+        switch self {
+        case .alpaca, .alpacaTraining, .alpacaGradio, .alpacaServer, .alpacaServerChat: TemplateEnds(texts: ["### Instruction:"])
+        case .alpaca2: TemplateEnds(texts: ["[INST]"])
+        case .alpaca3: TemplateEnds(tokens: ["<|eot_id|>", "<|end_of_text|>"].compactMap { tokenizer.id(ofPiece: $0) })
+        }
+    }
 
     /// The prompt for the answer to the last message. A system message, which must come first, takes the place of the template's own text.
     ///
@@ -67,16 +98,16 @@ public struct ChatTemplate: Sendable, Equatable {
     func render(_ messages: [ChatMessage]) throws(AlpacaError) -> [PromptSegment] {
         var turns = messages[...]
         let system = turns.first?.role == .system ? turns.removeFirst().content : nil
-        switch kind {
-        case .alpaca2: return try alpaca2(turns, system ?? ChatTemplate.systemDefault)
-        case .alpaca3: return alpaca3(turns, system ?? ChatTemplate.systemDefault)
+        switch self {
+        case .alpaca2: return try alpaca2(turns, system ?? KnownTemplate.systemDefault)
+        case .alpaca3: return alpaca3(turns, system ?? KnownTemplate.systemDefault)
         case .alpaca, .alpacaTraining, .alpacaGradio, .alpacaServer, .alpacaServerChat:
-            return kind.parts.map { joined(turns, system ?? ChatTemplate.instructionPreamble, $0) } ?? []
+            return parts.map { joined(turns, system ?? KnownTemplate.instructionPreamble, $0) } ?? []
         }
     }
 
     /// The first line's form. Later turns either go on in the same text, or begin as if anew (end and beginning of a sequence between them).
-    private func joined(_ turns: ArraySlice<ChatMessage>, _ system: String, _ parts: KnownTemplate.Parts) -> [PromptSegment] {
+    private func joined(_ turns: ArraySlice<ChatMessage>, _ system: String, _ parts: Parts) -> [PromptSegment] {
         var segments: [PromptSegment] = [.bos, .text(parts.before + system + parts.after)]
         var hasAnswer = false
         for turn in turns {
@@ -96,7 +127,7 @@ public struct ChatTemplate: Sendable, Equatable {
         guard turns.first?.role == .user else {
             // The system text stands in the user's first turn.
             throw AlpacaError(
-                .invalidArgument, "messages: the template \(name) begins with the user's, found \(turns.first?.role.rawValue ?? "none")")
+                .invalidArgument, "messages: the template \(rawValue) begins with the user's, found \(turns.first?.role.rawValue ?? "none")")
         }
         var segments: [PromptSegment] = [.bos]
         var opening = "[INST] <<SYS>>\n\(system)\n<</SYS>>\n\n"

@@ -1,4 +1,5 @@
-/// A conversation as templates take it: a system text or none, then turns, whose roles alternate.
+/// A conversation as templates take it: a system text or none, then turns. For templates that this library knows by name roles alternate; those in
+/// Jinja get the messages as they are.
 package struct Conversation {
     private(set) var system: ChatMessage?
     /// Each begins with the user's message, but the first one if the assistant spoke first; the last one is what is to be answered.
@@ -21,6 +22,9 @@ package struct Conversation {
             throw AlpacaError(
                 .invalidArgument, "messages: the last one must be the user's, found \(messages.last?.role.rawValue ?? "none")")
         }
+        guard !rest.contains(where: { $0.role == .tool }) else {
+            throw AlpacaError(.invalidArgument, "messages: found one of a tool, for which the template has no place")
+        }
         turns = []
         var last: ChatMessage?
         for message in rest {
@@ -32,6 +36,33 @@ package struct Conversation {
                 turns[turns.count - 1].append(message)
             }
             last = message
+        }
+    }
+
+    /// The messages as they are: whether their roles make sense, a template in Jinja says. A turn begins with what the user says first after
+    /// somebody else.
+    ///
+    /// - Throws: `invalidArgument` when there is none, and when the last one is the assistant's and not to be continued, or the other way round.
+    package init(asGiven messages: [ChatMessage], systemPrompt: String?, continues: Bool) throws(AlpacaError) {
+        var rest = messages[...]
+        if rest.first?.role == .system { system = rest.removeFirst() }
+        guard let end = messages.last?.role else {
+            throw AlpacaError(.invalidArgument, "messages: found none, expected at least one")
+        }
+        if let systemPrompt, system == nil { system = ChatMessage(role: .system, content: systemPrompt) }
+        guard (end == .assistant) == continues else {
+            let expected = continues ? "the assistant's, which is to be continued" : "somebody else's, unless it is to be continued"
+            throw AlpacaError(.invalidArgument, "messages: the last one is \(end.rawValue)'s, expected \(expected)")
+        }
+        turns = []
+        var last: ChatMessage.Role?
+        for message in rest {
+            if turns.isEmpty || message.role == .user && last != .user {
+                turns.append([message])
+            } else {
+                turns[turns.count - 1].append(message)
+            }
+            last = message.role
         }
     }
 

@@ -5,6 +5,8 @@ public enum TemplateChoice: Sendable, Equatable {
     /// The text goes in as it is.
     case none
     case named(ChatTemplate)
+    /// A known one, or one of the model's files for a special use, such as "tool_use".
+    case byName(String)
 }
 
 /// What a call that writes text is asked for.
@@ -15,6 +17,8 @@ public struct GenerationParameters: Sendable {
     /// Texts at which the answer ends; they are not part of it.
     public var stop: [String] = []
     public var template = TemplateChoice.automatic
+    /// What the template gets beside the messages.
+    public var templateInput = TemplateInput()
     /// System text of a prompt, and of a conversation without a system message of its own. Without a template it is the first line.
     public var systemPrompt: String?
     /// Likeliest tokens to report with each token (`n_probs`), 0 ... 100; above 0 tokens also tell their own logprob.
@@ -26,6 +30,8 @@ public struct GenerationParameters: Sendable {
     public var keepTokens = -1
     /// Goes on when the model ends its answer.
     public var ignoresEndOfSequence = false
+    /// Shows special tokens of the answer by their names.
+    public var showsSpecialTokens = false
 
     public init() {}
 

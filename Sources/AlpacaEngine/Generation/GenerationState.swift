@@ -27,18 +27,17 @@ struct GenerationState {
 
     /// - Parameters:
     ///   - parameters: valid ones.
-    ///   - template: the one that the prompt was put in, which tells more stop texts and ends.
+    ///   - ends: what the template that the prompt was put in says of an answer's end; nil for a prompt without one.
     ///   - random: draws where `parameters` have no seed.
-    init(_ parameters: GenerationParameters, _ tokenizer: Tokenizer, template: ChatTemplate?, random: RandomSource) {
+    init(_ parameters: GenerationParameters, _ tokenizer: Tokenizer, ends: TemplateEnds?, random: RandomSource) {
         self.parameters = parameters
         self.tokenizer = tokenizer
         self.random = random
-        var endings = tokenizer.endings
-        for piece in template?.stopPieces ?? [] {
-            if let id = tokenizer.id(ofPiece: piece) { endings.append(id) }
-        }
-        self.endings = endings
-        text = AnswerText(stops: parameters.stop + (template?.stops ?? []), stripsSpace: template != nil)
+        endings = tokenizer.endings + (ends?.tokens ?? [])
+        // An answer that goes on needs its blank.
+        text = AnswerText(
+            stops: parameters.stop + (ends?.texts ?? []), stripsSpace: ends != nil && !parameters.templateInput.continuesFinalMessage,
+            showsSpecial: parameters.showsSpecialTokens)
     }
 
     /// The stop text that was met.
@@ -126,9 +125,12 @@ struct AnswerText {
     private var bytes: [UInt8] = []
     private var characters: [UInt8] = []
     private var stripsSpace: Bool
+    private let showsSpecial: Bool
 
     /// - Parameter stripsSpace: the blank that the first piece of a text begins with is not shown, as sentencepiece's decoding has it.
-    init(stops: [String], stripsSpace: Bool) {
+    ///   - showsSpecial: whether names of special tokens are text, too.
+    init(stops: [String], stripsSpace: Bool, showsSpecial: Bool = false) {
+        self.showsSpecial = showsSpecial
         self.stops = stops.filter { !$0.isEmpty }
         self.stripsSpace = stripsSpace
         matcher = StopMatcher(self.stops)
@@ -143,6 +145,7 @@ struct AnswerText {
         characters.removeAll(keepingCapacity: true)
         ready.removeAll(keepingCapacity: true)
         tokenizer.appendBytes(of: id, to: &bytes)
+        if showsSpecial, tokenizer.kind(id) == .control { bytes += (tokenizer.piece(id) ?? "").utf8 }
         var first = 0
         if stripsSpace, !bytes.isEmpty {
             stripsSpace = false

@@ -14,14 +14,16 @@ public final class Model: Sendable {
     public let tokenizer: Tokenizer
     /// What is in the file, for people and programs.
     public let description: ModelDescription
-    /// The template that prompts get when a call asks for `.automatic`, nil for a base model and for one whose template this version doesn't
-    /// know; and why this one.
+    /// The template that prompts get when a call asks for `.automatic`, nil for a base model and for one whose template is none that can be
+    /// rendered; and why this one.
     public let template: ChatTemplate?
     public let templateReason: String
     /// What the model's files say of its template: its name, text and place.
     public let modelTemplate: ModelTemplate
 
     let runnable: RunnableModel
+    /// Templates for special uses, as far as they were asked for.
+    let namedTemplates = Lock<[String: ChatTemplate]>([:])
 
     /// Opens a model: a file, a folder, or the name on the Hugging Face hub of one that was downloaded ("owner/name"). Headers are read and
     /// checked; the weights are not touched.
@@ -36,7 +38,12 @@ public final class Model: Sendable {
         runnable = loaded.runnable
         description = loaded.description
         modelTemplate = loaded.template
-        template = loaded.template.known.map { ChatTemplate($0) }
+        let told = loaded.template
+        if let jinja = told.jinja, let source = told.source {
+            template = ChatTemplate(source, jinja, known: told.known)
+        } else {
+            template = told.known.map { ChatTemplate($0) }
+        }
         templateReason = loaded.template.reason
     }
 

@@ -11,28 +11,30 @@ extension Session {
         _ prompt: String, _ parameters: GenerationParameters = .init(), onToken: (borrowing TokenEvent) -> Bool
     ) throws(AlpacaError) -> GenerationResult {
         try exclusively { () throws(AlpacaError) -> GenerationResult in
-            let template = chosenTemplate(parameters)
-            let conversation = try Conversation([ChatMessage(role: .user, content: prompt)], systemPrompt: parameters.systemPrompt)
-            return try write(after: ids(of: conversation.messages(), template), parameters, template: template, onToken)
+            let template = try model.chosenTemplate(parameters)
+            let conversation = try Conversation([ChatMessage(role: .user, content: prompt)], parameters, template)
+            let ids = try model.prompt(conversation.messages(), template, parameters.templateInput, stop: cancelFlag)
+            return try write(after: ids, parameters, template: template, onToken)
         }
     }
 
     /// Writes the assistant's answer to the last message of a conversation. Give the whole conversation each time: what the session has read
-    /// of it is not read again. Two messages of one role in a row count as one, with a line end between them. Without a template the messages
-    /// are lines of a text.
+    /// of it is not read again. A template in Jinja gets the messages as they are; for the others two messages of one role in a row count as
+    /// one, with a line end between them. Without a template the messages are lines of a text.
     ///
     /// With ``GenerationParameters/contextShift`` a conversation may outgrow the context: its oldest turns are left out of the prompt then
     /// (``GenerationResult/leftOutMessages``); the system text and the last message stay.
     ///
-    /// - Throws: as ``generate(_:_:onToken:)``; `invalidArgument` when the last message is not the user's, or a system message is not the first.
+    /// - Throws: as ``generate(_:_:onToken:)``; `invalidArgument` when the last message is not the user's, a system message is not the first, or the template has
+    ///   something against the conversation.
     ///   The session holds what it held before.
     @discardableResult
     public func chat(
         _ messages: [ChatMessage], _ parameters: GenerationParameters = .init(), onToken: (borrowing TokenEvent) -> Bool
     ) throws(AlpacaError) -> GenerationResult {
         try exclusively { () throws(AlpacaError) -> GenerationResult in
-            let template = chosenTemplate(parameters)
-            let conversation = try Conversation(messages, systemPrompt: parameters.systemPrompt, endsWithUser: template != nil)
+            let template = try model.chosenTemplate(parameters)
+            let conversation = try Conversation(messages, parameters, template)
             let (ids, leftOut) = try prompt(conversation, template, parameters)
             var result = try write(after: ids, parameters, template: template, onToken)
             result.leftOutMessages = leftOut
@@ -52,19 +54,12 @@ extension Session {
 
     // MARK: - Prompts
 
-    private func chosenTemplate(_ parameters: GenerationParameters) -> ChatTemplate? {
-        switch parameters.template {
-        case .automatic: model.template
-        case .none: nil
-        case .named(let template): template
-        }
-    }
-
     /// The ids of a conversation's prompt, and how many of its messages were left out to make it fit.
     private func prompt(
         _ conversation: Conversation, _ template: ChatTemplate?, _ parameters: GenerationParameters
     ) throws(AlpacaError) -> ([TokenID], Int) {
-        var prompt = try ids(of: conversation.messages(), template)
+        let input = parameters.templateInput
+        var prompt = try model.prompt(conversation.messages(), template, input, stop: cancelFlag)
         // What is to be written needs room too: a quarter of the context, or less if less is asked for.
         let answer = min(contextLength / 4, parameters.maxNewTokens <= 0 ? contextLength : parameters.maxNewTokens)
         let limit = max(1, contextLength - answer)
@@ -72,60 +67,14 @@ extension Session {
         // Headings and ends of turns come on top of a message's own tokens.
         let overhead = 16
         var count = try conversation.turnsToLeaveOut(limit: limit) { (message) throws(AlpacaError) in
-            try model.tokenizer.ids(of: message.content, stop: cancelFlag).count + overhead
+            try model.tokenizer.ids(of: message.content, stop: cancelFlag).count + message.sizeBeside / 4 + overhead
         }
-        prompt = try ids(of: conversation.messages(withoutTurns: count), template)
+        prompt = try model.prompt(conversation.messages(withoutTurns: count), template, input, stop: cancelFlag)
         while prompt.count > limit, count < conversation.turns.count - 1 {
             count += 1
-            prompt = try ids(of: conversation.messages(withoutTurns: count), template)
+            prompt = try model.prompt(conversation.messages(withoutTurns: count), template, input, stop: cancelFlag)
         }
         return (prompt, conversation.turns.prefix(count).reduce(0) { $0 + $1.count })
-    }
-
-    /// The ids of a conversation; without a template its messages are the lines of a text.
-    private func ids(of messages: [ChatMessage], _ template: ChatTemplate?) throws(AlpacaError) -> [TokenID] {
-        if let template { return try render(messages, template) }
-        let text = messages.map(\.content).joined(separator: "\n")
-        return try model.tokenizer.ids(of: text, addBOS: model.tokenizer.addsBOS, stop: cancelFlag)
-    }
-
-    /// The ids of a rendered conversation. Texts that follow each other are one text; an answer is a text of its own. They depend on the messages
-    /// alone, not on what the session has read or written.
-    func render(_ messages: [ChatMessage], _ template: ChatTemplate) throws(AlpacaError) -> [TokenID] {
-        let tokenizer = model.tokenizer
-        var ids: [TokenID] = []
-        var text = ""
-        var isFirst = true
-        func flush() throws(AlpacaError) {
-            guard !text.isEmpty else { return }
-            ids += try tokenizer.ids(of: text, isBeginning: isFirst, stop: cancelFlag)
-            text = ""
-            isFirst = false
-        }
-        // The texts in parts, the parts together, and their ids.
-        try LargeMemory.ask(messages.reduce(0) { $0 + $1.content.utf8.count }, of: 8, for: "conversation")
-        for segment in try template.render(messages) {
-            switch segment {
-            case .text(let more): text += more
-            case .answer(let words):
-                try flush()
-                ids += try tokenizer.ids(of: words, stop: cancelFlag)
-            case .bos:
-                try flush()
-                if let bos = tokenizer.bos { ids.append(bos) }
-            case .eos:
-                try flush()
-                if let eos = tokenizer.eos { ids.append(eos) }
-            case .special(let piece):
-                try flush()
-                guard let id = tokenizer.id(ofPiece: piece) else {
-                    throw AlpacaError(.unsupported, "template \(template.name): the vocabulary has no token \(piece.quoted())")
-                }
-                ids.append(id)
-            }
-        }
-        try flush()
-        return ids
     }
 
     // MARK: - Writing
@@ -167,7 +116,7 @@ extension Session {
         result.promptNanoseconds = begin &- start
 
         var state = GenerationState(
-            parameters, model.tokenizer, template: template, random: RandomSource(seed: random.next()))
+            parameters, model.tokenizer, ends: template?.ends(model.tokenizer), random: RandomSource(seed: random.next()))
         while case .token(let id) = try next(&state) {
             // The context may be full with the prompt alone; a token can still be drawn and shown, but not be read.
             guard state.goesOn(onToken(state.event)), try makeRoom(&state, parameters, prompt.count) else { break }

@@ -41,7 +41,7 @@ struct ResultTemplate: Sendable {
         if own != nil || isOther || wasNone && !adapters.isEmpty { facts[GGUFKey.alpacaTemplate] = nil }
         let found = ModelTemplate(facts, texts: texts, names: names)
         if found.isGuessed, !base.template.isGuessed, let warning = found.warning { warnings.append(warning) }
-        if found.isUnknown {
+        if found.isUnknown || found.name == ModelTemplate.ownText {
             // A name that a later version gave stays; one of ours that is not the text's goes.
             let later = (try? facts.stringIfPresent(GGUFKey.alpacaTemplate)) ?? nil
             name = later.flatMap { $0 == ModelTemplate.none || KnownTemplate(rawValue: $0) != nil ? nil : $0 }

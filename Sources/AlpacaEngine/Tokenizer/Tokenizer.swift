@@ -24,6 +24,8 @@ public final class Tokenizer: Sendable {
     let model: any TokenizerModel
     /// Control pieces that `parseSpecial` finds in text, longest first.
     private let special: [(bytes: [UInt8], id: TokenID)]
+    /// What a chat template can name.
+    let templateTokens: AddedTokenFinder
 
     init(_ model: any TokenizerModel) {
         self.model = model
@@ -39,6 +41,7 @@ public final class Tokenizer: Sendable {
         addsEOS = specials.addsEOS
         addsSpacePrefix = model.addsSpacePrefix
         special = model.controlPieces
+        templateTokens = AddedTokenFinder(Tokenizer.namedTokens(model))
     }
 
     /// From the metadata of a GGUF file.
@@ -135,7 +138,7 @@ public final class Tokenizer: Sendable {
     /// The tokens of a part of a text.
     ///
     /// - Parameter isBeginning: false for a part that goes on after others: without the blank in front.
-    func ids(of text: String, isBeginning: Bool, stop: CancelFlag) throws(AlpacaError) -> [TokenID] {
+    func ids(of text: String, isBeginning: Bool, stop: CancelFlag?) throws(AlpacaError) -> [TokenID] {
         try askForIDs(of: text.utf8.count)
         var ids: [TokenID] = []
         let terms = EncodingTerms(stop: stop, mayAsk: true)
@@ -178,7 +181,7 @@ public final class Tokenizer: Sendable {
         return nil
     }
 
-    private func encode(part: ArraySlice<UInt8>, isBeginning: Bool, terms: EncodingTerms, to ids: inout [TokenID]) -> AlpacaError? {
+    func encode(part: ArraySlice<UInt8>, isBeginning: Bool, terms: EncodingTerms, to ids: inout [TokenID]) -> AlpacaError? {
         guard !part.isEmpty else { return nil }
         return model.encode(part.span, isBeginning: isBeginning, terms: terms, to: &ids)
     }

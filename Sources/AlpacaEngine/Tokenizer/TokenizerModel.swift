@@ -21,6 +21,8 @@ protocol TokenizerModel: AnyObject, Sendable {
     var controlPieces: [(bytes: [UInt8], id: TokenID)] { get }
     /// Tokens that end an answer.
     var endings: [TokenID] { get }
+    /// Special tokens as a text names them, where a text may name them.
+    var specialTokens: [AddedToken] { get }
     /// Rows of a model that are no tokens: no text becomes them, and none is drawn.
     var unused: [TokenID] { get }
 
@@ -51,6 +53,7 @@ protocol TokenizerModel: AnyObject, Sendable {
 extension TokenizerModel {
     var unused: [TokenID] { [] }
     var endings: [TokenID] { [specials.eos, specials.eot].compactMap { $0 } }
+    var specialTokens: [AddedToken] { controlPieces.map { AddedToken(content: $0.bytes, id: $0.id, isSpecial: true) } }
 }
 
 /// Tokens with a task, nil where there is none; all are of the vocabulary.

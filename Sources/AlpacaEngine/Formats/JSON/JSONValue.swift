@@ -18,6 +18,12 @@ package struct JSONValue: Sendable {
     /// Members of an object or elements of an array; 0 for other values.
     package var count: Int { node.isContainer ? node.high : 0 }
 
+    /// Bytes of the texts in it, and some for each value: about what it takes to write it.
+    package var size: Int {
+        let end = storage.next(after: index)
+        return storage.nodes[index..<end].reduce(0) { $0 + Int($1.keyLength) + ($1.kind == .string ? $1.low : 8) }
+    }
+
     /// The member of that name; nil where there is none or this is no object. Looks at each member.
     package subscript(key: String) -> JSONValue? {
         guard isObject else { return nil }

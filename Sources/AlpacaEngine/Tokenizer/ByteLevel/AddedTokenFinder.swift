@@ -43,14 +43,23 @@ struct AddedTokenFinder: Sendable {
     /// - Parameters:
     ///   - text: UTF-8.
     ///   - special: whether special ones are found too.
+    ///   - allowed: where tokens may stand, in order; nil: anywhere.
     ///   - part: called for what is between tokens and not empty, and for tokens, in order; what it gives ends the search.
     func cut(
-        _ text: Span<UInt8>, special: Bool, part: (_ text: Range<Int>, _ token: TokenID?) -> AlpacaError?
+        _ text: Span<UInt8>, special: Bool, within allowed: [Range<Int>]? = nil, part: (_ text: Range<Int>, _ token: TokenID?) -> AlpacaError?
     ) -> AlpacaError? {
         var start = 0
         var at = 0
+        var place = 0
         while at < text.count {
-            guard let (token, length) = longest(text, at, special: special) else {
+            var limit = text.count
+            if let allowed {
+                while place < allowed.count, allowed[place].upperBound <= at { place += 1 }
+                guard place < allowed.count else { break }
+                at = max(at, allowed[place].lowerBound)
+                limit = min(limit, allowed[place].upperBound)
+            }
+            guard at < limit, let (token, length) = longest(text, at, limit, special: special) else {
                 at += 1
                 continue
             }
@@ -69,8 +78,8 @@ struct AddedTokenFinder: Sendable {
         return start < text.count ? part(start..<text.count, nil) : nil
     }
 
-    /// The longest token that begins at `at`.
-    private func longest(_ text: Span<UInt8>, _ at: Int, special: Bool) -> (AddedToken, Int)? {
+    /// The longest token that begins at `at` and ends at `limit` or before.
+    private func longest(_ text: Span<UInt8>, _ at: Int, _ limit: Int, special: Bool) -> (AddedToken, Int)? {
         var range = ranges[Int(text[at])]
         guard !range.isEmpty else { return nil }
         var best: (AddedToken, Int)?
@@ -82,7 +91,7 @@ struct AddedTokenFinder: Sendable {
                 if special || !tokens[first].isSpecial { best = (tokens[first], length) }
                 first += 1
             }
-            guard at + length < text.count, first < range.upperBound else { break }
+            guard at + length < limit, first < range.upperBound else { break }
             let byte = text[at + length]
             let low = partition(first..<range.upperBound) { contents[$0][contents[$0].startIndex + length] < byte }
             let high = partition(low..<range.upperBound) { contents[$0][contents[$0].startIndex + length] <= byte }

@@ -8,6 +8,7 @@ final class ByteLevelTokenizer: TokenizerModel {
     let specials: SpecialTokens
     let endings: [TokenID]
     let unused: [TokenID]
+    let specialTokens: [AddedToken]
     let addsSpacePrefix = false
     /// None: added tokens are found in here.
     let controlPieces: [(bytes: [UInt8], id: TokenID)] = []
@@ -88,10 +89,11 @@ final class ByteLevelTokenizer: TokenizerModel {
         unused = (0..<count).filter { parts.kinds[$0] == .unused }.map { TokenID($0) }
         var endings =
             [parts.specials.eos, parts.specials.eot].compactMap { $0 } + parts.specials.ends.filter { $0 >= 0 && Int($0) < count }
-        for token in parts.added where token.isSpecial {
+        for token in parts.added {
             if EndNames.all.contains(String(decoding: token.content, as: UTF8.self)) { endings.append(token.id) }
         }
         self.endings = endings
+        specialTokens = parts.added.filter(\.isSpecial)
         rawTokens = AddedTokenFinder(parts.added.filter { !$0.isNormalized })
         let form = parts.normalizes ? NormalizationFormC.shared : nil
         normalizedTokens = AddedTokenFinder(

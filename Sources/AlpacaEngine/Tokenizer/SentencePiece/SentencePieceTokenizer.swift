@@ -41,7 +41,10 @@ final class SentencePieceTokenizer: TokenizerModel {
             control.append((Array(pieces[id]), TokenID(id)))
         }
         // What is called as the end of a turn is one, whatever the files say; but for the end of a text, which they may name otherwise.
-        let named = control.filter { EndNames.ofTurns.contains(String(decoding: $0.bytes, as: UTF8.self)) }.map(\.id)
+        var named: [TokenID] = []
+        for id in 0..<pieces.count where kinds[id] == .control || kinds[id] == .userDefined {
+            if pieces[id].count <= EndNames.longest, EndNames.ofTurns.contains(pieces.text(id)) { named.append(TokenID(id)) }
+        }
         endings = [self.specials.eos, self.specials.eot].compactMap { $0 } + self.specials.ends + named
         controlPieces = control.sorted { $0.bytes.count > $1.bytes.count }
         unused = (0..<pieces.count).filter { kinds[$0] == .unused }.map { TokenID($0) }
