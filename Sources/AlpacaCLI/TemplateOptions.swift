@@ -89,7 +89,9 @@ struct TemplateOptions: ParsableArguments {
 extension Model {
     /// Sees that the model has the template of a name.
     func check(_ choice: TemplateChoice) throws {
-        guard case .byName(let name) = choice, !["auto", "none"].contains(name.lowercased()), templateSource(named: name) == nil else { return }
+        guard case .byName(let name) = choice, !["auto", "none"].contains(name.lowercased()), templateSource(named: name) == nil else {
+            return
+        }
         let names = ["auto", "none"] + ChatTemplate.allNames + modelTemplate.named.map(\.name)
         throw ValidationError("--template: found \"\(name)\", expected \(names.joined(separator: ", "))")
     }

@@ -9,10 +9,10 @@ extension CommandTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let base = folder + "/base", tokens = ["-n", "1", "-c", "256"]
         #expect(try run("convert", CommandTests.model, "--format", "hf", "-o", base).status == 0)
-        try Data("{{ messages[0].content }} of a stranger".utf8).write(to: URL(fileURLWithPath: base + "/chat_template.jinja"))
+        try Data("{{ messages[0].content }\n of a stranger".utf8).write(to: URL(fileURLWithPath: base + "/chat_template.jinja"))
         for command in ["generate", "chat"] {
             let told = try run([command, base] + tokens, input: "hi\n")
-            #expect(told.status == 0 && told.error.contains("has a template that this version doesn't know"), "\(told.error)")
+            #expect(told.status == 0 && told.error.contains("has a template that can't be read: line 1"), "\(told.error)")
             #expect(try run([command, base, "--template", "AUTO"] + tokens, input: "hi\n").error == told.error)
             for name in ["none", "alpaca"] {
                 let quiet = try run([command, base, "--template", name] + tokens, input: "hi\n")

@@ -52,6 +52,22 @@ extension Functions {
                 [.handle("session", \.session), .pointer("messages", \.message), .number("n", \.one, [invalid, ok, invalid, invalid])]
                     + writing, writingCases),
             Function(
+                "alpaca_session_chat_json",
+                {
+                    (
+                        session: OpaquePointer?, messages: UnsafePointer<CChar>?, length: Int,
+                        params: UnsafePointer<alpaca_generation_params>?, callback: UnsafeMutableRawPointer?,
+                        data: UnsafeMutableRawPointer?,
+                        result: UnsafeMutablePointer<alpaca_generation_result>?
+                    ) in
+                    alpaca_session_chat_json(
+                        session, messages, length, params, unsafeBitCast(callback, to: alpaca_token_callback?.self), data, result)
+                },
+                [
+                    .handle("session", \.session), .text("messages", \.messages),
+                    .number("length", \.terminated, [invalid, invalid, ok, invalid]),
+                ] + writing, writingCases),
+            Function(
                 "alpaca_session_append", alpaca_session_append,
                 [.handle("session", \.session), .pointer("ids", \.ids), .number("n", \.one, [ok, ok, invalid, invalid])],
                 [

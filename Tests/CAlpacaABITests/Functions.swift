@@ -3,7 +3,7 @@ import CAlpaca
 /// Every function of the header. A new one gets its entry here (or in the file of its subject): the function, its parameters with what each
 /// gives at the hostile values of its type (CTypes.swift), and for each status that the header names a case that brings it about.
 enum Functions {
-    static var all: [Function] { system + models + tokenizers + sessions + measures + files }
+    static var all: [Function] { system + models + templates + tokenizers + sessions + measures + files }
     /// For test arguments.
     static let names = all.map(\.name)
 

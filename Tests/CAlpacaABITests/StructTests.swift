@@ -45,6 +45,17 @@ import Testing
                 return alpaca_session_generate(session, "a", 1, typed, { _, _ in 1 }, nil, nil)
             }),
         Kind(
+            name: "alpaca_render_params", size: MemoryLayout<alpaca_render_params>.size,
+            initialize: { alpaca_render_params_init($0?.assumingMemoryBound(to: alpaca_render_params.self), $1) },
+            use: { params in
+                guard let model = try? Fixture.model() else { return ALPACA_INTERNAL }
+                defer { alpaca_model_free(model) }
+                var text: OpaquePointer?
+                defer { alpaca_string_free(text) }
+                let typed = params.assumingMemoryBound(to: alpaca_render_params.self)
+                return alpaca_model_render_chat(model, World.messages, World.messages.utf8.count, typed, &text, nil, 0, nil)
+            }),
+        Kind(
             name: "alpaca_verify_params", size: MemoryLayout<alpaca_verify_params>.size,
             initialize: { alpaca_verify_params_init($0?.assumingMemoryBound(to: alpaca_verify_params.self), $1) },
             use: { params in
@@ -164,6 +175,8 @@ import Testing
         #expect(p.max_new_tokens == 512 && p.min_p == 0 && p.repeat_last_n == 64 && p.presence_penalty == 0 && p.frequency_penalty == 0)
         #expect(p.use_seed == 0 && p.seed == 0 && p.stop == nil && p.n_stop == 0 && p.logit_bias == nil && p.n_logit_bias == 0)
         #expect(p.template_name == nil && p.system == nil && p.n_probs == 0 && p.context_shift == 0 && p.n_keep == -1 && p.ignore_eos == 0)
+        #expect(p.template_text == nil && p.tools == nil && p.documents == nil && p.variables == nil && p.template_time == 0)
+        #expect(p.continue_final_message == 0 && p.show_special == 0)
     }
 
     /// A result goes as far as the client's struct reaches.

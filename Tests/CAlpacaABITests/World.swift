@@ -18,6 +18,9 @@ final class World {
     var target = ""
     var key = "general.architecture"
     var text = "山"
+    var messages = World.messages
+    static let messages = #"[{"role": "user", "content": "山"}]"#
+    var templateName = "alpaca-2"
     var piece = "[PAD]"
     var terminated = Int(bitPattern: ALPACA_NUL_TERMINATED)
     var zero = 0
@@ -30,6 +33,7 @@ final class World {
     var perplexityParamsSize = MemoryLayout<alpaca_perplexity_params>.size
     var imatrixParamsSize = MemoryLayout<alpaca_imatrix_params>.size
     var benchParamsSize = MemoryLayout<alpaca_bench_params>.size
+    var renderParamsSize = MemoryLayout<alpaca_render_params>.size
     var verifyParamsSize = MemoryLayout<alpaca_verify_params>.size
     var convertParamsSize = MemoryLayout<alpaca_convert_params>.size
     /// Whether the call writes a handle although it fails.
@@ -40,6 +44,9 @@ final class World {
     let buffer = World.place(CChar(0), 64)
     let needed = World.place(0)
     let ids = World.place(Int32(300), 64)
+    /// Room for a prompt.
+    let manyIDs = World.place(Int32(300), 1024)
+    var manyIDsCapacity = 1024
     let id = World.place(Int32(0))
     let logits = World.place(UnsafePointer<Float>?.none)
     let paths = World.place(UnsafePointer<CChar>?.none)
@@ -55,6 +62,7 @@ final class World {
     let stepInput = World.place(alpaca_step_input())
     let benchParams = World.place(alpaca_bench_params())
     let benchTest = World.place(alpaca_bench_test())
+    let renderParams = World.place(alpaca_render_params())
     let verifyParams = World.place(alpaca_verify_params())
     let convertParams = World.place(alpaca_convert_params())
     let info = World.place(alpaca_model_info())
@@ -140,6 +148,7 @@ final class World {
     func reset() throws {
         free()
         (path, tokenizerPath, target) = (Fixture.q8, World.goldens + "mini_llama.model", written)
+        (messages, templateName, manyIDsCapacity) = (World.messages, "alpaca-2", 1024)
         (extra, key, text, piece) = (World.goldens + "mini_chinese_sp.model", "general.architecture", "山", "[PAD]")
         (terminated, zero, one, capacity, givesHandleOnFailure) = (Int(bitPattern: ALPACA_NUL_TERMINATED), 0, 1, 64, false)
         unlink(target)
@@ -171,6 +180,7 @@ final class World {
         benchTest.pointee = alpaca_bench_test(n_prompt: 4, n_gen: 0, depth: 0, n_parallel: 0, n_threads: 1, reserved: 0)
         (benchParams.pointee.tests, benchParams.pointee.n_tests) = (UnsafePointer(benchTest), 1)
         (benchParams.pointee.n_repetitions, benchParams.pointee.roofs) = (1, 0)
+        _ = alpaca_render_params_init(renderParams, MemoryLayout<alpaca_render_params>.size)
         _ = alpaca_verify_params_init(verifyParams, MemoryLayout<alpaca_verify_params>.size)
         _ = alpaca_convert_params_init(convertParams, MemoryLayout<alpaca_convert_params>.size)
         convertParams.pointee.base = c(Fixture.f16)

@@ -30,7 +30,8 @@ public struct ModelTemplate: Sendable, Equatable {
     package var isUnknown: Bool { name == ModelTemplate.unknown }
 
     public static func == (a: ModelTemplate, b: ModelTemplate) -> Bool {
-        a.name == b.name && a.reason == b.reason && a.source == b.source && a.origin == b.origin && a.named.elementsEqual(b.named) { $0 == $1 }
+        a.name == b.name && a.reason == b.reason && a.source == b.source && a.origin == b.origin
+            && a.named.elementsEqual(b.named) { $0 == $1 }
     }
 
     /// - Parameters:

@@ -127,7 +127,8 @@ extension KnownTemplate {
         guard turns.first?.role == .user else {
             // The system text stands in the user's first turn.
             throw AlpacaError(
-                .invalidArgument, "messages: the template \(rawValue) begins with the user's, found \(turns.first?.role.rawValue ?? "none")")
+                .invalidArgument, "messages: the template \(rawValue) begins with the user's, found \(turns.first?.role.rawValue ?? "none")"
+            )
         }
         var segments: [PromptSegment] = [.bos]
         var opening = "[INST] <<SYS>>\n\(system)\n<</SYS>>\n\n"

@@ -34,10 +34,10 @@ struct GenerationState {
         self.tokenizer = tokenizer
         self.random = random
         endings = tokenizer.endings + (ends?.tokens ?? [])
-        // An answer that goes on needs its blank.
+        // The blank that sentencepiece puts before a text; an answer that goes on needs it.
+        let stripsSpace = ends != nil && tokenizer.addsSpacePrefix && !parameters.templateInput.continuesFinalMessage
         text = AnswerText(
-            stops: parameters.stop + (ends?.texts ?? []), stripsSpace: ends != nil && !parameters.templateInput.continuesFinalMessage,
-            showsSpecial: parameters.showsSpecialTokens)
+            stops: parameters.stop + (ends?.texts ?? []), stripsSpace: stripsSpace, showsSpecial: parameters.showsSpecialTokens)
     }
 
     /// The stop text that was met.
@@ -127,7 +127,8 @@ struct AnswerText {
     private var stripsSpace: Bool
     private let showsSpecial: Bool
 
-    /// - Parameter stripsSpace: the blank that the first piece of a text begins with is not shown, as sentencepiece's decoding has it.
+    /// - Parameters:
+    ///   - stripsSpace: the blank that the first piece of a text begins with is not shown, as sentencepiece's decoding has it.
     ///   - showsSpecial: whether names of special tokens are text, too.
     init(stops: [String], stripsSpace: Bool, showsSpecial: Bool = false) {
         self.showsSpecial = showsSpecial

@@ -127,7 +127,9 @@ private enum FinalMessage {
     }
 
     private static func text(of part: JinjaValue) -> JinjaText? {
-        guard case .dictionary(let members) = part, case .text(let text)? = members.last(where: { $0.key == "text" })?.value else { return nil }
+        guard case .dictionary(let members) = part, case .text(let text)? = members.last(where: { $0.key == "text" })?.value else {
+            return nil
+        }
         return text
     }
 

@@ -18,7 +18,8 @@ extension Model {
     ///     call. transformers doesn't.
     /// - Throws: `invalidArgument` for what the template has against the conversation.
     public func render(
-        _ messages: [ChatMessage], template choice: TemplateChoice = .automatic, systemPrompt: String? = nil, _ input: TemplateInput = .init(),
+        _ messages: [ChatMessage], template choice: TemplateChoice = .automatic, systemPrompt: String? = nil,
+        _ input: TemplateInput = .init(),
         asksForAnswer: Bool = true, addsBOS: Bool = true
     ) throws(AlpacaError) -> RenderedChat {
         try FloatState.standard { () throws(AlpacaError) -> RenderedChat in

@@ -29,7 +29,7 @@ import Testing
             #expect(found.name == known.rawValue && found.source == known.source && found.origin == GGUFKey.chatTemplate)
             #expect(found.warning == nil)
         }
-        // Parts of ours do not make one, whatever the vocabulary and the name are.
+        // Parts of ours do not make one, whatever the vocabulary and the name are: the text is the template.
         let strangers = [
             Self.mistral, "{{ '### Instruction:\\n\\n' + messages[0].content }}", "### Instruction:\n\n", "<|start_header_id|>", "x",
             "\u{0}",
@@ -37,11 +37,21 @@ import Testing
         for text in strangers {
             for pieces in [Self.pieces(32000), Self.pieces(49954, last: "[PAD]"), Self.pieces(55296)] {
                 let found = Self.find(pieces, names: ["chinese-alpaca-2-7b"]) { $0[GGUFKey.chatTemplate] = .string(Array(text.utf8)) }
-                #expect(found.name == "unknown" && found.known == nil && found.source == text, "\(text)")
-                #expect(found.reason.hasPrefix("tokenizer.chat_template has a template that this version doesn't know: "))
-                #expect(found.warning == found.reason + "; prompts go to the model as they are, unless a template is named")
+                #expect(found.name == "jinja" && found.known == nil && found.source == text && found.jinja != nil, "\(text)")
+                #expect(found.reason == "its text is in tokenizer.chat_template" && found.warning == nil)
             }
         }
+        // What can't be read is no template; the reason has the line.
+        for (text, reason) in [("a\n{{ x", "line 2"), ("{% if x %}", "line 1"), ("{% frobnicate %}", "frobnicate")] {
+            let found = Self.find(Self.pieces(55296), names: ["chinese-alpaca-2-7b"]) {
+                $0[GGUFKey.chatTemplate] = .string(Array(text.utf8))
+            }
+            #expect(found.name == "unknown" && found.known == nil && found.source == text && found.jinja == nil, "\(text)")
+            #expect(found.reason.hasPrefix("tokenizer.chat_template has a template that can't be read: ") && found.reason.contains(reason))
+            #expect(found.warning == found.reason + "; prompts go to the model as they are, unless a template is named")
+        }
+        let bytes = Self.find(Self.pieces(7)) { $0[GGUFKey.chatTemplate] = .string([0x61, 0xFF, 0x62]) }
+        #expect(bytes.name == "unknown" && bytes.source == nil && bytes.reason.hasSuffix("not UTF-8 at byte 1"), "\(bytes.reason)")
     }
 
     @Test func `the key counts where the text is its own`() {
@@ -56,20 +66,20 @@ import Testing
             #expect(find(known.rawValue, known.source + "\n").reason == "named by the file's key alpaca.template")
             // Another text was put there since.
             let stale = find(known.rawValue, Self.mistral)
-            #expect(stale.name == "unknown" && stale.source == Self.mistral, "\(stale)")
-            #expect(stale.reason.hasPrefix("tokenizer.chat_template has a template that this version doesn't know: "))
+            #expect(stale.name == "jinja" && stale.source == Self.mistral, "\(stale)")
+            #expect(stale.reason.hasPrefix("its text is in tokenizer.chat_template; "))
             #expect(stale.reason.hasSuffix("alpaca.template says \"\(known.rawValue)\", which is not this text's, and doesn't count"))
-            #expect(stale.warning != nil)
+            #expect(stale.warning == nil)
         }
         #expect(find("none", nil).name == "none")
         let other = find("alpaca-2", KnownTemplate.alpaca3.source)
         #expect(other.name == "alpaca-3" && other.reason.hasPrefix("its text is in tokenizer.chat_template; "))
-        #expect(find("none", KnownTemplate.alpaca2.source).name == "alpaca-2" && find("none", Self.mistral).name == "unknown")
-        for text in [nil, Self.mistral] {
-            let later = find("chatml", text)
-            #expect(later.name == "unknown")
-            #expect(later.reason == "the file's key alpaca.template names \"chatml\", which this version doesn't know")
-        }
+        #expect(find("none", KnownTemplate.alpaca2.source).name == "alpaca-2" && find("none", Self.mistral).name == "jinja")
+        let later = find("chatml", nil)
+        #expect(later.name == "unknown")
+        #expect(later.reason == "the file's key alpaca.template names \"chatml\", which this version doesn't know")
+        let text = find("chatml", Self.mistral)
+        #expect(text.name == "jinja" && text.reason.hasSuffix("alpaca.template says \"chatml\", which this version doesn't know"))
     }
 
     @Test func `what can't be read is not guessed`() throws {

@@ -17,7 +17,7 @@ import Testing
         parameters.sampling = .greedy
         parameters.maxNewTokens = 0
         change(&parameters)
-        var state = GenerationState(parameters, tokenizer, template: template, random: RandomSource(seed: 0))
+        var state = GenerationState(parameters, tokenizer, ends: template?.ends(tokenizer), random: RandomSource(seed: 0))
         var texts: [String] = []
         func text(_ event: borrowing TokenEvent) -> String {
             String(decoding: event.text.indices.map { event.text[$0] }, as: UTF8.self)
@@ -94,7 +94,7 @@ import Testing
         let sampler = try Sampler(vocabularySize: tokenizer.count)
         var parameters = GenerationParameters()
         (parameters.sampling, parameters.candidateCount) = (.greedy, 2)
-        var state = GenerationState(parameters, tokenizer, template: nil, random: RandomSource(seed: 0))
+        var state = GenerationState(parameters, tokenizer, ends: nil, random: RandomSource(seed: 0))
         var logits = [Float](repeating: -20, count: tokenizer.count)
         (logits[300], logits[301]) = (2, 1)
         let step = state.next(logits.span, recent: none.span, position: 0, sampler: sampler)

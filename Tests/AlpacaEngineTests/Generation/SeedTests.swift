@@ -61,7 +61,7 @@ import Testing
 
         let loop = try session()
         let template = try #require(model.template)
-        try loop.append(loop.render([ChatMessage(role: .user, content: Self.prompt)], template))
+        try loop.append(model.prompt([ChatMessage(role: .user, content: Self.prompt)], template, TemplateInput(), stop: nil))
         var ids: [TokenID] = []
         while ids.count < parameters.maxNewTokens {
             let id = try loop.sample(parameters.sampling)
@@ -105,7 +105,7 @@ import Testing
                 #expect(old.answer == new.answer, "seed \(seed), turn \(turn)")
                 // Whole pages that the other session has read.
                 #expect(new.cached % 64 == 0)
-                #expect(try used.render(messages, template).count == old.answer.promptTokens)
+                #expect(try model.prompt(messages, template, TemplateInput(), stop: nil).count == old.answer.promptTokens)
                 if model.tokenizer.encode(old.answer.string) != old.answer.ids { rewritten += 1 }
                 messages += [ChatMessage(role: .assistant, content: old.answer.string), ChatMessage(role: .user, content: "再写一首")]
             }
@@ -123,7 +123,7 @@ import Testing
         var parameters = parameters(7) { ($0.topK, $0.topP, $0.repetitionPenalty) = (0, 1, 1) }
         parameters.maxNewTokens = 0
         parameters.ignoresEndOfSequence = true
-        var state = GenerationState(parameters, model.tokenizer, template: nil, random: RandomSource(seed: 1))
+        var state = GenerationState(parameters, model.tokenizer, ends: nil, random: RandomSource(seed: 1))
         var position = 20
         for drawn in 0..<200 {
             var source = RandomSource(seed: 7, position: 20 + drawn)

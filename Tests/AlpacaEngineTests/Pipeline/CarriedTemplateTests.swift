@@ -45,7 +45,7 @@ import Testing
                 try Self.walk(Self.base(work, files), work) { source in
                     #expect(source.templates.text == Array(Self.stranger.utf8), "\(source.path)")
                     #expect(source.metadata[GGUFKey.alpacaTemplate] == nil)
-                    #expect(source.template.name == "unknown" && source.template.isUnknown && source.template.source == Self.stranger)
+                    #expect(source.template.name == "jinja" && source.template.jinja != nil && source.template.source == Self.stranger)
                 }
                 // As transformers reads it.
                 let config = try #require(
@@ -92,7 +92,7 @@ import Testing
             }
             // Somebody gives the folder another text: that one counts.
             try Data(Self.stranger.utf8).write(to: URL(fileURLWithPath: work + "/merged/chat_template.jinja"))
-            #expect(try ModelSource(path: work + "/merged").template.name == "unknown")
+            #expect(try ModelSource(path: work + "/merged").template.name == "jinja")
         }
     }
 
@@ -199,13 +199,24 @@ import Testing
         }
     }
 
-    @Test func `an unknown template changes no prompt`() throws {
+    @Test func `a carried template is used, and one that can't be read changes no prompt`() throws {
         try Fixtures.withFolder { work in
-            let base = try Self.base(work, ["chat_template.jinja": ModelTemplateTests.mistral])
+            let whole = try Self.base(work, ["chat_template.jinja": ModelTemplateTests.mistral])
+            _ = try Converter.convert(ConversionOptions(base: whole, output: work + "/whole.gguf"))
+            let mistral = try Model(path: work + "/whole.gguf")
+            #expect(mistral.template?.name == "jinja" && mistral.description.template == "jinja" && mistral.description.warnings.isEmpty)
+            let rendered = try mistral.render([ChatMessage(role: .user, content: "the")])
+            #expect(
+                rendered.text == "<s>[INST] the [/INST]" && rendered.ids == mistral.tokenizer.encode("[INST] the [/INST]", addBOS: true))
+
+            let text = "{{ bos_token }}\n{% for m in messages %}{{ m['content'] }"
+            let other = work + "/other"
+            try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+            let base = try Self.base(other, ["chat_template.jinja": text])
             _ = try Converter.convert(ConversionOptions(base: base, output: work + "/out.gguf"))
             let model = try Model(path: work + "/out.gguf")
             #expect(model.template == nil && model.modelTemplate.name == "unknown" && model.description.template == "unknown")
-            #expect(model.modelTemplate.source == ModelTemplateTests.mistral)
+            #expect(model.modelTemplate.source == text)
             let warning = try #require(model.description.warnings.last)
             #expect(warning.hasPrefix("tokenizer.chat_template has a template that"))
             let session = try model.makeSession()

@@ -72,6 +72,10 @@ static int use(void *model, const char *name, uint64_t *status) {
     } else if (strcmp(name, "alpaca_imatrix_params") == 0) {
         *status = CALL("alpaca_imatrix", P(session), P(poem), N(ALPACA_NUL_TERMINATED), P(memory), P(&made)).q;
         CALL("alpaca_string_free", P(made));
+    } else if (strcmp(name, "alpaca_render_params") == 0) {
+        const char *messages = "[{\"role\": \"user\", \"content\": \"a\"}]";
+        *status = CALL("alpaca_model_render_chat", P(model), P(messages), N(ALPACA_NUL_TERMINATED), P(memory), P(&made), P(NULL), N(0), P(NULL)).q;
+        CALL("alpaca_string_free", P(made));
     } else if (strcmp(name, "alpaca_verify_params") == 0) {
         *status = CALL("alpaca_verify", P(paths), N(1), P(memory), P(&made)).q;
         CALL("alpaca_string_free", P(made));

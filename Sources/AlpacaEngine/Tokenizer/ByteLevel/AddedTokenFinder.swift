@@ -46,7 +46,8 @@ struct AddedTokenFinder: Sendable {
     ///   - allowed: where tokens may stand, in order; nil: anywhere.
     ///   - part: called for what is between tokens and not empty, and for tokens, in order; what it gives ends the search.
     func cut(
-        _ text: Span<UInt8>, special: Bool, within allowed: [Range<Int>]? = nil, part: (_ text: Range<Int>, _ token: TokenID?) -> AlpacaError?
+        _ text: Span<UInt8>, special: Bool, within allowed: [Range<Int>]? = nil,
+        part: (_ text: Range<Int>, _ token: TokenID?) -> AlpacaError?
     ) -> AlpacaError? {
         var start = 0
         var at = 0
