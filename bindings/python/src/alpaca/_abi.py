@@ -14,6 +14,7 @@ from ctypes import (
     c_double,
     c_float,
     c_int32,
+    c_int64,
     c_size_t,
     c_uint32,
     c_uint64,
@@ -140,6 +141,30 @@ class GenerationParams(Structure):
         ("context_shift", c_int32),
         ("n_keep", c_int32),
         ("ignore_eos", c_int32),
+        ("template_text", c_char_p),
+        ("tools", c_char_p),
+        ("documents", c_char_p),
+        ("variables", c_char_p),
+        ("template_time", c_int64),
+        ("continue_final_message", c_int32),
+        ("show_special", c_int32),
+    ]
+
+
+class RenderParams(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("template_name", c_char_p),
+        ("template_text", c_char_p),
+        ("system", c_char_p),
+        ("tools", c_char_p),
+        ("documents", c_char_p),
+        ("variables", c_char_p),
+        ("time", c_int64),
+        ("add_generation_prompt", c_int32),
+        ("continue_final_message", c_int32),
+        ("add_bos", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -334,6 +359,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "alpaca_session_params": SessionParams,
     "alpaca_logit_bias": LogitBias,
     "alpaca_generation_params": GenerationParams,
+    "alpaca_render_params": RenderParams,
     "alpaca_generation_result": GenerationResult,
     "alpaca_candidate": Candidate,
     "alpaca_token_event": TokenEvent,
@@ -374,6 +400,12 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "alpaca_model_describe": (c_int32, [_handle, POINTER(_handle)]),
     "alpaca_inspect": (c_int32, [c_char_p, POINTER(_handle)]),
     "alpaca_model_tokenizer": (_handle, [_handle]),
+    "alpaca_model_chat_template": (c_int32, [_handle, c_char_p, POINTER(_handle)]),
+    "alpaca_render_params_init": (c_int32, [POINTER(RenderParams), c_size_t]),
+    "alpaca_model_render_chat": (
+        c_int32,
+        [_handle, c_char_p, c_size_t, POINTER(RenderParams), POINTER(_handle), POINTER(c_int32), c_size_t, _size_out],
+    ),
     "alpaca_tokenizer_open": (c_int32, [c_char_p, POINTER(_handle)]),
     "alpaca_tokenizer_free": (None, [_handle]),
     "alpaca_tokenizer_size": (c_size_t, [_handle]),
@@ -405,6 +437,18 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         [
             _handle,
             POINTER(Message),
+            c_size_t,
+            POINTER(GenerationParams),
+            TokenCallback,
+            c_void_p,
+            POINTER(GenerationResult),
+        ],
+    ),
+    "alpaca_session_chat_json": (
+        c_int32,
+        [
+            _handle,
+            c_char_p,
             c_size_t,
             POINTER(GenerationParams),
             TokenCallback,

@@ -17,6 +17,7 @@ from ._errors import ArgumentTypeError, InvalidArgumentError
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 INT32 = -(1 << 31), (1 << 31) - 1
+INT64 = -(1 << 63), (1 << 63) - 1
 UINT64 = 0, (1 << 64) - 1
 #: The largest number that 32 bits hold, and half a step more, which still rounds to it.
 _MOST_FLOAT = float.fromhex("0x1.ffffffp+127")

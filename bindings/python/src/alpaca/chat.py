@@ -6,11 +6,10 @@ from ctypes import byref
 from typing import TYPE_CHECKING, AsyncIterator, Optional
 
 from . import _checks, options as _options
-from ._abi import lib
 from ._errors import CancelledError
 from ._writer import Writer
 from .options import FinishReason
-from .session import Session, message_array
+from .session import Session, conversation, message_array
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ class Chat(_checks.Unpicklable):
         params = _options.generation_params(options)
 
         def begin() -> Writer:
-            array = message_array([*self.messages, turn], options)
-            return self.session._write(lib.alpaca_session_chat, array, len(array), byref(params))
+            return self.session._write(*conversation([*self.messages, turn], options, self.session.model), byref(params))
 
         def completed(stream: Stream) -> None:
             self.messages += [turn, {"role": "assistant", "content": stream.text}]

@@ -6,13 +6,14 @@ import ctypes
 import itertools
 import os
 import weakref
-from ctypes import byref, c_void_p
+from collections.abc import Mapping
+from ctypes import byref, c_int32, c_size_t, c_void_p
 from typing import TYPE_CHECKING, Any, Iterable, Optional, Union
 
 from . import _abi, _calls, _checks, _hub, options as _options
 from ._abi import lib
 from ._checks import Path
-from ._errors import InvalidArgumentError, MissingKeyError
+from ._errors import ArgumentTypeError, InvalidArgumentError, MissingKeyError
 from ._progress import Callback, ProgressFunction, initialized, report
 from ._writer import Writer
 from .chat import Chat
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .options import ModelGenerationOptions, SessionOptions
+
+
+#: What apply_chat_template of transformers does to ids.
+_TENSORS = ("padding", "truncation", "max_length", "return_tensors", "return_assistant_tokens_mask", "tokenizer_kwargs")
 
 
 class Model(_checks.Unpicklable):
@@ -102,6 +107,104 @@ class Model(_checks.Unpicklable):
         """Everything about the model."""
         return report(lib.alpaca_model_describe, self._open())
 
+    @property
+    def chat_template(self) -> Optional[str]:
+        """The text, in Jinja2, of the template that conversations get; None when there is none."""
+        try:
+            return self.template_text()
+        except FileNotFoundError:
+            return None
+
+    def template_text(self, name: Optional[str] = None) -> str:
+        """A chat template's text: the one that conversations get, or by its name one for a special use ("tool_use") or a known one.
+
+        :raises NotFoundError: when there is none.
+        """
+        raw = None if name is None else _checks.terminated("name", name)
+        text = c_void_p()
+        _abi.check(lib.alpaca_model_chat_template(self._open(), raw, byref(text)))
+        return _abi.take_string(text)
+
+    def apply_chat_template(
+        self,
+        conversation: Any,
+        tools: Optional[Iterable[Mapping[str, Any]]] = None,
+        documents: Optional[Iterable[Mapping[str, Any]]] = None,
+        chat_template: Optional[str] = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool = False,
+        tokenize: bool = True,
+        return_dict: bool = False,
+        *,
+        template_time: Optional[int] = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A conversation as the model's chat template puts it, as in transformers: its token ids or, with ``tokenize=False``, its text.
+
+        Names of special tokens are those where the template writes them; in what the messages say they are text.
+
+        :param conversation: dicts with ``role`` and ``content`` and what else the template knows, or a list of such conversations.
+        :param tools: what the model may call: dicts in JSON schema.
+        :param documents: texts that the model may quote: dicts.
+        :param chat_template: a template in Jinja2 in place of the model's, or the name of one.
+        :param add_generation_prompt: end with the beginning of the assistant's answer.
+        :param continue_final_message: end where the last message ends, so that it can be continued.
+        :param return_dict: a dict with ``input_ids`` and ``attention_mask``.
+        :param template_time: seconds since 1970, UTC, for templates that ask for the time; None for the system's.
+        :param kwargs: further variables of the template, such as ``enable_thinking=False``.
+        :raises InvalidArgumentError: also for what the template says against the conversation.
+        """
+        for name in _TENSORS:
+            if kwargs.pop(name, None):
+                raise ArgumentTypeError(f"{name}: lists of token ids are all that there is here; expected no such option")
+        params = initialized(_abi.RenderParams(), lib.alpaca_render_params_init)
+        for name, value in (("tools", tools), ("documents", documents)):
+            if value is not None:
+                setattr(params, name, _options.structure(name, value))
+        if kwargs:
+            params.variables = _options.structure("template_variables", kwargs)
+        if chat_template is not None:
+            setattr(params, *_options.template_field(chat_template))
+        params.add_generation_prompt = int(_checks.flag("add_generation_prompt", add_generation_prompt))
+        params.continue_final_message = int(_checks.flag("continue_final_message", continue_final_message))
+        if template_time is not None:
+            params.time = _checks.integer("template_time", template_time, *_checks.INT64)
+        if add_generation_prompt and continue_final_message:
+            raise InvalidArgumentError("continue_final_message: found True beside add_generation_prompt, expected one of them")
+        tokenize, return_dict = _checks.flag("tokenize", tokenize), _checks.flag("return_dict", return_dict)
+        if return_dict and not tokenize:
+            raise InvalidArgumentError("return_dict: found True beside tokenize=False, expected token ids to be asked for")
+        listed = _checks.several("conversation", getattr(conversation, "messages", conversation), "a list of messages")
+        is_batch = bool(listed) and not isinstance(listed[0], Mapping)
+        results = [self._render(messages, params, tokenize) for messages in (listed if is_batch else [listed])]
+        if not return_dict:
+            return results if is_batch else results[0]
+        masks = [[1] * len(ids) for ids in results]
+        return {"input_ids": results if is_batch else results[0], "attention_mask": masks if is_batch else masks[0]}
+
+    def _render(self, conversation: Any, params: _abi.RenderParams, tokenize: bool) -> Any:
+        raw = _options.json_bytes("conversation", getattr(conversation, "messages", conversation))
+        handle = self._open()
+        text, n = c_void_p(), c_size_t()
+        ids: Any = (c_int32 * (len(raw) + 1024 if tokenize else 0))()
+
+        def render() -> int:
+            nonlocal ids
+            while True:
+                status: int = lib.alpaca_model_render_chat(
+                    handle, raw, len(raw), byref(params), byref(text), ids, len(ids), byref(n) if tokenize else None
+                )
+                if status != _abi.BUFFER_TOO_SMALL:
+                    return status
+                ids = (c_int32 * n.value)()
+
+        # A template is a program: it may take its time.
+        _calls.lasting(render, undo=lambda: lib.alpaca_string_free(text))
+        if not tokenize:
+            return _abi.take_string(text)
+        lib.alpaca_string_free(text)
+        return ids[: n.value]
+
     def session(self, **options: Unpack[SessionOptions]) -> Session:
         """A new session. Options as of :class:`Session`."""
         _options.known(options, _options.SESSION_NAMES, "session")
@@ -113,7 +216,8 @@ class Model(_checks.Unpicklable):
         :param options: those of :class:`Session`, for that session, and: max_new_tokens, temperature (0: greedy), top_k, top_p, min_p,
             repetition_penalty, repeat_last_n, presence_penalty, frequency_penalty, logit_bias ({id: bias}), seed (None or -1: other random
             numbers each time), stop (a text or several), template (None: the model's own; "none"; a name), system, n_probs, context_shift,
-            n_keep, ignore_eos. Defaults are those of the Chinese-Alpaca project's scripts. The same ``seed`` draws the same tokens in every
+            n_keep, ignore_eos, show_special (True shows special tokens by their names); and for the template: chat_template (a text in
+            Jinja2), tools, documents, template_variables (a dict), template_time, continue_final_message. Defaults are those of the Chinese-Alpaca project's scripts. The same ``seed`` draws the same tokens in every
             session, also in a loop of :meth:`Session.append` and :meth:`Session.sample`.
         """
         _options.known(options, _options.SESSION_NAMES | _options.GENERATION_NAMES, "generate")

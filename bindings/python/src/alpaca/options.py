@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, TypedDict, Union
 
@@ -78,6 +79,13 @@ class GenerationOptions(SamplingOptions, total=False):
     context_shift: bool
     n_keep: int
     ignore_eos: bool
+    chat_template: Optional[str]
+    tools: Optional[Iterable[Mapping[str, Any]]]
+    documents: Optional[Iterable[Mapping[str, Any]]]
+    template_variables: Optional[Mapping[str, Any]]
+    template_time: Optional[int]
+    continue_final_message: bool
+    show_special: bool
 
 
 class ModelGenerationOptions(SessionOptions, GenerationOptions, total=False):
@@ -112,6 +120,8 @@ _WRITING: dict[str, _Reader] = {
     "n_keep": _checks.integer,
     "context_shift": _flag,
     "ignore_eos": _flag,
+    "continue_final_message": _flag,
+    "show_special": _flag,
 }
 _FIELDS = {**_SAMPLING, **_WRITING}
 #: What narrows the choice among tokens, with the value that doesn't.
@@ -120,7 +130,11 @@ _CUTS = {"top_k": 0, "top_p": 1, "min_p": 0}
 _DEFAULTS: _abi.GenerationParams = initialized(_abi.GenerationParams(), lib.alpaca_generation_params_init)
 
 SAMPLING_NAMES = frozenset(_SAMPLING) | {"logit_bias", "seed"}
-GENERATION_NAMES = SAMPLING_NAMES | frozenset(_WRITING) | {"stop", "template", "system"}
+#: What is handed over as JSON: the field, and what it has to be.
+_JSON = {"tools": "tools", "documents": "documents", "template_variables": "variables"}
+GENERATION_NAMES = (
+    SAMPLING_NAMES | frozenset(_WRITING) | frozenset(_JSON) | {"stop", "template", "system", "chat_template", "template_time"}
+)
 SESSION_NAMES = frozenset(SessionOptions.__annotations__)
 
 
@@ -143,8 +157,18 @@ def generation_params(options: Mapping[str, Any]) -> _abi.GenerationParams:
             _stop(params, value)
         elif name == "logit_bias":
             _bias(params, value)
-        elif value is not None:
+        elif value is None:
+            continue
+        elif name in _JSON:
+            setattr(params, _JSON[name], structure(name, value))
+        elif name == "chat_template":
+            setattr(params, *template_field(value))
+        elif name == "template_time":
+            params.template_time = _checks.integer(name, value, *_checks.INT64)
+        else:
             setattr(params, {"template": "template_name"}.get(name, name), _checks.terminated(name, value))
+    if options.get("chat_template") is not None and options.get("template") is not None:
+        raise InvalidArgumentError("template: found a name beside chat_template, expected one of them")
     if options.get("n_keep") is not None and not params.context_shift:
         warn("n_keep has no effect without context_shift=True")
     if params.temperature == 0:
@@ -152,6 +176,44 @@ def generation_params(options: Mapping[str, Any]) -> _abi.GenerationParams:
             if options.get(name) is not None and getattr(params, name) != off:
                 warn(f"{name} has no effect with temperature=0, which always takes the likeliest token")
     return params
+
+
+def template_field(value: Any) -> "tuple[str, bytes]":
+    """Where a template goes: a text in Jinja2, or the name of one."""
+    raw = _checks.terminated("chat_template", value)
+    is_text = any(mark in raw for mark in (b"{{", b"{%", b"{#"))
+    return ("template_text" if is_text else "template_name"), raw
+
+
+def structure(name: str, value: Any) -> bytes:
+    """A value as JSON: tools and documents are lists of dicts, variables a dict."""
+    if name == "template_variables":
+        if not isinstance(value, Mapping):
+            raise _checks.wrong_type(name, value, "a dict of names and values")
+    else:
+        value = _checks.several(name, value, "a list of dicts")
+        for i, item in enumerate(value):
+            if not isinstance(item, Mapping):
+                raise _checks.wrong_type(f"{name}[{i}]", item, "a dict")
+    return json_bytes(name, value)
+
+
+def json_bytes(name: str, value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain).encode()
+    except TypeError as error:
+        raise ArgumentTypeError(f"{name}: {error}") from None
+    except (ValueError, RecursionError) as error:  # NaN, a cycle, half a character
+        raise InvalidArgumentError(f"{name}: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for, but a dict or a list of Python's is like."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)) or not isinstance(value, Iterable):
+        raise TypeError(f"found {value!r:.80}, which JSON has no word for")
+    return list(value)
 
 
 def sampling_params(options: Mapping[str, Any]) -> _abi.GenerationParams:
