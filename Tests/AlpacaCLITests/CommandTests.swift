@@ -382,6 +382,7 @@ import Testing
             "perplexity": ("alpaca_perplexity", "def perplexity("), "bench": ("alpaca_bench", "def bench("),
             "convert": ("alpaca_convert", "def convert("), "verify": ("alpaca_verify", "def verify("),
             "merge-tokenizer": ("alpaca_tokenizer_merge", "def merge("), "imatrix": ("alpaca_imatrix", "def imatrix("),
+            "template": ("alpaca_model_render_chat", "def apply_chat_template("),
         ]
         let help = try run("--help").text
         let listed = help.components(separatedBy: "SUBCOMMANDS:")[1].split(separator: "\n").compactMap { line -> String? in

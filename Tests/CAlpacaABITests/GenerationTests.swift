@@ -120,9 +120,10 @@ import Testing
         #expect(
             outcome(alpaca_session_chat(session, nil, 1, nil, nil, nil, nil))
                 == .invalid("messages: found 1 of them, expected 1 to 1048576 and not NULL"))
-        for role: Int32 in [-1, 3, .max, .min] {
-            #expect(chat([message(role)]) == .invalid("messages[0].role: found \(role), expected an alpaca_role, 0 to 2"))
+        for role: Int32 in [-1, 4, .max, .min] {
+            #expect(chat([message(role)]) == .invalid("messages[0].role: found \(role), expected an alpaca_role, 0 to 3"))
         }
+        #expect(chat([message(1), message(3)]).message.contains("found tool"))  // the model's template has no place for it
         #expect(chat([message(1, 5)]) == .invalid("messages[0].content: found NULL, expected text"))
         #expect(chat([message(1), message(2)]).status == "ALPACA_INVALID_ARGUMENT")  // the last one is not the user's
         #expect(chat([message(1), message(0), message(1)]).status == "ALPACA_INVALID_ARGUMENT")  // system is not first

@@ -119,9 +119,10 @@ def test_names_of_python() -> None:
     )
     for function in functions:
         keywords |= set(inspect.signature(function).parameters)
+    others = set(inspect.signature(alpaca.Model.apply_chat_template).parameters)  # transformers', which have their names there
     fields = {"Token": alpaca.Token, "Stream": alpaca.Stream}
     for name in (word for row in rows for word in words(row[2])):
-        if name.startswith("{") or name in keywords or name in ("str", "str(error)"):
+        if name.startswith("{") or name in keywords | others or name in ("str", "str(error)"):
             continue
         owner, _, member = name.partition(".")
         if owner in fields:
@@ -150,7 +151,8 @@ def test_names_of_the_command() -> None:
     rows = table("names.md", "| what | C |") + table("names.md", "| what | C `")
     command = REPOSITORY / "build" / "bin" / "alpaca"
     helps = ""
-    for name in ("generate", "chat", "tokenize", "inspect", "perplexity", "imatrix", "bench", "convert", "verify", "merge-tokenizer"):
+    subcommands = "generate chat tokenize template inspect perplexity imatrix bench convert verify merge-tokenizer"
+    for name in subcommands.split():
         helps += subprocess.run([command, "help", name], capture_output=True, text=True, check=True).stdout
     for name in (word for row in rows for word in words(row[4])):
         subcommand, _, option = name.rpartition(" ")
