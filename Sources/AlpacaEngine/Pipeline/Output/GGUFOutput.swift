@@ -82,7 +82,7 @@ enum GGUFOutput {
         let before = try stacks.map { (stack) throws(AlpacaError) in
             try TensorInfo(name: stack.info.name, type: known[stack.info.name] ?? stack.info.type, shape: stack.info.shape)
         }
-        for (info, now) in zip(before, source.tensors) where info.type != now.type {
+        for (info, now) in zip(before, stacks.map(\.info)) where info.type != now.type {
             do throws(AlpacaError) {
                 try info.type.checkWritable()
             } catch {
