@@ -182,7 +182,7 @@ import Testing
         #expect(try run("perplexity", text).status == 2)
     }
 
-    private func withFolder(_ body: (String) throws -> Void) throws {
+    func withFolder(_ body: (String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("alpaca-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
