@@ -11,6 +11,11 @@
         let experts: Int
         /// The number of its first sum.
         fileprivate(set) var start: Int
+
+        /// The names of its matrices in GGUF files, where those of all experts of a layer are one.
+        var names: [String] {
+            roles.compactMap { experts > 1 ? Architectures.table.stackName(of: $0) : $0.name(in: .gguf) }
+        }
     }
 
     /// Whether the output matrix counts as well.

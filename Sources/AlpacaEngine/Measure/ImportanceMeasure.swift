@@ -162,8 +162,7 @@ private final class ImportanceMeasure {
         for input in squares.inputs {
             let (sums, counts) = squares.values(of: input)
             let entry = ImportanceMatrix.Entry(sums: sums, counts: counts)
-            for role in input.roles {
-                guard let name = role.name(in: .gguf) else { continue }
+            for name in input.names {
                 guard sums.allSatisfy({ $0.isFinite && $0 < Double(Float.greatestFiniteMagnitude) }) else {
                     throw AlpacaError(
                         .badFormat, path: session.model.path,
@@ -186,7 +185,7 @@ private final class ImportanceMeasure {
         var unknown = Set(matrix.entries.keys)
         for role in [TensorRole.output, .tokenEmbedding] { unknown.remove(role.name(in: .gguf) ?? "") }
         for input in squares.inputs {
-            for name in input.roles.compactMap({ $0.name(in: .gguf) }) {
+            for name in input.names {
                 guard let entry = matrix.entries[name] else { continue }
                 unknown.remove(name)
                 let expected = input.experts * input.columns

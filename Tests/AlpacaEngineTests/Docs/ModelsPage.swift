@@ -16,7 +16,7 @@ enum ModelsPage {
             parts.append(
                 "The commands, with the names on the hub (`hf download NAME` fetches what they name) or paths:\n\n```text\n"
                     + models(line).flatMap(commands).joined(separator: "\n") + "\n```")
-            if let sizes = try sizes(line) { parts.append(sizes) }
+            parts.append(try sizes(line))
             parts += line.published.map { [$0] } ?? []
         }
         return (parts + [originals(), neighbours]).joined(separator: "\n\n") + "\n"
@@ -82,21 +82,22 @@ enum ModelsPage {
 
     // MARK: Sizes
 
-    static func configuration(_ model: PublishedModel) throws -> ModelConfiguration? {
-        guard model.shape.experts == nil else { return nil }
+    static func configuration(_ model: PublishedModel) throws -> ModelConfiguration {
         let (width, feedForward, layers, heads, keyValueHeads) = model.shape.sizes
+        let experts = model.shape.experts.map { ModelConfiguration.Experts(count: $0, usedCount: $1, feedForwardLength: feedForward) }
         return try ModelConfiguration(
-            vocabularySize: model.vocabularySize, contextLength: model.contextLength, embeddingLength: width, layerCount: layers,
-            headCount: heads, keyValueHeadCount: keyValueHeads, headDimension: width / heads, feedForwardLength: feedForward,
-            normEpsilon: model.shape.normEpsilon, ropeTheta: model.shape.ropeTheta, ropeDimension: width / heads)
+            experts == nil ? Llama.self : Mixtral.self, vocabularySize: model.vocabularySize, contextLength: model.contextLength,
+            embeddingLength: width, layerCount: layers, headCount: heads, keyValueHeadCount: keyValueHeads, headDimension: width / heads,
+            feedForwardLength: feedForward, normEpsilon: model.shape.normEpsilon, ropeTheta: model.shape.ropeTheta,
+            ropeDimension: width / heads, experts: experts)
     }
 
     /// Bytes of the tensors in a GGUF file.
     static func byteCount(_ configuration: ModelConfiguration, _ type: String) throws -> Int {
-        let tensors = try Architectures.make(configuration).tensors.filter(\.isRequired).map { spec in
+        let tensors = try Architectures.make(configuration).tensors.filter(\.isRequired).flatMap(\.parts).map { spec in
             try TensorInfo(name: spec.names.gguf, type: spec.shape.count > 1 ? .f16 : .f32, shape: spec.shape)
         }
-        let choices = try QuantizationMix(named: type).choices(for: tensors)
+        let choices = try QuantizationMix(named: type).choices(for: TensorStack.stacks(tensors).map(\.info))
         return try GGUFLayout.make(GGUFMetadata(), choices.map(\.info)).byteCount
     }
 
@@ -106,15 +107,14 @@ enum ModelsPage {
         return block / CacheType.positionsPerPage * configuration.keyValueHeadCount * configuration.layerCount
     }
 
-    private static func sizes(_ line: Line) throws -> String? {
+    private static func sizes(_ line: Line) throws -> String {
         // One of each size stands for all.
         var columns: [(title: String, configuration: ModelConfiguration)] = []
         for model in models(line) {
             let title = model.shape.rawValue.split(separator: "-").last.map(String.init) ?? ""
-            guard !columns.contains(where: { $0.title == title }), let configuration = try configuration(model) else { continue }
-            columns.append((title, configuration))
+            guard !columns.contains(where: { $0.title == title }) else { continue }
+            columns.append((title, try configuration(model)))
         }
-        guard !columns.isEmpty else { return nil }
         var rows = ["| type | " + columns.map { "\($0.title) file | memory" }.joined(separator: " | ") + " |"]
         rows.append("|---|" + String(repeating: "---:|---:|", count: columns.count))
         for type in types {

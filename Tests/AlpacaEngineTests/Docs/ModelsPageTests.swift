@@ -58,10 +58,11 @@ import Testing
             ("Chinese-Alpaca-Plus-7B", "F16", 13.77e9), ("Chinese-Alpaca-Plus-13B", "F16", 26.4e9),
             ("Chinese-LLaMA-2-7B", "F16", 12.91 * 0x1p30), ("Chinese-LLaMA-2-7B", "Q4_0", 3.69 * 0x1p30),
             ("Llama-3-Chinese-8B", "F16", 14.97 * 0x1p30), ("Llama-3-Chinese-8B", "Q4_K_M", 4.58 * 0x1p30),
-            ("Llama-3-Chinese-8B", "Q8_0", 7.95 * 0x1p30), ("Llama-3-Chinese-8B", "Q2_K", 2.96 * 0x1p30),
+            ("Chinese-Mixtral", "F16", 93.5e9), ("Chinese-Mixtral", "Q8_0", 49.6e9), ("Llama-3-Chinese-8B", "Q8_0", 7.95 * 0x1p30),
+            ("Llama-3-Chinese-8B", "Q2_K", 2.96 * 0x1p30),
         ] {
             let model = try #require(PublishedModel.named(name))
-            let configuration = try #require(try ModelsPage.configuration(model))
+            let configuration = try ModelsPage.configuration(model)
             let bytes = Double(try ModelsPage.byteCount(configuration, type))
             #expect(abs(bytes / published - 1) < 0.005, "\(name) \(type): \(bytes), published \(published)")
         }
@@ -70,9 +71,10 @@ import Testing
     @Test func `known sizes are told`() throws {
         for (name, like) in [
             ("Chinese-Alpaca-Plus-7B", nil), ("LLaMA-7B", "LLaMA-7B"), ("Llama-2-7B", "Llama-2-7B"), ("Meta-Llama-3-8B", "Meta-Llama-3-8B"),
+            ("Mixtral-8x7B-v0.1", "Mixtral-8x7B-v0.1"),
         ] {
             let model = try #require(PublishedModel.named(name))
-            let configuration = try #require(try ModelsPage.configuration(model))
+            let configuration = try ModelsPage.configuration(model)
             #expect(PublishedModel.original(like: configuration)?.name == like)
         }
     }

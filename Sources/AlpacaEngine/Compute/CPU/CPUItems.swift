@@ -47,27 +47,6 @@ func packItem(_ raw: UnsafeMutableRawPointer, _ group: Int, _ thread: Int) {
     unsafe c.pointee.kernels.matmul.pack_inputs(&input, first, min(c.pointee.stepRows, first + c.pointee.groupSize))
 }
 
-/// Adds up the squares of a block of the input's columns, row after row: a sum does not depend on how rows are cut into batches.
-func observeItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
-    let c = unsafe raw.assumingMemoryBound(to: CPUContext.self)
-    let step = unsafe c.pointee.step
-    guard let sums = unsafe step.pointee.sums, let count = unsafe step.pointee.count else { return }
-    let width = unsafe step.pointee.width, rows = unsafe c.pointee.stepRows
-    let first = item * CPUContext.columnsPerItem
-    let last = min(width, first + CPUContext.columnsPerItem)
-    for row in 0..<rows {
-        let x = unsafe step.pointee.input + row * width
-        for column in first..<last {
-            // Bound: column < width, of which the input's rows and the sums have as many numbers.
-            let value = unsafe x[column]
-            unsafe sums[column] += Double(value) * Double(value)
-            unsafe x[column] = step.pointee.rounding.rounded(value)
-        }
-    }
-    // One item counts the rows.
-    if item == 0 { unsafe count.pointee += Double(rows) }
-}
-
 /// A block of rows of one of the step's products.
 func productItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
     let c = unsafe raw.assumingMemoryBound(to: CPUContext.self)

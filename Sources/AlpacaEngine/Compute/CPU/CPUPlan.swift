@@ -125,8 +125,8 @@ private struct CPUPlanner {
                 rest = next
             case .experts:
                 rest = try experts(rest)
-            case .mix(_, _, let x, let route, let out):
-                try mix(first.experts, x, route, out)
+            case .mix(let role, _, let x, let route, let out):
+                try mix(role, first.experts, x, route, out)
                 rest = next
             case .logits(let role, let x):
                 let matrix = try weights.matrix(role)
@@ -195,15 +195,17 @@ private struct CPUPlanner {
     /// The products of one input with the experts' matrices: gates and ups, which are joined, or one kind.
     private mutating func experts(_ operations: ArraySlice<Operation>) throws(AlpacaError) -> ArraySlice<Operation> {
         var rest = operations
-        guard case .experts(_, _, let x, let route, let first)? = rest.first, let routing = workspace.routing else {
+        guard case .experts(let role, _, let x, let route, let first)? = rest.first, let routing = workspace.routing else {
             throw AlpacaError(.internalError, "a program's experts are not those of its configuration")
         }
+        var roles = [role]
         var lists = unsafe [try expertProducts(rest.first?.experts ?? [], unsafe workspace.pointer(first))]
         var outputs = [first]
         rest = rest.dropFirst()
-        if case .experts(_, _, x, route, let second)? = rest.first, case .gated(first, second)? = rest.dropFirst().first {
+        if case .experts(let role, _, x, route, let second)? = rest.first, case .gated(first, second)? = rest.dropFirst().first {
             unsafe lists.append(try expertProducts(rest.first?.experts ?? [], unsafe workspace.pointer(second)))
             outputs.append(second)
+            roles.append(role)
             rest = rest.dropFirst(2)
         }
         var gather = unsafe step(.expertGroups, gatherItem, x)
@@ -212,25 +214,27 @@ private struct CPUPlanner {
         for out in outputs { fill(out) }
         var products = unsafe step(.experts, expertItem, x)
         unsafe products.input = routing.gathered
+        try observeExperts(products, for: roles, lists.flatMap { $0 })
         try append(products, lists.flatMap { $0 })
         return rest
     }
 
-    private mutating func mix(_ roles: [TensorRole], _ x: Slot, _ route: Slot, _ out: Slot) throws(AlpacaError) {
+    private mutating func mix(_ role: TensorRole, _ roles: [TensorRole], _ x: Slot, _ route: Slot, _ out: Slot) throws(AlpacaError) {
         guard let routing = workspace.routing else {
             throw AlpacaError(.internalError, "a program's experts are not those of its configuration")
         }
         let list = unsafe try expertProducts(roles, unsafe routing.gathered)
         // The slot has all of a row's experts side by side.
+        var products = unsafe step(.experts, expertItem, x)
+        products.width = routing.middle
+        products.isMiddle = true
+        try observeExperts(products, for: [role], list)
         if list.contains(where: \.matrix.needsPackedInputs) {
             var pack = unsafe step(.expertGroups, packExpertItem, x)
             pack.width = routing.middle
             pack.isMiddle = true
             try append(pack)
         }
-        var products = unsafe step(.experts, expertItem, x)
-        products.width = routing.middle
-        products.isMiddle = true
         try append(products, list)
         var sum = unsafe step(.rows, mixItem, route)
         sum.width = program.slotWidths[out.index]
@@ -281,6 +285,17 @@ private struct CPUPlanner {
         var step = unsafe step(.columns, observeItem, x)
         step.rounding = InputRounding(matrices)
         observed[steps.count] = squares.add(roles, columns: step.width)
+        try append(step)
+    }
+
+    /// The same of what experts are multiplied with.
+    private mutating func observeExperts(
+        _ products: CPUStep, for roles: [TensorRole], _ list: [CPUProduct]
+    ) throws(AlpacaError) {
+        guard let squares, let routing = workspace.routing else { return }
+        var step = unsafe CPUStep(.columns, observeExpertItem, input: products.input, width: products.width)
+        step.rounding = InputRounding(list.map(\.matrix))
+        observed[steps.count] = squares.add(roles, columns: step.width, experts: routing.expertCount)
         try append(step)
     }
 
