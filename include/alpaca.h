@@ -863,7 +863,8 @@ alpaca_status alpaca_verify_params_init(alpaca_verify_params *params, size_t siz
  *  @param json    Receives the report, to be freed by alpaca_string_free; NULL on failure, ALPACA_VERIFICATION_FAILED excepted. An object:
  *                 "ok" is false when a file's name says that it is a published one and its hash is another's; "files" has for each file its
  *                 "path", "size", "sha256", "status" ("known", "differs", "unknown"), "identity" (the published file of that hash, or null),
- *                 "expected" (the one that its name says, where that is another, or null) and "verdict", a sentence.
+ *                 "expected" (the one that its name says, where that is another, or null) and "verdict", a sentence; of a file of
+ *                 a model of the family also "model" and "needs", the models that an adapter needs.
  *  @return ALPACA_OK, ALPACA_VERIFICATION_FAILED, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_MISSING (no files in the folders), ALPACA_CANCELLED,
  *          ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED. */
 alpaca_status alpaca_verify(const char *const *paths, size_t n, const alpaca_verify_params *params, alpaca_string **json);
@@ -954,7 +955,8 @@ typedef struct alpaca_convert_result {
  *  @param json  Receives the plan, to be freed by alpaca_string_free; NULL on failure. An object: "base", "adapters" ("path", "format",
  *               "size_bytes" each), "tokenizer" ("path", "n_vocab", or null), "output", "format", "quantization", "files" ("name",
  *               "size_bytes" each), "types" ("type", "n_tensors", "size_bytes" each), "n_params", "n_merged", "size_bytes", "memory_bytes",
- *               "free_bytes" (or null), "warnings".
+ *               "free_bytes" (or null), "models" (the published models that inputs and output are: "path", "name", "hub" (or null), "needs",
+ *               "text" each), "warnings".
  *  @return ALPACA_OK, ALPACA_NOT_FOUND, ALPACA_IO, ALPACA_BAD_FORMAT, ALPACA_UNSUPPORTED, ALPACA_TRUNCATED, ALPACA_SHAPE_MISMATCH,
  *          ALPACA_MISSING, ALPACA_UNSAFE, ALPACA_OUT_OF_MEMORY, ALPACA_INVALID_ARGUMENT: what can be known before is found here too. */
 alpaca_status alpaca_convert_plan(const alpaca_convert_params *params, alpaca_string **json);

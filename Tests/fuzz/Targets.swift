@@ -9,6 +9,16 @@ enum Targets {
             try? readSome(ModelSource(reader).weights)
             try show(bytes, Inspection.open(reader))
         },
+        "imatrix": { bytes in
+            let file = try Input.file(bytes)
+            let matrix = ImportanceMatrix.isLegacy(file) ? try ImportanceMatrix(legacy: file) : try ImportanceMatrix(GGUFReader(file))
+            _ = matrix.columns
+            let again = try ImportanceMatrix(GGUFReader(Input.file(matrix.ggufBytes())))
+            precondition(Set(again.entries.keys) == Set(matrix.entries.keys), "an importance matrix changes when it is written")
+            var sum = matrix
+            try sum.add(matrix, chunkSize: 4)
+            _ = try sum.legacyBytes()
+        },
         "ggml": { bytes in
             let reader = try LegacyGGMLReader(Input.file(bytes))
             try? readSome(ModelSource(reader).weights)

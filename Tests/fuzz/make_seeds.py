@@ -78,6 +78,8 @@ def hostile(seeds):
                 data, name = file.read_bytes(), str(file.relative_to(work))
                 if file.name in JSON_NAMES:
                     seeds.put(JSON_NAMES[file.name], name, data)
+                elif file.suffix == ".dat":
+                    seeds.put("imatrix", name, data)
                 elif data[:4] == b"GGUF":
                     seeds.put("gguf", name, data)
                 elif data[:4] in (b"lmgg", b"fmgg", b"tjgg"):
@@ -99,6 +101,11 @@ def main():
     small(seeds)
     for path in (goldens / "torch").glob("*.pt"):
         seeds.put("torch", path.name, path.read_bytes())
+    for path in (goldens / "family/imatrix").iterdir():
+        seeds.put("imatrix", path.name, path.read_bytes())
+    for name, data in small_models.gguf_files():
+        if name == "imatrix":
+            seeds.put("imatrix", "small", data)
     texts(seeds, goldens)
     parameters(seeds)
     hostile(seeds)

@@ -63,6 +63,6 @@ extension PublishedModel {
         Llama-3-Chinese-8B-Instruct-v2|hfl/llama-3-chinese-8b-instruct-v2|hfl/llama-3-chinese-8b-instruct-v2-lora|hfl/llama-3-chinese-8b-instruct-v2-gguf|Meta-Llama-3-8B-Instruct||3-8B|128256|8192||alpaca-3|Apache-2.0; base Llama 3|2.44 GB
         Llama-3-Chinese-8B-Instruct-v3|hfl/llama-3-chinese-8b-instruct-v3||hfl/llama-3-chinese-8b-instruct-v3-gguf|||3-8B|128256|8192||alpaca-3|Apache-2.0; base Llama 3|
         Chinese-Mixtral|hfl/chinese-mixtral|hfl/chinese-mixtral-lora|hfl/chinese-mixtral-gguf|Mixtral-8x7B-v0.1||8x7B|32000|32768||none|Apache-2.0|2.4 GB
-        Chinese-Mixtral-Instruct|hfl/chinese-mixtral-instruct|hfl/chinese-mixtral-instruct-lora|hfl/chinese-mixtral-instruct-gguf|Mixtral-8x7B-v0.1||8x7B|32000|32768||mixtral|Apache-2.0|2.4 GB
+        Chinese-Mixtral-Instruct|hfl/chinese-mixtral-instruct|hfl/chinese-mixtral-instruct-lora|hfl/chinese-mixtral-instruct-gguf|Mixtral-8x7B-v0.1||8x7B|32000|32768||Mixtral-Instruct|Apache-2.0|2.4 GB
         """
 }

@@ -19,7 +19,7 @@ package struct PublishedModel: Sendable, Hashable {
     package let contextLength: Int
     /// How the context became longer than that of the base; "" where it did not.
     package let scaling: String
-    /// "none" for models that only continue texts.
+    /// "none" for models that only continue texts; the name of one of ours, or that of the model whose template the file has.
     package let template: String
     /// Of the weights, as their publishers say.
     package let licence: String

@@ -85,7 +85,9 @@ extension ConversionInputs {
 
     private static func facts(_ model: PublishedModel) -> String {
         let context = "\(model.contextLength)" + (model.scaling.isEmpty ? "" : " (\(model.scaling))")
-        let template = model.template == ModelTemplate.none ? "no template, it continues texts" : "template \(model.template)"
+        var template = "template \(model.template)"
+        if model.template == ModelTemplate.none { template = "no template, it continues texts" }
+        if model.template != ModelTemplate.none, KnownTemplate(rawValue: model.template) == nil { template += ", which its files have" }
         return "\(model.name): \(model.vocabularySize) tokens, context \(context), \(template), licence \(model.licence)"
     }
 }

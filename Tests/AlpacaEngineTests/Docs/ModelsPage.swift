@@ -5,7 +5,7 @@ import Foundation
 /// docs/models.md: the published models as PublishedModel has them, with sizes computed as plans compute them.
 enum ModelsPage {
     static let path = Fixtures.repository.appendingPathComponent("docs/models.md")
-    static let types = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "IQ4_NL", "Q3_K_M", "Q2_K"]
+    static let types = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "IQ4_NL", "IQ4_XS", "Q3_K_M", "Q2_K"]
     /// What a session is made for here.
     static let positions = 2048
 

@@ -23,7 +23,7 @@ import Testing
             for name in model.needs { #expect(PublishedModel.named(name) != nil, "\(model.name) needs \(name)") }
             #expect((model.adapter == nil) == (model.base == nil), "\(model.name)")
             if let base = model.base.flatMap({ PublishedModel.named($0) }) { #expect(base.isOriginal && base.shape == model.shape) }
-            #expect(model.template == "none" || model.template == "mixtral" || KnownTemplate(rawValue: model.template) != nil)
+            #expect(model.template == "none" || model.template == "Mixtral-Instruct" || KnownTemplate(rawValue: model.template) != nil)
             #expect(model.isOriginal || !ModelsPage.commands(model).isEmpty)
             // Each name that it has leads back to it.
             for name in [model.name, model.whole, model.adapter, model.gguf].compactMap({ $0 }) {

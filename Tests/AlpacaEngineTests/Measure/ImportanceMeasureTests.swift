@@ -280,7 +280,7 @@ import Testing
     }
 
     /// What is measured is of use: types with a search heed it.
-    @Test(arguments: ["q4_k_m", "q3_k_m", "q2_k", "iq4_nl"]) func `conversion heeds it`(type: String) throws {
+    @Test(arguments: ["q4_k_m", "q3_k_m", "q2_k", "iq4_nl", "iq4_xs"]) func `conversion heeds it`(type: String) throws {
         try Fixtures.withFolder { folder in
             let session = try Self.session(MiniFamily.f16, context: 256)
             let text = try Self.text()

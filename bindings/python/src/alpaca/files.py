@@ -32,7 +32,8 @@ def verify(*paths: Path, n_threads: int = 0, progress: Union[bool, ProgressFunct
     :param n_threads: files hashed at the same time; 0: one on each core.
     :param progress: True for a bar, or a function of (stage, item, done, total); returning False cancels.
     :returns: ``ok``, False when a file's name says that it is a published one and its hash is another's; ``files``: path, size, sha256,
-        status (a :class:`FileStatus`), identity, expected and verdict of each.
+        status (a :class:`FileStatus`), identity, expected and verdict of each; of a file of a model of the family also
+        model and needs, the models that an adapter needs.
     """
     for i, path in enumerate(paths):
         if isinstance(path, (list, tuple, set, frozenset)):
