@@ -210,6 +210,53 @@ import Testing
         }
     }
 
+    /// Qwen3 MoE may have layers with one feed-forward part, as wide as the configuration says.
+    @Test(.enabled(if: Fixtures.isShared("fixtures/family/models/qwen3-moe/config.json"), "the family's models are not in ALPACA_SHARED"))
+    func `layers without experts`() throws {
+        let folder = Shared.path("family/models/qwen3-moe")
+        try Fixtures.withFolder { work in
+            let reader = try CheckpointReader.open(folder + "/model.safetensors")
+            var list: [(info: TensorInfo, bytes: [UInt8])] = []
+            for info in reader.tensors where !info.name.hasPrefix("model.layers.0.mlp.") {
+                list.append(try ModelSourceTests.bytes(reader, info.name))
+            }
+            for (number, (name, shape)) in [("gate", [160, 64]), ("up", [160, 64]), ("down", [64, 160])].enumerated() {
+                let info = try TensorInfo(name: "model.layers.0.mlp.\(name)_proj.weight", type: .bf16, shape: shape)
+                list.append((info, try TinyModel.bytes(TinyModel.values(info.elementCount, number), .bf16)))
+            }
+            try FileManager.default.createDirectory(atPath: work + "/m", withIntermediateDirectories: true)
+            try LayoutFile.write(SafetensorsLayout.make(list.map(\.info)), list.map(\.bytes), to: work + "/m/model.safetensors")
+            let config = try String(contentsOfFile: folder + "/config.json", encoding: .utf8)
+            func write(_ config: String) throws { try Data(config.utf8).write(to: URL(fileURLWithPath: work + "/m/config.json")) }
+            let listed = config.replacing("\"mlp_only_layers\": []", with: "\"mlp_only_layers\": [0]")
+            #expect(listed != config)
+            try write(listed)
+            let model = try ModelSource(path: work + "/m").runnableConfiguration()
+            #expect(model.experts?.denseLayers == [0] && !model.hasExperts(0) && model.hasExperts(1))
+            // Every second layer is another way to say it.
+            try write(config.replacing("\"decoder_sparse_step\": 1", with: "\"decoder_sparse_step\": 2"))
+            #expect(try ModelSource(path: work + "/m").runnableConfiguration() == model)
+            func logits(_ path: String, batch: Int = 64) throws -> [Float] {
+                let session = try RawSession(RawSession.model(path: path), batch: batch)
+                try session.append((1..<40).map { TokenID($0 * 11) })
+                return session.logits
+            }
+            try FamilyFixtures.convert(work + "/m", to: work + "/m.gguf", .gguf)
+            #expect(try ModelSource(path: work + "/m.gguf").runnableConfiguration() == model)
+            #expect(try logits(work + "/m.gguf") == logits(work + "/m") && logits(work + "/m", batch: 1) == logits(work + "/m"))
+            try FamilyFixtures.convert(work + "/m.gguf", to: work + "/hf", .huggingFace)
+            #expect(try ModelSource(path: work + "/hf").configuration() == model)
+            try FamilyFixtures.expectEqual(
+                try CheckpointReader.open(work + "/hf/model.safetensors"), try CheckpointReader.open(work + "/m/model.safetensors"))
+            #expect(try ModelDescription(path: work + "/m").description.contains("feed-forward 48, in 1 of the layers"))
+            // Without the word, the layer has to have experts.
+            try write(config)
+            let error = alpacaError { _ = try ModelSource(path: work + "/m").runnableConfiguration() }
+            let text = "tensor \"model.layers.0.mlp.gate_proj.weight\" has no place in this model"
+            #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
+        }
+    }
+
     @Test func `a description tells of experts`() throws {
         let description = try ModelDescription(path: Self.folder)
         #expect(description.problem == nil)
