@@ -30,7 +30,7 @@ Result = dict[str, Any]
 
 
 def type_of(result: Result) -> str:
-    return str(result["model"].partition("-")[2].lower())
+    return str(result["model"].rpartition("-")[2].lower())
 
 
 def order(result: Result) -> tuple[int, str]:
@@ -83,7 +83,7 @@ def draw(results: list[Result], path: pathlib.Path, value: str, colours: dict[st
     panels[0].legend(frameon=False, fontsize=7.5, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.08))
     first = results[0]
     threads = max(r["n_threads"] for r in first["rows"])
-    figure.supxlabel(f"{first['model'].partition('-')[0].upper()}, {first['cpu'] or 'unknown processor'}, {threads} thread{'s' * (threads > 1)}", fontsize=7.5)
+    figure.supxlabel(f"{first['model'].rpartition('-')[0].upper()}, {first['cpu'] or 'unknown processor'}, {threads} thread{'s' * (threads > 1)}", fontsize=7.5)
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     plt.close(figure)
     print(path)
@@ -94,7 +94,7 @@ def main() -> None:
     by_size: dict[str, list[Result]] = {}
     for path in sorted(folder.glob("*-*.json")):
         result = json.loads(path.read_text())
-        by_size.setdefault(result["model"].partition("-")[0], []).append(result)
+        by_size.setdefault(result["model"].rpartition("-")[0], []).append(result)
     for size, results in by_size.items():
         results.sort(key=order)
         colours = engines(results)
