@@ -133,6 +133,11 @@ package final class LoRAAdapter: Sendable {
         files.names.contains { $0 == configurationName || $0.hasPrefix("adapter_model.") }
     }
 
+    /// Whether PEFT has the tensor as a bare parameter: a router, or one of experts that are together.
+    package func isOfParameter(_ role: TensorRole) -> Bool {
+        !configuration.targetParameters.isEmpty && (role.expert != nil || role.kind == .router)
+    }
+
     /// Rows of the embeddings that the adapter brings; nil when it leaves the vocabulary alone.
     package var vocabularySize: Int? { rows(.tokenEmbedding) ?? rows(.output) }
 

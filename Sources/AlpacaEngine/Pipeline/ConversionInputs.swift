@@ -133,6 +133,7 @@ struct ConversionInputs {
                         left: .init(part: part(update.left), isTransposed: update.isTransposed),
                         right: .init(part: part(update.right), isTransposed: update.isTransposed), rank: update.rank,
                         scale: Float(update.scale * userScale), magnitude: update.magnitude.map(part),
+                        isRounded: update.isTransposed || adapter.isOfParameter(spec.role),
                         headDimension: spec.hasHeadOrder ? model.headDimension : nil))
             }
         }

@@ -36,6 +36,9 @@ struct LowRankUpdate: Sendable {
     let scale: Float
     /// A number for each row, in the order of `left`'s rows; nil for plain LoRA.
     var magnitude: MergedTensor.Part?
+    /// Whether the update is rounded to the base's type before it is added, whatever is asked for: PEFT does so with embeddings and with bare
+    /// parameters.
+    var isRounded = false
     /// Set where the adapter has the rows of heads in Hugging Face's order and the result has them interleaved: a head's dimension.
     var headDimension: Int?
 
@@ -176,8 +179,7 @@ final class MergedSource: TensorSource {
         for (number, update) in part.updates.enumerated() {
             try scratch.scope { () throws(AlpacaError) in
                 let left = try unsafe readLeft(update, ready.left[number], rows: rows, rounding: factorType(index), scratch: scratch)
-                // PEFT rounds the update of embeddings in any case.
-                let delta = rounding == .each || update.left.isTransposed ? type : .f32
+                let delta = rounding == .each || update.isRounded ? type : .f32
                 // Bounds: `left` has a row of `rank` floats for each of `rows`, the target as many rows of `columns` numbers.
                 guard let magnitude = ready.magnitude[number] else {
                     unsafe ready.right[number].merge(
