@@ -3,6 +3,8 @@
 Transformers 5 has a layer's experts in one parameter, and PEFT trains that; files have a tensor for each expert, as before.
 """
 
+import shutil
+
 import pytest
 import torch
 from conftest import GOLDENS
@@ -18,16 +20,17 @@ COMMON = dict(max_position_embeddings=256, tie_word_embeddings=False, vocab_size
 MODULES = {"mixtral": ["w1", "w2", "w3"], "qwen3_moe": ["gate_proj", "up_proj", "down_proj"]}
 
 
-def moe(kind: str, dtype: str, seed: int):
+def moe(kind: str, dtype: str, seed: int, **changes):
     """Sizes that are no multiples of 8, as many experts as seldom are."""
     torch.manual_seed(seed)
     if kind == "mixtral":
-        config = MixtralConfig(hidden_size=84, intermediate_size=51, num_attention_heads=6, num_key_value_heads=2, num_local_experts=5,
-                               num_experts_per_tok=2, **COMMON)  # fmt: skip
+        sizes = dict(hidden_size=84, intermediate_size=51, num_attention_heads=6, num_key_value_heads=2, num_local_experts=5)
+        config = MixtralConfig(**{**sizes, "num_experts_per_tok": 2, **COMMON, **changes})
         model = MixtralForCausalLM(config)
     else:
-        config = Qwen3MoeConfig(hidden_size=60, intermediate_size=77, moe_intermediate_size=26, num_attention_heads=4, num_key_value_heads=2,
-                                head_dim=20, num_experts=7, num_experts_per_tok=3, norm_topk_prob=True, mlp_only_layers=[1], **COMMON)  # fmt: skip
+        sizes = dict(hidden_size=60, intermediate_size=77, moe_intermediate_size=26, num_attention_heads=4, num_key_value_heads=2, head_dim=20)
+        experts = dict(num_experts=7, num_experts_per_tok=3, norm_topk_prob=True, mlp_only_layers=[1])
+        config = Qwen3MoeConfig(**{**sizes, **experts, **COMMON, **changes})
         model = Qwen3MoeForCausalLM(config)
     with torch.no_grad():
         for name, weights in model.named_parameters():
@@ -56,6 +59,33 @@ def test_there_and_back(tmp_path, kind, dtype):
     assert set(before) == set(after)
     for name, tensor in before.items():
         assert torch.equal(after[name], tensor), name
+
+
+#: Mixtral's shares always sum to 1.
+CASES = [(kind, {"num_experts_per_tok": used}) for kind in MODULES for used in (1, 2, 5)] + [
+    ("qwen3_moe", {"norm_topk_prob": False}), ("qwen3_moe", {"norm_topk_prob": False, "num_experts_per_tok": 7})]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "changes"), CASES)
+def test_logits(tmp_path, kind, changes):
+    model = moe(kind, "f32", seed=5, **changes)
+    # The other ways want rows of 16 bytes.
+    model.set_experts_implementation("eager")
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if "norm" not in name:
+                weights.mul_(5)
+    folder = save(model, tmp_path / "base")
+    shutil.copy(GOLDENS / "tokenizers/mini_llama.model", folder / "tokenizer.model")
+    ids = [1, *torch.randint(3, 1000, (70,), generator=torch.Generator().manual_seed(6)).tolist()]
+    with torch.no_grad():
+        expected = model(torch.tensor([ids])).logits[0, -1]
+    alpaca.convert(folder, tmp_path / "m.gguf")
+    for path in (folder, tmp_path / "m.gguf"):
+        with alpaca.Model(path) as ours, ours.session(n_ctx=128, cache_type="f32") as session:
+            session.append(ids)
+            found = torch.tensor(session.logits)
+        assert (found - expected).abs().max() <= 1e-4 * max(1.0, float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("form", ["modules", "parameters"])
