@@ -24,7 +24,7 @@ plt.rcParams.update({"svg.hashsalt": "alpaca", "svg.fonttype": "none", "font.fam
 OURS = ["#1b6ca8", "#4fa3d9", "#9ccbed"]
 THEIRS = ["#6b6b6b", "#9a9a9a", "#c4c4c4"]
 #: From small to large, as bits a weight.
-TYPES = ["q2_k", "q3_k_m", "q4_0", "q4_1", "q4_k_m", "q5_0", "q5_1", "q5_k_m", "q6_k", "q8_0", "f16"]
+TYPES = ["iq1_s", "tq1_0", "iq1_m", "iq2_xxs", "tq2_0", "iq2_xs", "iq2_s", "q2_k", "iq3_xxs", "q3_k_m", "iq3_s", "iq4_xs", "mxfp4", "q4_0", "iq4_nl", "q4_1", "q4_k_m", "q5_0", "q5_1", "q5_k_m", "q6_k", "q8_0", "f16"]
 
 Result = dict[str, Any]
 

@@ -11,11 +11,11 @@
 #   ROUNDS=3 DEPTH=4096 OPTIONS=...     more for Benchmarks/compare.py
 #
 # The models are made in build/bench by the generator in the folder that ALPACA_SHARED names; types that it does not write are converted from
-# its Q8_0. They stay there: 4 GB for 7B in Q4_0.
+# its Q8_0, IQ1 to IQ3 by llama-quantize (LLAMA_QUANTIZE names it). They stay there: 4 GB for 7B in Q4_0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 size=$1 types=$2
-[ "$types" = all ] && types=q2_k,q3_k_m,q4_0,q4_1,q4_k_m,q5_0,q5_1,q5_k_m,q6_k,q8_0,f16
+[ "$types" = all ] && types=q2_k,q3_k_m,iq4_xs,mxfp4,q4_0,iq4_nl,q4_1,q4_k_m,q5_0,q5_1,q5_k_m,q6_k,q8_0,f16
 shared=${ALPACA_SHARED:-$(cd .. && pwd)/shared}
 maker=$shared/tools/make_synthetic_gguf.py
 models=build/bench results=docs/benchmarks
@@ -56,7 +56,12 @@ make_model() {
         return
     fi
     case $1 in
-        q5_1 | q2_k | q3_k_m | q5_k_m)
+        iq[123]*)
+            # Types that we only read: by llama.cpp's own program, LLAMA_QUANTIZE, from F16.
+            make_model f16
+            "${LLAMA_QUANTIZE:-llama-quantize}" --pure "$models/$size-f16.gguf" "$file.part" "$1" > "$models/quantize.log"
+            mv "$file.part" "$file" ;;
+        q5_1 | q2_k | q3_k_m | q5_k_m | iq4_* | mxfp4 | tq*)
             make_model q8_0
             build/bin/alpaca convert "$models/$size-q8_0.gguf" --type "$1" -o "$file" ;;
         *)

@@ -49,6 +49,7 @@ static void fill(uint8_t *p, const format *f) {
         if (f->weights == 1 && f->type != KERN_F32) bits = (bits & 0x83FF83FF83FF83FF) | 0x2000200020002000;
         memcpy(p + i, &bits, 8);
     }
+    /* Of MXFP4 and IQ1_M the same byte is something else, which does not matter for the speed. */
     for (size_t i = 0; f->weights > 1 && i + f->bytes <= MEMORY; i += f->bytes) p[i + f->scale + 1] = p[i + f->second_scale + 1] = 0x20;
 }
 

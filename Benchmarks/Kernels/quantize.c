@@ -18,6 +18,7 @@ enum { ROW = 4096 };
 static const struct { const char *name; int32_t type; } types[] = {
     {"F16", KERN_F16},   {"BF16", KERN_BF16}, {"Q4_0", KERN_Q4_0}, {"Q4_1", KERN_Q4_1}, {"Q5_0", KERN_Q5_0}, {"Q5_1", KERN_Q5_1},
     {"Q8_0", KERN_Q8_0}, {"Q2_K", KERN_Q2_K}, {"Q3_K", KERN_Q3_K}, {"Q4_K", KERN_Q4_K}, {"Q5_K", KERN_Q5_K}, {"Q6_K", KERN_Q6_K},
+    {"IQ4_NL", KERN_IQ4_NL}, {"IQ4_XS", KERN_IQ4_XS}, {"MXFP4", KERN_MXFP4}, {"TQ1_0", KERN_TQ1_0}, {"TQ2_0", KERN_TQ2_0},
 };
 
 static double now(void) {

@@ -27,7 +27,7 @@ package struct GGUFFileType: Sendable, Hashable, CustomStringConvertible {
         q3_K_S, q3_K_M, q3_K_L, q4_K_S, q4_K_M, q5_K_S, q5_K_M, q2_K_S, GGUFFileType(22, "IQ3_XS", .iq3_S),
         GGUFFileType(27, "IQ3_M", .iq3_S), iq2_S, GGUFFileType(29, "IQ2_M", .iq2_S), mxfp4_MoE,
     ]
-    /// All matrices in one type. Files say the same of it as of the mix with experts.
+    /// All matrices but the output in that type. Files say the same of it as of the mix with experts.
     package static let mxfp4 = GGUFFileType(38, "MXFP4", .mxfp4)
 
     /// By number.
