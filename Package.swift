@@ -63,7 +63,7 @@ let package = Package(
 if Context.environment["ALPACA_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["AlpacaEngine"], path: "Tests/fuzz",
+            name: "Fuzz", dependencies: ["AlpacaEngine", "CAlpacaKernels"], path: "Tests/fuzz",
             exclude: ["dictionaries", "make_seeds.py", "small_models.py"],
             swiftSettings: modern + [.unsafeFlags(["-parse-as-library"])]))
 }

@@ -67,6 +67,7 @@ enum Targets {
         "text": TextTarget.run,
         "template": TemplateTarget.run,
         "sampler": SamplerTarget.run,
+        "blocks": BlocksTarget.run,
     ]
 
     /// As a thread has it that reads one tensor after the other.

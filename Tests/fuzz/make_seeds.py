@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -52,6 +53,17 @@ def texts(seeds, goldens):
         seeds.put("template", f"text-{i}", bytes([i % 7, i % 8]) + b"\0".join([b"s" + text, text, text, text][i % 2:][:i % 4 + 1]))
     seeds.put("text", "names", b"\x02<s>a</s> <unk>b<0x0A>\xff\xe5\xb1")
     seeds.put("text", "long", b"\x09" + "ab山".encode() * 60)
+
+
+def blocks(seeds, goldens):
+    """Of every quantized type a row of the goldens, and blocks of one byte."""
+    rows = json.loads((goldens / "dequantize/dequantize.json").read_text())
+    table = (REPOSITORY / "Sources/CAlpacaKernels/types/types.def").read_text()
+    names = [name for name in re.findall(r"^TYPE\((\w+),", table, re.M) if name not in ("F32", "F16", "BF16")]
+    for number, name in enumerate(names):
+        seeds.put("blocks", name, bytes([number, number % 16]) + bytes.fromhex(rows[name]["row"])[:400])
+        seeds.put("blocks", name + "-full", bytes([number, 0, 255]))
+        seeds.put("blocks", name + "-zero", bytes([number, 4, 0]))
 
 
 def parameters(seeds):
@@ -108,6 +120,7 @@ def main():
             seeds.put("imatrix", "small", data)
     texts(seeds, goldens)
     parameters(seeds)
+    blocks(seeds, goldens)
     hostile(seeds)
 
 
