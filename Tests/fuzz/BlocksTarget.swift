@@ -3,14 +3,15 @@ import CAlpacaKernels
 /// Blocks of any type: a byte for the type, a byte for the number of rows and tokens, then the bytes of the rows, which repeat until there are
 /// enough. All CPU paths read weights and products from them as plain C does. Buffers end where the rows end.
 enum BlocksTarget {
-    private static let types: [kern_type] = {
+    nonisolated(unsafe) private static let types: [kern_type] = {
         var count = 0
         let rows = kern_types(&count)
         return (0..<count).map { rows![$0] }.filter { $0.weights > 1 }
     }()
-    nonisolated(unsafe) private static let paths: [UnsafePointer<kern_table>] = [
-        "generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm",
-    ].compactMap { kern_named($0) }
+    nonisolated(unsafe) private static let paths: [UnsafePointer<kern_table>] = {
+        let names = ["generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm"]
+        return names.compactMap { (name: String) in kern_named(name) }
+    }()
     private static let columns = 256
 
     static func run(_ bytes: [UInt8]) throws {

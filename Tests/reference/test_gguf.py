@@ -11,9 +11,9 @@ from transformers import AutoModelForCausalLM
 
 import alpaca
 
-TYPES = ["f16", "bf16", "f32", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k_m", "q2_k", "q3_k_m", "q5_k_m", "q6_k", "iq4_nl"]
+TYPES = ["f16", "bf16", "f32", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k_m", "q2_k", "q3_k_m", "q5_k_m", "q6_k", "iq4_nl", "iq4_xs", "mxfp4", "tq1_0", "tq2_0"]
 FILE_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q8_0": 7, "q5_0": 8, "q5_1": 9, "q2_k": 10, "q3_k_m": 12, "q4_k_m": 15,
-              "q5_k_m": 17, "q6_k": 18, "iq4_nl": 25, "bf16": 32}  # fmt: skip
+              "q5_k_m": 17, "q6_k": 18, "iq4_nl": 25, "iq4_xs": 30, "tq1_0": 36, "tq2_0": 37, "mxfp4": 38, "bf16": 32}  # fmt: skip
 LAYER = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
          "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj", "attn_norm": "input_layernorm",
          "ffn_norm": "post_attention_layernorm"}  # fmt: skip
@@ -57,11 +57,12 @@ def test_tensors(made, expected, silent, kind):
         elif tensor.tensor_type == Kind.BF16:
             assert np.array_equal(values, torch.from_numpy(wanted).bfloat16().float().numpy()), tensor.name
         else:
-            bits = int(tensor.tensor_type.name.removeprefix("I")[1])
+            name = tensor.tensor_type.name
+            bits = 4 if name == "MXFP4" else int(name.removeprefix("I")[1])
             error = np.sqrt(np.mean((values - wanted) ** 2) / np.mean(wanted**2))
             # The step of a block with the range of a normal distribution, some four sigma in 2^bits.
-            assert 0 < error < 2.6 / 2**bits, (tensor.name, tensor.tensor_type.name, error)
-        if tensor.tensor_type.name in ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"):
+            assert 0 < error < (0.9 if name[0] == "T" else 2.6 / 2**bits), (tensor.name, name, error)
+        if tensor.tensor_type.name in ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "TQ1_0", "TQ2_0"):
             # These have one way to be made, the package's own.
             assert np.array_equal(gguf.quantize(wanted, tensor.tensor_type), tensor.data), tensor.name
 
