@@ -8,10 +8,10 @@ limit=$1
 shift
 # Bytes of an input: what the small models of Tests/fuzz/small_models.py take; longer ones reach nothing more, and take longer.
 declare -A most=([gguf]=4096 [imatrix]=1024 [ggml]=2048 [safetensors]=2304 [torch]=3072 [zip]=3072 [folder]=4096 [json]=1024
-    [adapter_config]=1024 [sentencepiece]=3584 [text]=192 [template]=128 [sampler]=160 [blocks]=420)
+    [adapter_config]=1024 [sentencepiece]=3584 [text]=192 [template]=128 [sampler]=160 [blocks]=420 [jinja]=512)
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(gguf imatrix ggml safetensors torch zip folder json adapter_config sentencepiece text template sampler
-    blocks)
+    blocks jinja)
 
 # Kernels are reached by hashes alone: they have no part in the coverage, and to optimize them with the checks takes minutes. Of --wrap
 # Fuzz.swift tells.

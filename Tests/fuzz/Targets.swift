@@ -66,6 +66,7 @@ enum Targets {
         },
         "text": TextTarget.run,
         "template": TemplateTarget.run,
+        "jinja": JinjaTarget.run,
         "sampler": SamplerTarget.run,
         "blocks": BlocksTarget.run,
     ]

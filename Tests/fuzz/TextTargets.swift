@@ -50,7 +50,7 @@ enum TextTarget {
 
 /// The first byte chooses the template, the second how the text comes in pieces; zero bytes part the messages.
 enum TemplateTarget {
-    private static let names = ChatTemplate.allNames
+    private static let templates = KnownTemplate.allCases
 
     static func run(_ bytes: [UInt8]) throws {
         guard bytes.count > 2 else { return }
@@ -60,7 +60,7 @@ enum TemplateTarget {
                 role: part.first == UInt8(ascii: "s") ? .system : i % 2 == 0 ? .user : .assistant,
                 content: String(decoding: part, as: UTF8.self))
         }
-        if let segments = try? ChatTemplate(name: names[Int(bytes[0]) % names.count])?.render(messages) {
+        if let segments = try? templates[Int(bytes[0]) % templates.count].render(messages) {
             precondition(!segments.isEmpty, "a prompt without anything")
         }
         stop(Array(text), pieces: Int(bytes[1] % 8) + 1, [messages[0].content, messages.last?.content ?? "", "### Instruction:"])

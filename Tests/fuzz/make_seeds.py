@@ -51,6 +51,12 @@ def texts(seeds, goldens):
         text = json.loads(line)["text"].encode()
         seeds.put("text", f"text-{i}", bytes([i % 16]) + text)
         seeds.put("template", f"text-{i}", bytes([i % 7, i % 8]) + b"\0".join([b"s" + text, text, text, text][i % 2:][:i % 4 + 1]))
+    said = "\0你好 <s>\0a</s>b\0s\n".encode()
+    for i, line in enumerate((goldens / "jinja/expressions.jsonl").read_text().split("\n")[1:]):
+        if line and i % 3 == 0:
+            seeds.put("jinja", f"expression-{i}", json.loads(line)["template"].encode() + said)
+    for path in (goldens / "family/chat/templates").glob("*.jinja"):
+        seeds.put("jinja", path.stem, path.read_bytes() + said)
     seeds.put("text", "names", b"\x02<s>a</s> <unk>b<0x0A>\xff\xe5\xb1")
     seeds.put("text", "long", b"\x09" + "ab山".encode() * 60)
 

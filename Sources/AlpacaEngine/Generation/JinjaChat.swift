@@ -27,7 +27,12 @@ final class JinjaChat: Sendable, Equatable {
         _ messages: [ChatMessage], _ input: TemplateInput, asksForAnswer: Bool, _ tokenizer: Tokenizer
     ) throws(AlpacaError) -> [JinjaPiece] {
         var values = messages.map(\.value)
-        if input.continuesFinalMessage { try FinalMessage.mark(&values) }
+        var goesOn: JinjaText?
+        if input.continuesFinalMessage {
+            // A text of the template's that never asks for it could print it by chance alone.
+            guard source.contains("content") else { throw FinalMessage.lost }
+            goesOn = try FinalMessage.mark(&values)
+        }
         var variables = JinjaChat.specials(tokenizer)
         variables.append(("messages", try JinjaValue.conversation(values)))
         variables.append(("add_generation_prompt", .boolean(asksForAnswer && !input.continuesFinalMessage)))
@@ -38,7 +43,7 @@ final class JinjaChat: Sendable, Equatable {
         } catch {
             throw error.inContext("chat template")
         }
-        return input.continuesFinalMessage ? try FinalMessage.cut(pieces) : pieces
+        return if let goesOn { try FinalMessage.cut(pieces, goesOn) } else { pieces }
     }
 
     /// The special tokens that are set, by the names that templates know. They may become tokens.
@@ -106,24 +111,30 @@ private enum FinalMessage {
     /// at its end is gone.
     private static let tag = "CONTINUE_FINAL_MESSAGE_TAG"
 
-    static func mark(_ messages: inout [JinjaValue]) throws(AlpacaError) {
+    /// - Returns: the text that goes on.
+    static func mark(_ messages: inout [JinjaValue]) throws(AlpacaError) -> JinjaText {
+        let result: JinjaText
         let missing = AlpacaError(
             .invalidArgument, "continue_final_message: the last message has no text that could be continued")
         guard case .dictionary(var members)? = messages.last, let place = members.lastIndex(where: { $0.key == "content" }) else {
             throw missing
         }
         switch members[place].value {
-        case .text(let text): members[place].value = marked(text)
+        case .text(let text):
+            result = text
+            members[place].value = marked(text)
         case .list(var parts):
             guard let last = parts.indices.last(where: { text(of: parts[$0]) != nil }), case .dictionary(var part) = parts[last],
                 let inner = part.lastIndex(where: { $0.key == "text" }), case .text(let text) = part[inner].value
             else { throw missing }
+            result = text
             part[inner].value = marked(text)
             parts[last] = .dictionary(part)
             members[place].value = .list(parts)
         default: throw missing
         }
         messages[messages.count - 1] = .dictionary(members)
+        return result
     }
 
     private static func text(of part: JinjaValue) -> JinjaText? {
@@ -139,20 +150,41 @@ private enum FinalMessage {
         return .text(text)
     }
 
+    static let lost = AlpacaError(
+        .invalidArgument,
+        "continue_final_message: the chat template leaves the last message out or changes it, so that it can't be continued")
+
     /// What stands before the mark.
-    static func cut(_ pieces: [JinjaPiece]) throws(AlpacaError) -> [JinjaPiece] {
+    static func cut(_ pieces: [JinjaPiece], _ message: JinjaText) throws(AlpacaError) -> [JinjaPiece] {
         var text = JinjaText()
         for piece in pieces { text.append(JinjaText(piece.text, isInput: piece.isInput)) }
         let mark = JinjaText(tag)
-        guard var end = (0...max(0, text.count - mark.count)).last(where: { text.hasPrefix(mark, at: $0) }) else {
-            throw AlpacaError(
-                .invalidArgument,
-                "continue_final_message: the chat template leaves the last message out or changes it, so that it can't be continued")
-        }
+        guard var end = (0...max(0, text.count - mark.count)).last(where: { text.hasPrefix(mark, at: $0) }),
+            holds(text.scalars, message.trimmed { $0.isPythonSpace }.scalars)
+        else { throw lost }
         let behind = end + mark.count
         if behind == text.count || text.scalars[behind] != " " {
-            while end > 0, text.scalars[end - 1].properties.isWhitespace { end -= 1 }
+            while end > 0, text.scalars[end - 1].isPythonSpace { end -= 1 }
         }
         return text[0..<end].pieces
+    }
+
+    /// Whether `part` stands in `text`. Each character of the text is looked at a few times (Knuth, Morris and Pratt): texts may be long.
+    private static func holds(_ text: [JinjaText.Scalar], _ part: [JinjaText.Scalar]) -> Bool {
+        guard !part.isEmpty else { return true }
+        var back = [Int](repeating: 0, count: part.count)
+        var length = 0
+        for i in part.indices.dropFirst() {
+            while length > 0, part[i] != part[length] { length = back[length - 1] }
+            if part[i] == part[length] { length += 1 }
+            back[i] = length
+        }
+        length = 0
+        for scalar in text {
+            while length > 0, scalar != part[length] { length = back[length - 1] }
+            if scalar == part[length] { length += 1 }
+            if length == part.count { return true }
+        }
+        return false
     }
 }
