@@ -50,6 +50,21 @@ import Testing
         #expect(try create { ($0.type_k, $0.type_v) = (0, 0) } == .ok)
         #expect(try create { ($0.rope_theta, $0.rope_scale) = (1e6, 4) } == .ok)
         #expect(try create { $0.grow_on_demand = 1 } == .ok)
+        for value: Int32 in [-1, 6, .min, .max] {
+            #expect(
+                try create { $0.rope_scaling = value } == .invalid("rope_scaling: found \(value), expected an alpaca_rope_scaling, 0 to 5"))
+        }
+        for kind: Int32 in 1...5 { #expect(try create { $0.rope_scaling = kind } == .ok) }
+        #expect(try create { ($0.rope_scaling, $0.rope_scale, $0.rope_original_ctx) = (3, 4, 256) } == .ok)
+        #expect(try create { ($0.rope_scaling, $0.yarn_attn_factor, $0.yarn_beta_fast, $0.yarn_beta_slow) = (3, 1.2, 24, 2) } == .ok)
+        #expect(try create { ($0.rope_scaling, $0.rope_alpha) = (4, 2) } == .ok)
+        #expect(
+            try create { $0.rope_alpha = 2 } == .invalid("rope_alpha: found 2.0, which has no effect unless rope_scaling is ntk"))
+        for value in [-1, Double.nan, .infinity] {
+            #expect(try create { ($0.rope_scaling, $0.rope_alpha) = (4, value) } != .ok)
+            #expect(try create { ($0.rope_scaling, $0.yarn_beta_fast) = (3, value) } != .ok)
+        }
+        #expect(try create { ($0.rope_scaling, $0.rope_original_ctx) = (3, -1) } != .ok)
     }
 
     @Test func getters() throws {

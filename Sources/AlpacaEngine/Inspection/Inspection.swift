@@ -139,6 +139,7 @@ extension Inspection {
 
     private static func open(_ region: FileRegion) throws(AlpacaError) -> Inspection {
         if ImportanceMatrix.isLegacy(region.file) { return .importanceMatrix(try ImportanceMatrixDescription(legacy: region.file)) }
+        if let parts = try ByteLevelTokenizer.Parts(tiktoken: region) { return .tokenizer(try TokenizerDescription(region, parts)) }
         switch try CheckpointKind(region) {
         case .gguf: return try open(GGUFReader(region.file))
         case .legacyGGML: return try open(LegacyGGMLReader(region.file))

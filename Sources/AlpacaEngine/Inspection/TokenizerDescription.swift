@@ -1,8 +1,8 @@
-/// What is in a `tokenizer.model`, or in a `tokenizer.json`.
+/// What is in a `tokenizer.model`, of sentencepiece or Meta's list of ranks, or in a `tokenizer.json`.
 public struct TokenizerDescription: Sendable, Equatable {
     public let path: String
     public let byteCount: Int
-    /// "SentencePiece tokenizer" or "tokenizer.json".
+    /// "SentencePiece tokenizer", "list of ranks (tiktoken)" or "tokenizer.json".
     public let format: String
     /// "bpe", "unigram", "word" or "char".
     public let algorithm: String
@@ -93,6 +93,30 @@ public struct TokenizerDescription: Sendable, Equatable {
         }
         addsDummyPrefix = tokenizer?.addsSpacePrefix ?? false
         problem = refusal
+    }
+
+    /// Meta's list of ranks, which `parts` are made of.
+    init(_ region: FileRegion, _ parts: ByteLevelTokenizer.Parts) throws(AlpacaError) {
+        path = region.name
+        byteCount = region.count
+        format = "list of ranks (tiktoken)"
+        algorithm = "bpe"
+        count = parts.pieces.count
+        let normal = parts.kinds.count { $0 == .normal }
+        kinds = [(.normal, normal), (.control, count - normal)]
+        let ids: [(String, TokenID?)] = [("bos", parts.specials.bos), ("eos", parts.specials.eos), ("pad", parts.specials.pad)]
+        specials = ids.compactMap { name, id in id.map { (name, Int($0), parts.pieces.text(Int($0))) } }
+        normalizer = "identity"
+        addsDummyPrefix = false
+        removesExtraSpaces = false
+        sha256 = try SHA256.hexDigest(of: region) { _ in true } ?? ""
+        publishedFile = PublishedFile.byHash[sha256]?.title
+        do throws(AlpacaError) {
+            _ = try ByteLevelTokenizer(parts)
+            problem = nil
+        } catch {
+            throw error.inFile(region.name)
+        }
     }
 
     public static func == (a: TokenizerDescription, b: TokenizerDescription) -> Bool { a.path == b.path && a.sha256 == b.sha256 }

@@ -47,8 +47,8 @@ public final class Tokenizer: Sendable {
     /// From the metadata of a GGUF file.
     package convenience init(_ gguf: GGUFMetadata) throws(AlpacaError) { try self.init(TokenizerRegistry.model(of: gguf)) }
 
-    /// Opens a sentencepiece `tokenizer.model`, or a folder with one and the tokens that were added to it, or takes the tokenizer of a model's
-    /// file: what the file holds decides.
+    /// Opens a `tokenizer.model` of sentencepiece or of Meta's Llama 3, a `tokenizer.json`, or a folder with one of them and the tokens that were
+    /// added to it, or takes the tokenizer of a model's file: what the file holds decides.
     public convenience init(file path: String) throws(AlpacaError) {
         let path = try HubCache.resolve(path)
         guard try FolderListing.isFolder(path) else {
@@ -78,16 +78,16 @@ public final class Tokenizer: Sendable {
     private convenience init(plainFile path: String) throws(AlpacaError) {
         let file = try InputFile(path: path)
         do {
+            // Meta's list of ranks is a text, which is no kind of checkpoint.
+            if let parts = try ByteLevelTokenizer.Parts(tiktoken: FileRegion(file)) {
+                try self.init(ByteLevelTokenizer(parts))
+                return
+            }
             switch try CheckpointKind(file) {
             case .gguf: try self.init(GGUFReader(file).metadata)
             case .legacyGGML: try self.init(LegacyGGMLReader(file).metadata)
             case .json: self.init(try Tokenizer.model(ofJSON: FileRegion(file)))
-            default:
-                if let parts = try ByteLevelTokenizer.Parts(tiktoken: FileRegion(file)) {
-                    try self.init(ByteLevelTokenizer(parts))
-                } else {
-                    try self.init(path: path)
-                }
+            default: try self.init(path: path)
             }
         } catch {
             throw error.inFile(path)

@@ -78,9 +78,27 @@ struct ByteLevelTokenizerTests {
     @Test func tiktoken() throws {
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Self.path("tokenizers/llama_bpe/tokenizer.model"))))
         #expect(TiktokenFile.isOne(bytes))
-        let tokenizer = Tokenizer(try ByteLevelTokenizer(TiktokenFile.parts(bytes)))
+        let tokenizer = try Tokenizer(file: Self.path("tokenizers/llama_bpe/tokenizer.model"))
+        #expect(tokenizer.addsBOS && tokenizer.bos.flatMap { tokenizer.piece($0) } == "<|begin_of_text|>")
+        guard case .tokenizer(let description) = try Inspection(path: Self.path("tokenizers/llama_bpe/tokenizer.model")) else {
+            Issue.record("no description")
+            return
+        }
+        #expect(description.problem == nil && description.count == tokenizer.count && description.format.contains("tiktoken"))
         for line in try Self.lines("llama_bpe") where line.kind != "special" {
             #expect(tokenizer.encode(utf8: line.bytes) == line.plain ?? line.ids, "\(line.text.quoted())")
+        }
+    }
+
+    /// What stands beside an added token that must be a word of its own: seen in the library `tokenizers`, character by character.
+    @Test func neighboursOfWords() throws {
+        let tokenizer = try json("gpt2")
+        let user = try #require(tokenizer.id(ofPiece: "user"))
+        for text in ["user\u{BD}", "\u{B2}user", "user", "user\u{2460}", "user<", "user \u{661}"] {
+            #expect(tokenizer.encode(text).contains(user), "\(text)")
+        }
+        for text in ["user\u{200D}", "\u{200C}user", "users", "user_", "user\u{661}", "user\u{2163}", "user\u{301}", "山user"] {
+            #expect(!tokenizer.encode(text).contains(user), "\(text)")
         }
     }
 
@@ -111,6 +129,31 @@ struct ByteLevelTokenizerTests {
             for range in try #require(ranges[name]) { for scalar in range[0]...range[1] { expected[Int(scalar)] = true } }
             #expect((0..<0x110000).allSatisfy { UnicodeClasses.shared[UInt32($0)].contains(kind) == expected[$0] }, "\(name)")
         }
+    }
+
+    /// deepseek-llm's split on what its rules name: pieces by pieces, with the letters that other rules take as words.
+    @Test func deepSeeksWords() throws {
+        func words(_ text: String) -> [String] {
+            let bytes = Array(text.utf8)
+            var scanner = WordScanner(.deepseek, bytes.span)
+            var words: [String] = [], at = 0
+            while at < bytes.count {
+                let end = scanner.end(bytes.span, from: at)
+                words.append(String(decoding: bytes[at..<end], as: UTF8.self))
+                at = end
+            }
+            return words
+        }
+        #expect(words("Hello world") == ["Hello", " world"])
+        #expect(words("白日依山尽，黄河 入海流。") == ["白日依山尽", "，", "黄河", " ", "入海流", "。"])
+        #expect(words("a\n\n b  ") == ["a", "\n", "\n", " b", "  "])
+        #expect(words("x  y") == ["x", " ", " y"])
+        #expect(words("12345年") == ["12345", "年"])
+        #expect(words("it's $5!! ok") == ["it", "'", "s", " $", "5", "!!", " ok"])
+        // The third pattern has ASCII's letters among its marks, and is searched in what the second has found.
+        #expect(words("Ünïçødé") == ["Ü", "n", "ïçø", "d", "é"])
+        #expect(words("\u{3042}\u{AC00} 1") == ["\u{3042}\u{AC00}", " ", "1"])
+        #expect(words("\r\n") == ["\r", "\n"])
     }
 
     /// A text of a megabyte without a place to divide it, and runs of marks and of blanks: none takes more than moments.

@@ -116,7 +116,15 @@ struct AddedTokenFinder: Sendable {
     private func isWord(_ text: Span<UInt8>, before at: Int) -> Bool { at > 0 && isWord(text, at: UTF8Character.start(before: at, text)) }
 
     private func isWord(_ text: Span<UInt8>, at: Int) -> Bool {
-        at < text.count && UnicodeClasses.shared[UTF8Character(text, at).scalar].contains(.word)
+        guard at < text.count else { return false }
+        let scalar = UTF8Character(text, at).scalar
+        switch scalar {
+        // The table has the class of patterns. The library searches added tokens by another engine, whose class differs in these: superscripts and
+        // fractions of Latin-1, and what joins characters.
+        case 0xB2, 0xB3, 0xB9, 0xBC...0xBE: return false
+        case 0x200C, 0x200D: return true
+        default: return UnicodeClasses.shared[scalar].contains(.word)
+        }
     }
 
     /// Where the white space before `at` begins; nil if there is none.
