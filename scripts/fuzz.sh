@@ -8,10 +8,11 @@ limit=$1
 shift
 # Bytes of an input: what the small models of Tests/fuzz/small_models.py take; longer ones reach nothing more, and take longer.
 declare -A most=([gguf]=4096 [imatrix]=1024 [ggml]=2048 [safetensors]=2304 [torch]=3072 [zip]=3072 [folder]=4096 [json]=1024
-    [adapter_config]=1024 [sentencepiece]=3584 [text]=192 [template]=128 [sampler]=160 [blocks]=420 [jinja]=512)
+    [adapter_config]=1024 [sentencepiece]=3584 [text]=192 [template]=128 [sampler]=160 [blocks]=420 [jinja]=512 [tokenizer_json]=6144
+    [tiktoken]=4096 [bytes]=192)
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(gguf imatrix ggml safetensors torch zip folder json adapter_config sentencepiece text template sampler
-    blocks jinja)
+    blocks jinja tokenizer_json tiktoken bytes)
 
 # Kernels are reached by hashes alone: they have no part in the coverage, and to optimize them with the checks takes minutes. Of --wrap
 # Fuzz.swift tells.
@@ -41,7 +42,8 @@ fuzz() {
     case $target in
     ggml | imatrix) dictionary=Tests/fuzz/dictionaries/gguf.dict ;;
     zip) dictionary=Tests/fuzz/dictionaries/torch.dict ;;
-    safetensors | adapter_config | folder) dictionary=Tests/fuzz/dictionaries/json.dict ;;
+    bytes) dictionary=Tests/fuzz/dictionaries/text.dict ;;
+    safetensors | adapter_config | folder | tokenizer_json) dictionary=Tests/fuzz/dictionaries/json.dict ;;
     esac
     local options=(-max_total_time=3600 "$limit" -max_len="${most[$target]}" -timeout=5 -rss_limit_mb=2048 -reload=0 -detect_leaks=0
         -artifact_prefix="build/fuzz/findings/$target-" -print_final_stats=1)

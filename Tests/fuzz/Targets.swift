@@ -64,7 +64,17 @@ enum Targets {
             let tokenizer = try Tokenizer(model)
             _ = tokenizer.decode(tokenizer.encode(utf8: Array("白日依山尽 a<0x0A>\u{2581}".utf8), addBOS: true))
         },
+        "tiktoken": { bytes in
+            let parts = try TiktokenFile.parts(bytes)
+            let tokenizer = Tokenizer(try ByteLevelTokenizer(parts))
+            _ = tokenizer.decode(tokenizer.encode(utf8: Array("the 山 in\n 12".utf8), parseSpecial: true))
+            guard let written = try TiktokenFile.bytes(of: parts) else { return }
+            let again = try TiktokenFile.parts(written)
+            precondition(again.pieces.bytes == parts.pieces.bytes, "a list of ranks that was written is another")
+        },
+        "tokenizer_json": TokenizerJSONTarget.run,
         "text": TextTarget.run,
+        "bytes": ByteLevelTarget.run,
         "template": TemplateTarget.run,
         "jinja": JinjaTarget.run,
         "sampler": SamplerTarget.run,

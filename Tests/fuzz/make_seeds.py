@@ -50,6 +50,7 @@ def texts(seeds, goldens):
     for i, line in enumerate((goldens / "tokenizers/tokenizers.jsonl").read_text().splitlines()[:200]):
         text = json.loads(line)["text"].encode()
         seeds.put("text", f"text-{i}", bytes([i % 16]) + text)
+        seeds.put("bytes", f"text-{i}", bytes([i % 32]) + text)
         seeds.put("template", f"text-{i}", bytes([i % 7, i % 8]) + b"\0".join([b"s" + text, text, text, text][i % 2:][:i % 4 + 1]))
     said = "\0你好 <s>\0a</s>b\0s\n".encode()
     for i, line in enumerate((goldens / "jinja/expressions.jsonl").read_text().split("\n")[1:]):
@@ -58,6 +59,9 @@ def texts(seeds, goldens):
     for path in (goldens / "family/chat/templates").glob("*.jinja"):
         seeds.put("jinja", path.stem, path.read_bytes() + said)
     seeds.put("text", "names", b"\x02<s>a</s> <unk>b<0x0A>\xff\xe5\xb1")
+    for rule in range(5):
+        seeds.put("bytes", f"names-{rule}", bytes([8 + rule]) + b" <l>a<r>  bb<s> abb<<\xc3\x85\xff\xe5\xb1 it's 123")
+        seeds.put("bytes", f"long-{rule}", bytes([16 + rule]) + "ab山".encode() * 30)
     seeds.put("text", "long", b"\x09" + "ab山".encode() * 60)
 
 
@@ -109,6 +113,10 @@ def hostile(seeds):
                     seeds.put("torch", name, data)
                 elif data[8:9] == b"{":
                     seeds.put("safetensors", name, data)
+                elif "tokenizer_json/" in name or name == "base/tokenizer.json":
+                    seeds.put("tokenizer_json", name, data)
+                elif "tiktoken" in name:
+                    seeds.put("tiktoken", name, data)
                 elif data[:1] == b"\n":
                     seeds.put("sentencepiece", name, data)
 
