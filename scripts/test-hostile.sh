@@ -30,7 +30,7 @@ face() {
     try "$1: generate" "$models" "$3"
     try "$1: convert (base)" "$models" "$4"
     try "$1: convert (adapter)" adapter "$5"
-    try "$1: tokenize" tokenizer "$6"
+    try "$1: tokenize" tokenizer,tokenizer_json "$6"
 }
 
 # $1: what it goes through, $2: a command that takes the names of what is to be done.
