@@ -43,6 +43,7 @@ help:
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
 	@echo "make bench-threads  calls of several threads at once; SECONDS=2 ROUNDS=5 MODEL= OLD_LIBRARY= SUBJECTS=callers,alone,prompt,cancel,sharing"
 	@echo "make bench-tokenizer  speed of the tokenizers beside sentencepiece's and tokenizers'"
+	@echo "make bench-context  perplexity over the length of the text, by kind of rope scaling; MODEL=, TEXT="
 	@echo "make models-page  writes docs/models.md from the list of published models"
 	@echo "make lint       formatting"
 	@echo "make clean"
@@ -179,6 +180,12 @@ bench-threads: setup lib cli
 bench-tokenizer: setup lib
 	@scripts/bench-tokenizer.sh $(PYTHON) $(OPTIONS)
 
+# MODEL, TEXT: another model than the mini family's, and a text of at least three times its context; OPTIONS=--original N.
+bench-context: setup lib
+	@ALPACA_LIBRARY=$(CURDIR)/build/lib/libalpaca.so.1 $(PYTHON) Benchmarks/context.py \
+		"$(or $(if $(filter command,$(firstword $(origin MODEL))),$(MODEL)),$${ALPACA_SHARED:-$(CURDIR)/../shared}/fixtures/mini/gguf/mini-chinese-alpaca-f16.gguf)" \
+		"$(or $(TEXT),$${ALPACA_SHARED:-$(CURDIR)/../shared}/fixtures/mini/gguf/heldout_poems.txt)" $(OPTIONS)
+
 # ---- Keeping order
 
 lint:
@@ -187,4 +194,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer lint clean bench-peer soak test-cancel bench-threads extension coverage models-page
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer bench-context lint clean bench-peer soak test-cancel bench-threads extension coverage models-page
