@@ -13,9 +13,6 @@ public struct TemplateInput: Sendable, Equatable {
 
     public init() {}
 
-    /// Whether there is anything in it but a time.
-    var isPlain: Bool { tools == nil && documents == nil && variables == nil && !continuesFinalMessage }
-
     /// Names that variables can't take: they have a meaning of their own.
     private static let taken: Set<String> = ["messages", "tools", "documents", "add_generation_prompt"]
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, AsyncIterator, Optional
 
 from . import _checks, options as _options
 from ._errors import CancelledError
+from ._messages import conversation, message_array
 from ._writer import Writer
 from .options import FinishReason
-from .session import Session, conversation, message_array
+from .session import Session
 from .stream import Stream
 
 if TYPE_CHECKING:
