@@ -4,6 +4,8 @@ enum TiktokenFile {
     /// Whether a file's beginning is that of such a file: its first line is the piece "!" with the rank 0. Sentencepiece's begin with 0x0A.
     static func isOne(_ beginning: some Sequence<UInt8>) -> Bool { beginning.starts(with: Array("IQ== 0\n".utf8)) }
 
+    /// Bytes of a piece at most; Llama 3's longest has 128.
+    private static let longestPiece = 512
     /// Specials stand behind the pieces, 256 of them.
     private static let specialCount = 256
 
@@ -24,6 +26,11 @@ enum TiktokenFile {
                 throw AlpacaError(
                     .badFormat, at: "line \(line)", found: text[at..<end].quoted(limit: 60),
                     expected: "a piece in base64 and its rank, \(line - 1)")
+            }
+            // Each way to cut a piece is looked up, which takes the square of its length.
+            guard piece.count <= longestPiece else {
+                throw AlpacaError(
+                    .badFormat, at: "line \(line)", found: "a piece of \(piece.count) bytes", expected: "at most \(longestPiece)")
             }
             contents.append(piece)
         }
