@@ -67,7 +67,9 @@ extension Session {
             throw AlpacaError(.invalidArgument, "stride: found \(stride), expected 0 to \(length - 1)")
         }
         return try exclusively { () throws(AlpacaError) -> Perplexity in
-            let ids = try model.tokenizer.ids(of: text, addBOS: model.tokenizer.bos != nil, stop: cancelFlag)
+            // As the files want it, in llama-perplexity too: byte-level models were mostly trained without.
+            let bos = model.tokenizer.addsBOS ? model.tokenizer.bos : nil
+            let ids = try model.tokenizer.ids(of: text, addBOS: bos != nil, stop: cancelFlag)
             try checkCancelled()
             guard ids.count > length else {
                 throw AlpacaError(
@@ -78,7 +80,7 @@ extension Session {
             var start = 0
             while start + length <= ids.count {
                 var window = Array(ids[start..<start + length])
-                if stride == 0, let bos = model.tokenizer.bos { window[0] = bos }
+                if stride == 0, let bos { window[0] = bos }
                 // Position i foresees token i + 1.
                 let first = stride == 0 ? length / 2 : start == 0 ? 0 : length - stride - 1
                 forget(from: 0)
