@@ -121,7 +121,7 @@ import Testing
                 Self.judge(
                     hostile,
                     alpacaError {
-                        let tokenizer = try Tokenizer(path: folder + "/" + hostile.path)
+                        let tokenizer = try Tokenizer(file: folder + "/" + hostile.path)
                         _ = tokenizer.decode(tokenizer.encode("hi, 你好"))
                     })
             }
@@ -134,7 +134,12 @@ import Testing
             var count = 0
             for hostile in cases where hostile.kind == "tokenizer_json" {
                 count += 1
-                Self.judge(hostile, alpacaError { _ = try Inspection(path: folder + "/" + hostile.path) })
+                Self.judge(
+                    hostile,
+                    alpacaError {
+                        _ = try Inspection(path: folder + "/" + hostile.path)
+                        _ = try Tokenizer(file: folder + "/" + hostile.path)
+                    })
             }
             #expect(count > 100)
         }
