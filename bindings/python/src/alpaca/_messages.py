@@ -47,7 +47,7 @@ def _takes_all(options: Mapping[str, Any], model: "Model") -> bool:
         return True
     name = options.get("template")
     if name is None or str(name).lower() == "auto":
-        return options.get("tools") is not None or model.info["template_name"] == "jinja"
+        return options.get("tools") is not None or model._template_name == "jinja"
     return str(name).lower() != "none" and not str(name).lower().startswith("alpaca")
 
 

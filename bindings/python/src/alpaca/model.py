@@ -75,6 +75,8 @@ class Model(_checks.Unpicklable):
         self.path: str = os.fsdecode(path)
         self._handle = handle
         self._finalizer = weakref.finalize(self, lib.alpaca_model_free, handle)
+        #: Sessions that outlive the model ask for it.
+        self._template_name: str = self.info["template_name"]
 
     def _open(self) -> c_void_p:
         """The handle, for a call that may be made now."""
