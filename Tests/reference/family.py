@@ -23,7 +23,7 @@ CHANGES = {
     "llama2-dynamic": dict(num_hidden_layers=2),
     "qwen2": dict(hidden_size=128, num_attention_heads=4, num_key_value_heads=2),
     "qwen2-yarn": dict(intermediate_size=72),
-    "qwen3": dict(num_hidden_layers=2, head_dim=24),
+    "qwen3": dict(intermediate_size=88, head_dim=24),
     "qwen3-moe": dict(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=40, norm_topk_prob=False),
     "mixtral": dict(num_local_experts=5, num_experts_per_tok=3, intermediate_size=72),
     "mistral-window": dict(sliding_window=17),

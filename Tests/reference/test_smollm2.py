@@ -83,7 +83,7 @@ def test_greedy_text(wide, theirs):
     for question in QUESTIONS:
         ids = wide.apply_chat_template([{"role": "user", "content": question}], add_generation_prompt=True)
         with wide.session(n_ctx=1024, cache_type="f32") as session:
-            answer = session.chat([{"role": "user", "content": question}], temperature=0, max_new_tokens=48).read()
+            answer = session.chat([{"role": "user", "content": question}], temperature=0, repetition_penalty=1.0, max_new_tokens=48).read()
             mine = session.tokens
         assert mine[: len(ids)] == ids
         mine = mine[len(ids) :]
