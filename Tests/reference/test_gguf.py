@@ -58,7 +58,7 @@ def test_tensors(made, expected, silent, kind):
             assert np.array_equal(values, torch.from_numpy(wanted).bfloat16().float().numpy()), tensor.name
         else:
             name = tensor.tensor_type.name
-            bits = 4 if name == "MXFP4" else int(name.removeprefix("I")[1])
+            bits = 4 if name == "MXFP4" else int(name.lstrip("IT")[1])
             error = np.sqrt(np.mean((values - wanted) ** 2) / np.mean(wanted**2))
             # The step of a block with the range of a normal distribution, some four sigma in 2^bits.
             assert 0 < error < (0.9 if name[0] == "T" else 2.6 / 2**bits), (tensor.name, name, error)
