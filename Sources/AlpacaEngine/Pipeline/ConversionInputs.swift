@@ -98,22 +98,26 @@ struct ConversionInputs {
         for (adapter, userScale) in adapters {
             guard let change = adapter.changes[spec.role] else { continue }
             func part(_ index: Int) -> MergedTensor.Part { MergedTensor.Part(source: adapter.weights, index: index) }
+            // A whole tensor of an adapter has the rows of heads in Hugging Face's order, as all that PEFT writes.
+            func whole(_ index: Int) -> MergedTensor.Part {
+                MergedTensor.Part(source: adapter.weights, index: index, headDimension: spec.hasHeadOrder ? model.headDimension : nil)
+            }
             switch change {
             case .replacement(let index):
                 // What adapters before have added to the old tensor goes with it.
-                origin = part(index)
+                origin = whole(index)
                 updates = []
                 rows = []
             case .rows(let change):
                 if let base = change.base {
-                    origin = part(base)
+                    origin = whole(base)
                     updates = []
                     rows = []
                 }
                 rows.append(RowUpdate(part: part(change.index), ids: change.ids))
             case .lowRank(let update):
                 if let base = update.base {
-                    origin = part(base)
+                    origin = whole(base)
                     updates = []
                     rows = []
                 }

@@ -22,7 +22,20 @@ struct MergedTensor: Sendable {
     struct Part: Sendable {
         let source: any TensorSource
         let index: Int
+        /// Set where the source has the rows of heads in Hugging Face's order and the result has them interleaved: a head's dimension.
+        var headDimension: Int?
         var info: TensorInfo { source.tensors[index] }
+
+        /// Reads rows in the result's order, in the source's type.
+        @unsafe func read(
+            rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
+        ) throws(AlpacaError) {
+            guard let headDimension else {
+                return try unsafe source.read(index, rows: rows, into: target, scratch: scratch)
+            }
+            try unsafe readReordered(
+                source, index, rows: rows, order: .interleaved, headDimension: headDimension, into: target, scratch: scratch)
+        }
     }
 }
 
@@ -109,6 +122,9 @@ final class MergedSource: TensorSource {
                 .shapeMismatch,
                 "tensor \(tensor.origin.info.name.quoted()): found shape \(tensor.origin.info.shapeText), expected \(info.shapeText)")
         }
+        guard tensor.origin.headDimension.map({ $0 > 0 && $0 % 2 == 0 && info.rows % $0 == 0 }) ?? true else {
+            throw AlpacaError(.internalError, "tensor \(info.name.quoted()): heads that don't divide its rows")
+        }
         for update in tensor.rows {
             guard update.part.info.columns == info.columns, update.ids.count == update.part.info.rows,
                 update.ids.allSatisfy({ (0..<info.rows).contains($0) })
@@ -142,9 +158,9 @@ final class MergedSource: TensorSource {
     func index(of name: String) -> Int? { indexByName[name] }
 
     func place(of index: Int) -> FileRegion? {
-        guard parts.indices.contains(index), !parts[index].isChanged, parts[index].origin.info.type == tensors[index].type else {
-            return nil
-        }
+        guard parts.indices.contains(index), !parts[index].isChanged, parts[index].origin.headDimension == nil,
+            parts[index].origin.info.type == tensors[index].type
+        else { return nil }
         return parts[index].origin.source.place(of: parts[index].origin.index)
     }
 
@@ -207,10 +223,10 @@ final class MergedSource: TensorSource {
         _ part: MergedTensor.Part, as type: TensorType, rows: Range<Int>, into target: UnsafeMutableRawBufferPointer, scratch: ScratchArena
     ) throws(AlpacaError) {
         let info = part.info
-        guard info.type != type else { return try unsafe part.source.read(part.index, rows: rows, into: target, scratch: scratch) }
+        guard info.type != type else { return try unsafe part.read(rows: rows, into: target, scratch: scratch) }
         try scratch.scope { () throws(AlpacaError) in
             let bytes = try unsafe scratch.take(rows.count * info.rowByteCount, for: "tensor \(info.name.quoted())")
-            try unsafe part.source.read(part.index, rows: rows, into: bytes, scratch: scratch)
+            try unsafe part.read(rows: rows, into: bytes, scratch: scratch)
             guard let from = bytes.baseAddress, let to = target.baseAddress else { return }
             let encoder = try RowEncoder(from: info.type, to: type, columns: info.columns)
             // Bound: both hold rows.count rows of their types.
