@@ -65,6 +65,16 @@ struct MeasureImportance: ParsableCommand {
         guard model != nil || !inputs.isEmpty else { throw ValidationError("expected a model and a text, or files to add up: --in-file") }
         guard chunks == -1 || chunks > 0 else { throw ValidationError("--chunks: found \(chunks), expected 1 or more, or -1 for all") }
         guard window >= 4 else { throw ValidationError("--n-ctx: found \(window), expected 4 or more") }
+        guard model == nil else { return }
+        // --n-ctx is the size of chunks of files that don't tell.
+        let idle = [
+            ("--chunks", chunks != -1), ("--from-chunk", firstChunk != 0), ("--process-output", includesOutput),
+            ("--no-ppl", skipsPerplexity), ("--parse-special", parsesSpecial), ("--output-frequency", saveInterval != 0),
+            ("--n-batch", batch != Session.Options().batchSize), ("--n-threads", threads != 0),
+        ]
+        if let (name, _) = idle.first(where: \.1) {
+            throw ValidationError("\(name) has no effect where files alone are added up, without a model and a text")
+        }
     }
 
     func run() throws {

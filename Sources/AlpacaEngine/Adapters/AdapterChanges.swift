@@ -211,7 +211,7 @@ struct AdapterChanges {
     private func refuseBias(_ index: Int) throws(AlpacaError) {
         guard try isZero(index) else {
             throw AlpacaError(
-                .unsupported, "tensor \(name(index)): trained biases can't be applied: the Llama architecture has no biases to add them to")
+                .unsupported, "tensor \(name(index)): trained biases can't be applied, only changes of matrices and norms")
         }
     }
 

@@ -172,7 +172,7 @@ package struct AdapterConfiguration: Sendable {
     /// Fields that, when set, make the adapter something else than matrices to be added.
     private static let unsupported: [(key: String, reason: String)] = [
         ("enable_lora", "parts of merged matrices can't be adapted; Llama models have none"),
-        ("lora_bias", "trained biases can't be applied: the Llama architecture has no biases"),
+        ("lora_bias", "trained biases can't be applied, only changes of matrices and norms"),
         ("layer_replication", "the adapter is for a model with repeated layers"),
         ("use_qalora", "the adapter was trained on pooled inputs"),
         ("alora_invocation_tokens", "the adapter is active behind certain tokens only, so that it can't be merged"),

@@ -214,6 +214,12 @@ package final class ModelSource: Sendable {
                 throw AlpacaError(
                     .badFormat, "tensor \(weights.fileName(of: index).quoted()): every factor must be a positive number")
             }
+            // Smaller ones make angles that are no numbers.
+            let least = ModelConfiguration.Limits.ropeScalingFactor.lowerBound
+            if let found = survey.map(\.least).min(), Double(found) < least {
+                throw AlpacaError(
+                    .badFormat, "tensor \(weights.fileName(of: index).quoted()): found the factor \(found), expected \(least) or more")
+            }
         }
         return (configuration, tokenizer)
     }

@@ -28,8 +28,16 @@ package enum OwnOutput: OwnFiles {
             case .folder: return "it is \(kind), not a folder"
             case .gguf, .importanceMatrix:
                 guard kind == .gguf else { return "it is \(kind), not a GGUF file that alpaca wrote" }
-                let isOwn = try GGUFReader(file).metadata[GGUFKey.alpacaVersion] != nil
-                return isOwn ? nil : "it is a GGUF file that another program wrote (it has no key \(GGUFKey.alpacaVersion))"
+                let metadata = try GGUFReader(file).metadata
+                guard metadata[GGUFKey.alpacaVersion] != nil else {
+                    return "it is a GGUF file that another program wrote (it has no key \(GGUFKey.alpacaVersion))"
+                }
+                // One that alpaca wrote, but hours of work of another kind.
+                let isMatrix = try metadata.stringIfPresent(GGUFKey.type) == ImportanceMatrix.generalType
+                guard isMatrix == (self == .importanceMatrix) else {
+                    return isMatrix ? "it is an importance matrix, not a model" : "it is a model, not an importance matrix"
+                }
+                return nil
             }
         } catch {
             return self == .tokenizer ? "it is not a tokenizer.model" : "it is not a GGUF file that alpaca wrote"

@@ -88,10 +88,10 @@ public final class Session: @unchecked Sendable {
         self.contextLength = contextLength
         batchSize = min(options.batchSize, contextLength)
         // Who sets the rotary angles says that the model can do more.
-        let isBeyond = contextLength > trained && !rope.isStretched
+        let isBeyond = contextLength > rope.reach && !rope.isStretched
         warnings =
             isBeyond
-            ? ["n_ctx: \(contextLength) positions, the model was trained for \(trained); what it writes beyond them gets worse quickly"]
+            ? ["n_ctx: \(contextLength) positions, the model was trained for \(rope.reach); what it writes beyond them gets worse quickly"]
             : []
         sequence = try model.runnable.makeSequence(
             capacity: contextLength, keys: options.keyType, values: options.valueType, ropeTheta: rope.theta,

@@ -8,6 +8,9 @@ struct SessionRope {
     let usesFactors: Bool
     /// Whether the options say that the context may be longer than that of the model's training.
     let isStretched: Bool
+    /// Positions that the angles are good for as far as files tell: YaRN reaches beyond the context that they state where that is the original
+    /// one, as in the advice for Qwen2.5.
+    let reach: Int
 
     init(_ options: Session.Options, _ model: ModelConfiguration, contextLength: Int) throws(AlpacaError) {
         let kind = options.ropeScaling
@@ -82,6 +85,12 @@ struct SessionRope {
         // What the options ask for takes the place of all that the file says.
         usesFactors = kind == .model
         isStretched = options.ropeTheta != nil || options.ropeScale != nil || kind != .model && kind != .none || SessionRope.grows(scaling)
+        if case .yarn(let yarn) = scaling {
+            // Both are in their ranges, so that the product is far below 2^63.
+            reach = max(model.contextLength, Int(yarn.factor * Double(yarn.originalContextLength)))
+        } else {
+            reach = model.contextLength
+        }
     }
 
     /// Positions that the model was trained for before any stretching.

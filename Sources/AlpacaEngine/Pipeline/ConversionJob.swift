@@ -76,7 +76,9 @@ struct ConversionJob {
         return ConversionPlan(
             base: .init(path: base.path, format: base.format, byteCount: base.byteCount),
             adapters: inputs.adapters.map { .init(path: $0.adapter.path, format: $0.adapter.summary, byteCount: $0.adapter.byteCount) },
-            tokenizer: tokenizer.map { ($0.path, $0.tokenCount(rows: configuration.vocabularySize)) }, configuration: configuration,
+            tokenizer: tokenizer.map { ($0.path, $0.tokenCount(rows: configuration.vocabularySize)) }
+                ?? keptTokenizer(inputs, rows: configuration.vocabularySize),
+            configuration: configuration,
             output: options.output,
             format: options.format, quantization: output.quantization, files: files(output, options.output),
             types: ModelDescription.summarize(output.tensors.map(\.info)), mergedTensorCount: mergedTensorCount,
@@ -84,6 +86,18 @@ struct ConversionJob {
             freeByteCount: freeBytes(options.output), models: known.models,
             warnings: base.warnings + warnings + known.warnings + inputs.vocabularyWarnings(tokenizer, configuration) + output.warnings
                 + ResultTemplate(inputs, tokenizer).warnings)
+    }
+
+    /// The base's own, which stays where none takes its place: a folder's of byte-level pieces, a GGUF file's.
+    private static func keptTokenizer(_ inputs: ConversionInputs, rows: Int) -> (path: String, pieceCount: Int)? {
+        let base = inputs.base
+        guard !inputs.options.omitsTokenizer, let stored = try? base.metadata.strings(GGUFKey.tokens).count else { return nil }
+        // A folder's are padded to the rows of the embeddings in the metadata.
+        let pieces = base.folder?.byteLevel?.pieces.count ?? stored
+        let count = pieces + inputs.addedTokens.listed(in: pieces..<max(pieces, rows)).count
+        guard let folder = base.folder else { return (base.path, count) }
+        let name = ["tokenizer.model", "tokenizer.json"].first { (try? InputFile(path: FolderFiles.join(folder.path, $0))) != nil }
+        return (name.map { FolderFiles.join(folder.path, $0) } ?? folder.path, count)
     }
 
     private static func files(_ output: Output, _ path: String) -> [(name: String, byteCount: Int)] {

@@ -18,7 +18,7 @@ extension GGUFMetadata {
         if text(GGUFKey.architecture) == "controlvector" {
             return AlpacaError(.unsupported, "this is a control vector of llama.cpp, not a model: they can't be applied")
         }
-        if type == "imatrix" {
+        if type == ImportanceMatrix.generalType {
             return AlpacaError(
                 .unsupported, "this is an importance matrix, not a model: `alpaca convert MODEL --imatrix FILE --type q4_k_m -o FILE`")
         }

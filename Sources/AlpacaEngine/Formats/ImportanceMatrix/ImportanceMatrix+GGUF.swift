@@ -51,7 +51,7 @@ extension ImportanceMatrix {
     /// The bytes of such a file, matrices in the order of their names.
     func ggufBytes() throws(AlpacaError) -> [UInt8] {
         var metadata = GGUFMetadata()
-        metadata[GGUFKey.type] = .string(Array("imatrix".utf8))
+        metadata[GGUFKey.type] = .string(Array(ImportanceMatrix.generalType.utf8))
         metadata[GGUFKey.imatrixDatasets] = .array(.string(GGUFStrings(datasets)))
         metadata[GGUFKey.imatrixChunkCount] = .uint32(UInt32(clamping: chunkCount ?? 0))
         metadata[GGUFKey.imatrixChunkSize] = .uint32(UInt32(clamping: chunkSize ?? 0))

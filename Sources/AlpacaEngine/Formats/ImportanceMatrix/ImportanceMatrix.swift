@@ -35,6 +35,9 @@ package struct ImportanceMatrix: Sendable, Equatable {
     /// Whether counts are of chunks, not of tokens: in files of the older form.
     var countsChunks = false
 
+    /// What GGUF files of them say that they are, where models say "model" (``GGUFKey/type``).
+    package static let generalType = "imatrix"
+
     package init() {}
 
     package init(entries: [String: Entry], datasets: [String], chunkCount: Int, chunkSize: Int) {
