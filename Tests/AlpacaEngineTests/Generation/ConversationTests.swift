@@ -160,6 +160,13 @@ import Testing
         options.contextLength = 2 * trained
         options.ropeScale = 2
         #expect(try Self.model.get().makeSession(options).warnings.isEmpty)
+        // By 4 from 64 positions, which are all that the file calls its context.
+        let yarn = try Model(path: FamilyFixtures.model("qwen2-yarn"))
+        options = Session.Options()
+        options.contextLength = 256
+        #expect(try yarn.makeSession(options).warnings.isEmpty)
+        options.contextLength = 257
+        #expect(try yarn.makeSession(options).warnings.count == 1)
     }
 }
 

@@ -113,6 +113,25 @@ import Testing
         }
     }
 
+    /// Folders have the router in the type of all matrices, GGUF files in F32: what is measured is the same.
+    @Test func `experts of a folder are measured as those of a GGUF file`() throws {
+        try Fixtures.withFolder { folder in
+            let base = FamilyFixtures.model("mixtral"), model = folder + "/mixtral.gguf", text = try Self.text(1500)
+            _ = try Converter.convert(ConversionOptions(base: base, output: model))
+            var files: [Data] = []
+            for (number, path) in [base, model].enumerated() {
+                let output = folder + "/\(number).gguf"
+                _ = try Self.session(path).measureImportance(of: text, Self.options(output))
+                files.append(try Data(contentsOf: URL(fileURLWithPath: output)))
+            }
+            #expect(files[0] == files[1])
+            // A model that alpaca wrote is no importance matrix, and stays.
+            let session = try Self.session()
+            let error = alpacaError { _ = try session.measureImportance(of: text, Self.options(model) { $0.overwrites = true }) }
+            #expect(error?.message.contains("it is a model, not an importance matrix") == true)
+        }
+    }
+
     @Test func `the perplexity is that of the text`() throws {
         try Fixtures.withFolder { folder in
             let session = try Self.session(MiniFamily.q8_0, context: 256)

@@ -206,6 +206,14 @@ import Testing
             let size = try FileManager.default.attributesOfItem(atPath: options.output)[.size] as? Int
             #expect(size == plan.byteCount)
             #expect(plan.tokenizer?.pieceCount == 3941 && plan.mergedTensorCount == 30 && plan.memoryByteCount < 1 << 30)
+            // What stays the base's own is told too.
+            options = ConversionOptions(base: FamilyFixtures.model("qwen2"), output: work + "/qwen2.gguf")
+            var kept = try #require(try Converter.plan(options).tokenizer)
+            #expect(kept.path == options.base + "/tokenizer.json" && kept.pieceCount == 508)
+            _ = try Converter.convert(options)
+            options = ConversionOptions(base: options.output, output: work + "/again.gguf")
+            kept = try #require(try Converter.plan(options).tokenizer)
+            #expect(kept.path == options.base && kept.pieceCount == 512)
         }
     }
 }

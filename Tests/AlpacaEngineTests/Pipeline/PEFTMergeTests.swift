@@ -36,6 +36,38 @@ import Testing
         }
     }
 
+    /// Whole matrices of queries and keys take the base's place with their rows in the result's order: the base's own change nothing.
+    @Test func wholeMatricesOfHeads() throws {
+        try Fixtures.withFolder { work in
+            let base = try CheckpointReader.open(Self.folder + "/base/model.safetensors")
+            let names = ["q_proj", "k_proj"].map { "model.layers.0.self_attn.\($0).weight" }
+            var infos: [TensorInfo] = [], bytes: [[UInt8]] = []
+            for name in names {
+                let (info, data) = try ModelSourceTests.bytes(base, name)
+                infos.append(try TensorInfo(name: "base_model.model.\(name)", type: info.type, shape: info.shape))
+                bytes.append(data)
+            }
+            // An adapter needs a low-rank update; this one is zero.
+            let up = try ModelSourceTests.bytes(base, "model.layers.0.mlp.up_proj.weight").0
+            for (half, shape) in [("lora_A", [4, up.columns]), ("lora_B", [up.rows, 4])] {
+                let info = try TensorInfo(name: "\(AdapterFolder.start)mlp.up_proj.\(half).weight", type: up.type, shape: shape)
+                infos.append(info)
+                bytes.append([UInt8](repeating: 0, count: info.byteCount))
+            }
+            let adapter = work + "/adapter"
+            try AdapterFolder(fields: ["modules_to_save": "[\"q_proj\",\"k_proj\"]", "target_modules": "[\"up_proj\"]"]).write(to: adapter)
+            try LayoutFile.write(SafetensorsLayout.make(infos), bytes, to: adapter + "/adapter_model.safetensors")
+            var options = ConversionOptions(base: Self.folder + "/base", output: work + "/out")
+            options.adapters = [ConversionOptions.Adapter(path: adapter)]
+            options.format = .huggingFace
+            _ = try Converter.convert(options)
+            let result = try CheckpointReader.open(work + "/out/model.safetensors")
+            for (name, expected) in zip(names, bytes) {
+                #expect(try ModelSourceTests.bytes(result, name).1 == expected, "\(name)")
+            }
+        }
+    }
+
     /// Neighbours among the numbers of 16 bits are 1 apart.
     private static func number(_ bytes: [UInt8], _ at: Int) -> Int {
         let bits = Int(bytes[at]) | Int(bytes[at + 1]) << 8

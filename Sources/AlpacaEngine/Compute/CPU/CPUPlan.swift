@@ -283,7 +283,8 @@ private struct CPUPlanner {
     private mutating func observe(_ x: Slot, for roles: [TensorRole], _ matrices: [QuantizedMatrix]) throws(AlpacaError) {
         guard let squares, !isHead || squares.includesHead else { return }
         var step = unsafe step(.columns, observeItem, x)
-        step.rounding = InputRounding(matrices)
+        // A router is F32 in every GGUF file, whatever a folder has.
+        step.rounding = roles.contains { $0.kind == .router } ? .none : InputRounding(matrices)
         observed[steps.count] = squares.add(roles, columns: step.width)
         try append(step)
     }
