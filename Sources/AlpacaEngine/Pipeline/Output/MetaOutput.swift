@@ -11,6 +11,13 @@ enum MetaOutput {
                 .unsupported,
                 "tensor \(other.names.gguf.quoted()) has no place in a Meta folder; convert to a Hugging Face folder or to GGUF")
         }
+        // Readers divide the width by the heads.
+        guard model.headCount * model.headDimension == model.embeddingLength else {
+            throw AlpacaError(
+                .unsupported,
+                "params.json has no place for \(model.headCount) heads of \(model.headDimension) components in a width of "
+                    + "\(model.embeddingLength); convert to a Hugging Face folder or to GGUF")
+        }
         var output = Output()
         let layout = try MetaFolderLayout(try tensors(request, architecture, type), of: model, shardCount: request.options.shardCount)
         var places: [TensorRole: [OutputTensor.Piece]] = [:]
