@@ -24,6 +24,7 @@ extension JinjaMachine {
             guard case .text(let name) = call.positional[0] else {
                 throw AlpacaError(.invalidArgument, "the filter \"map\" needs a filter's name, found \(call.positional[0].typeName)")
             }
+            try step(name.count >> 2)
             let filterName = name.string
             let handed = JinjaCall(positional: Array(call.positional.dropFirst()), keywords: call.keywords)
             try deeper()
@@ -50,6 +51,7 @@ extension JinjaMachine {
             guard case .text(let name) = first else {
                 throw AlpacaError(.invalidArgument, "a filter that selects needs a test's name, found \(first.typeName)")
             }
+            try step(name.count >> 2)
             testName = name.string
         }
         var kept: [JinjaItem] = []

@@ -67,6 +67,8 @@ extension JinjaMachine {
     }
 
     func attribute(_ path: [JinjaItem], of item: JinjaItem, default standard: JinjaItem? = nil) throws(AlpacaError) -> JinjaItem {
+        // Also without a path: filters go through lists by this.
+        try step()
         var item = item
         for key in path {
             try step()

@@ -100,7 +100,8 @@ extension JinjaMachine {
             default:
                 guard let number = Number(value) else { return standard }
                 if case .integer = number { return number.item }
-                return Int128(exactly: number.double.rounded(.towardZero)).map { .integer($0) } ?? standard
+                guard let whole = Int128(exactly: number.double.rounded(.towardZero)) else { throw overflow }
+                return .integer(whole)
             }
         case "float":
             let standard = arguments.value(0, "default") ?? .float(0)

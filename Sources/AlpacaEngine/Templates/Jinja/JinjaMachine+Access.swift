@@ -169,7 +169,12 @@ extension JinjaMachine {
             try make(20 * text.count)
             try step(text.count >> 2)
             return text.scalars.indices.map { .text(text[$0..<$0 + 1]) }
-        case .loop(let loop): return Array(loop.items[min(loop.index + 1, loop.items.count)...])
+        case .loop(let loop):
+            let rest = loop.items[min(loop.index + 1, loop.items.count)...]
+            // A copy, and loops live to the end of the rendering.
+            try make(8 * rest.count)
+            try step(rest.count >> 4)
+            return Array(rest)
         default: throw AlpacaError(.invalidArgument, "a value of type \(value.typeName) can't be gone through")
         }
     }

@@ -148,7 +148,7 @@ extension JinjaMachine {
         return .integer(result.partialValue)
     }
 
-    private var overflow: AlpacaError { AlpacaError(.unsupported, "an integer of the template is beyond 127 bits") }
+    var overflow: AlpacaError { AlpacaError(.unsupported, "an integer of the template is beyond 127 bits") }
     private var divisionByZero: AlpacaError { AlpacaError(.invalidArgument, "the template divides by zero") }
 
     private func misfit(_ sign: JinjaOperator, _ a: JinjaItem, _ b: JinjaItem?) -> AlpacaError {

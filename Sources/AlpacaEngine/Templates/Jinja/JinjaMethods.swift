@@ -119,6 +119,8 @@ extension JinjaMachine {
         case "remove":
             let wanted = try arguments.required(0, "value")
             for index in list.items.indices where try equal(list.items[index], wanted) {
+                // The rest moves up.
+                try step((list.items.count - index) >> 4)
                 list.items.remove(at: index)
                 return .none
             }

@@ -119,6 +119,15 @@ import Testing
         .init("{% set s = 'a' * 100000 %}{% for i in range(10000) %}{{ s is lower }}{% endfor %}", tooSlow),
         .init("{% set l = range(10000) | list %}{% for i in range(10000) %}{{ -1 in l }}{% endfor %}", tooSlow),
         .init("{% for i in range(10000) %}{{ 1e-300 | round(300) }}{% endfor %}", tooSlow),
+        .init("{% set l = [1] * 10000 %}{% for i in range(10000) %}{% set x = l | sum %}{% endfor %}", tooSlow),
+        .init("{% set l = [1] * 10000 %}{% for i in range(10000) %}{% set x = l | unique(true) | list %}{% endfor %}", tooSlow),
+        .init("{% set l = range(10000) | list %}{% for i in range(10000) %}{% set _ = l.remove(i) %}{% endfor %}", tooSlow),
+        .init("{% set s = 'x' * 100000 %}{% for i in range(10000) %}{% set x = [] | map(s) | list %}{% endfor %}", tooSlow),
+        .init("{% set s = 'x' * 100000 %}{% for i in range(10000) %}{% set x = [] | select(s) | list %}{% endfor %}", tooSlow),
+        .init(
+            "{% for i in range(10000) %}{% set o = loop %}{% for j in range(1000) %}{% for k in o %}{% break %}{% endfor %}{% endfor %}{% endfor %}",
+            tooMuch),
+        .init("{{ 1e300 | int }}", "line 1: an integer of the template is beyond 127 bits"),
         .init("{{ ('[' * 100000) | from_json }}", "line 1: from_json: line 1, column 65: nested deeper than 64 levels"),
         // The text of the template itself.
         .init(nested("(", ")"), tooDeepText), .init(nested("[", "]"), tooDeepText),
@@ -161,6 +170,12 @@ import Testing
 
     @Test(arguments: long)
     func `what is long but not deep works`(template: Hostile) throws { #expect(try Jinja.text(template.source) == template.message) }
+
+    @Test func `many macros are read in a time that grows as they do`() throws {
+        let start = ContinuousClock.now
+        #expect(try Jinja.text((0..<20_000).map { "{% macro m\($0)() %}{% endmacro %}" }.joined()) == "")
+        #expect(ContinuousClock.now - start < .seconds(20))
+    }
 
     /// Values that hold each other, and long chains of values, are given back without recursion.
     @Test func `chains and rings of values go away`() throws {
