@@ -37,6 +37,7 @@ struct Chat: ParsableCommand {
         try parameters.validate(vocabularySize: model.configuration.vocabularySize)
         let session = try options.session(model)
         generation.warn()
+        try model.warn(of: parameters.templateInput, parameters.template)
         var conversation = Conversation(session: session, parameters: parameters, stats: stats)
         if Console.inputIsTerminal, Console.errorIsTerminal {
             Console.error(

@@ -43,6 +43,7 @@ struct Generate: ParsableCommand {
         try model.check(parameters.template)
         let session = try options.session(model)
         generation.warn()
+        try model.warn(of: parameters.templateInput, parameters.template)
         if text.isEmpty { Console.warn("the prompt is empty") }
         var answer: [UInt8] = []
         var failure: (any Error)?

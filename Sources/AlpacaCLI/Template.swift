@@ -48,6 +48,7 @@ struct Template: ParsableCommand {
         do { conversation = try ChatMessage.list(json: TextInput.text(file: messages)) } catch let error as AlpacaError {
             throw error.inFile(messages)
         }
+        try model.warn(of: input, choice)
         let rendered = try model.render(
             conversation, template: choice, systemPrompt: system, input, asksForAnswer: asksForAnswer && !continues)
         if json {

@@ -87,6 +87,14 @@ struct TemplateOptions: ParsableArguments {
 }
 
 extension Model {
+    /// Says what is given to a template that does not mention it.
+    func warn(of input: TemplateInput, _ choice: TemplateChoice) throws {
+        for name in try unmentioned(input, by: choice) {
+            let option = name == "tools" || name == "documents" ? "--\(name)" : "--var \(name)"
+            Console.warn("\(option): no effect, the template does not mention it")
+        }
+    }
+
     /// Sees that the model has the template of a name.
     func check(_ choice: TemplateChoice) throws {
         guard case .byName(let name) = choice, !["auto", "none"].contains(name.lowercased()), templateSource(named: name) == nil else {

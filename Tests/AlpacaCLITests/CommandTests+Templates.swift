@@ -55,6 +55,15 @@ extension CommandTests {
         let other = try write("{{ tools[0].name }} {{ x }} {{ y }}", "other.jinja")
         #expect(try rendered("--tools", tools, "--template-file", other, "--var", "x=[1, 2]", "--var", "y=a b").text == "f [1, 2] a b\n")
         #expect(try rendered("--chat-template", "{{ messages[0].role }}").text == "user\n")
+        // What the template does not mention is not dropped in silence.
+        let idle = try rendered("--tools", tools, "--template-file", other, "--var", "x=1", "--var", "z=1")
+        #expect(idle.status == 0 && idle.error == "warning: --var z: no effect, the template does not mention it\n")
+        for template in ["none", "alpaca-2"] {
+            let idle = try rendered("--tools", tools, "--template", template)
+            #expect(idle.status == 0 && idle.error == "warning: --tools: no effect, the template does not mention it\n")
+        }
+        let said = try run(["generate", base, "hi", "-n", "1", "--template", "alpaca-2", "--var", "z=1"])
+        #expect(said.status == 0 && said.error.contains("warning: --var z: no effect"))
         let piped = try run(["template", base, "-m", "-"], input: #"{"messages": [{"role": "user", "content": "山"}]}"#)
         #expect(piped.text == "<s>[user]山!\n")
         let half = try write(#"[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]"#, "messages.json")

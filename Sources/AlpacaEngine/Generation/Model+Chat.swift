@@ -67,6 +67,16 @@ extension Model {
         return try template.inJinja()
     }
 
+    /// What of `input` the template does not mention, by its name: there it has no effect. transformers says nothing of it either, but a
+    /// misspelt name of a variable shows only so.
+    package func unmentioned(_ input: TemplateInput, by choice: TemplateChoice) throws(AlpacaError) -> [String] {
+        let given = try input.names()
+        guard !given.isEmpty else { return [] }
+        guard let template = try template(choice, withTools: input.tools != nil) else { return given }
+        let chat = try template.asJinja()
+        return given.filter { !chat.template.mentions($0) }
+    }
+
     func template(_ choice: TemplateChoice, withTools: Bool) throws(AlpacaError) -> ChatTemplate? {
         switch choice {
         case .automatic:

@@ -42,6 +42,15 @@ public struct TemplateInput: Sendable, Equatable {
         return values
     }
 
+    /// The names of what is given.
+    func names() throws(AlpacaError) -> [String] {
+        var names: [String] = []
+        if tools != nil { names.append("tools") }
+        if documents != nil { names.append("documents") }
+        if let variables { names += try TemplateInput.json(variables, "variables").members.map(\.key) }
+        return names
+    }
+
     /// Whether a text is one value in JSON.
     public static func isJSON(_ text: String) -> Bool { (try? json(text, "")) != nil }
 
