@@ -44,10 +44,7 @@ struct Template: ParsableCommand {
         guard let messages else { return try show(model, choice) }
         var input = try templates.input()
         input.continuesFinalMessage = continues
-        let conversation: [ChatMessage]
-        do { conversation = try ChatMessage.list(json: TextInput.text(file: messages)) } catch let error as AlpacaError {
-            throw error.inFile(messages)
-        }
+        let conversation = try ChatMessage.list(json: TextInput.text(file: messages), of: TextInput.name(of: messages))
         try model.warn(of: input, choice)
         let rendered = try model.render(
             conversation, template: choice, systemPrompt: system, input, asksForAnswer: asksForAnswer && !continues)

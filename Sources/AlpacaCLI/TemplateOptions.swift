@@ -60,10 +60,16 @@ struct TemplateOptions: ParsableArguments {
         }
     }
 
+    private func list(_ path: String) throws -> String {
+        let text = try TextInput.text(file: path)
+        try TemplateInput.checkList(text, of: TextInput.name(of: path))
+        return text
+    }
+
     func input() throws -> TemplateInput {
         var input = TemplateInput()
-        input.tools = try tools.map { try TextInput.text(file: $0) }
-        input.documents = try documents.map { try TextInput.text(file: $0) }
+        input.tools = try tools.map(list)
+        input.documents = try documents.map(list)
         if !variables.isEmpty {
             input.variables = "{" + variables.map { "\($0.name): \($0.json)" }.joined(separator: ", ") + "}"
         }

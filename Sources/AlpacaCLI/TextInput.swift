@@ -13,6 +13,9 @@ import Glibc
 enum TextInput {
     static let standardInput = "standard input"
 
+    /// What errors call the file of a path.
+    static func name(of path: String) -> String { path == "-" ? standardInput : path }
+
     /// The prompt in a file, which may be a pipe; `-` is standard input.
     static func prompt(file path: String) throws -> String {
         path == "-" ? try promptFromStandardInput() : prompt(try text(try bytes(ofFile: path), of: path))
@@ -41,13 +44,13 @@ enum TextInput {
 
     /// All of a file's text as it is, but for a byte order mark; `-` is standard input.
     static func text(file path: String) throws -> String {
-        let name = path == "-" ? standardInput : path
+        let name = name(of: path)
         return try text(path == "-" ? try bytes(of: 0, as: name) : try bytes(ofFile: path), of: name)
     }
 
     /// The same of a text that is measured: a character that its end cuts is dropped.
     static func measuredText(file path: String) throws -> String {
-        let name = path == "-" ? standardInput : path
+        let name = name(of: path)
         var bytes = path == "-" ? try bytes(of: 0, as: name) : try bytes(ofFile: path)
         if let cut = UTF8Text.firstInvalid(bytes), UTF8Text.isCut(bytes[cut...]) {
             let left = bytes.count - cut

@@ -72,7 +72,7 @@ extension CommandTests {
         for (arguments, status, word) in [
             (["--template", "nobody's"], 2, "nobody's"), (["--template", "{% if"], 2, "line 1"), (["--var", "x"], 2, "NAME=VALUE"),
             (["--template", "{{ raise_exception('no more') }}"], 1, "no more"), (["--tools", "/nonexistent"], 1, "/nonexistent"),
-            (["--tools", other], 1, "tools"), (["--template-file", "/nonexistent"], 1, "/nonexistent"),
+            (["--tools", other], 1, "other.jinja: line 1, column 2"), (["--template-file", "/nonexistent"], 1, "/nonexistent"),
             (["--template", "none", "--template-file", other], 2, "not both"),
         ] as [([String], Int32, String)] {
             let result = try run(["template", base, "-m", half] + arguments)

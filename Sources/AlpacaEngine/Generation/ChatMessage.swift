@@ -29,8 +29,11 @@ public struct ChatMessage: Sendable, Equatable {
     /// The messages of a conversation: an array of them, or an object with the member `messages`.
     ///
     /// - Throws: `invalidArgument`.
-    public static func list(json: String) throws(AlpacaError) -> [ChatMessage] {
-        try list(TemplateInput.json(json, "messages"))
+    public static func list(json: String) throws(AlpacaError) -> [ChatMessage] { try list(json: json, of: "messages") }
+
+    /// The same of a file's text: errors name the file.
+    package static func list(json: String, of file: String) throws(AlpacaError) -> [ChatMessage] {
+        try list(TemplateInput.json(json, file))
     }
 
     package static func list(_ root: JSONValue) throws(AlpacaError) -> [ChatMessage] {

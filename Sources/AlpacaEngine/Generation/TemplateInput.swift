@@ -51,6 +51,12 @@ public struct TemplateInput: Sendable, Equatable {
         return names
     }
 
+    /// Sees that a file's text is what `tools` and `documents` are, so that an error can name the file.
+    package static func checkList(_ text: String, of file: String) throws(AlpacaError) {
+        let root = try json(text, file)
+        guard root.isArray || root.isNull else { throw root.wrong("an array").withCode(.invalidArgument) }
+    }
+
     /// Whether a text is one value in JSON.
     public static func isJSON(_ text: String) -> Bool { (try? json(text, "")) != nil }
 
