@@ -127,6 +127,7 @@ package final class ModelSource: Sendable {
                     warnings += GGUFMetadata.unusedRows(rows, known: known).map { ["\(folder.path): \($0)"] } ?? []
                 } else if var parts = folder.byteLevel {
                     guard parts.pieces.count <= rows else { throw GGUFMetadata.tooManyPieces(parts.pieces.count, rows: rows) }
+                    warnings += parts.warnings
                     if let id = parts.strangers.first {
                         warnings.append(
                             "\(folder.path): \"eos_token_id\" has \(id), the vocabulary has \(parts.pieces.count) tokens: it is passed over"

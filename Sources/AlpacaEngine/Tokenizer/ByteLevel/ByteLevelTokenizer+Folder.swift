@@ -37,6 +37,7 @@ extension ByteLevelTokenizer.Parts {
     /// The ids of the tokens that begin and end a text, as config.json has them, where the tokenizer's own files don't tell; and all ends that
     /// generation_config.json lists, else config.json: models of several ends list them there.
     private mutating func takeIDs(_ settings: TokenizerSettings) {
+        warnings += settings.warnings
         func token(_ id: Int?) -> TokenID? { id.flatMap { pieces.indices.contains($0) ? TokenID($0) : nil } }
         specials.bos = specials.bos ?? token(settings.configuration.bos) ?? token(settings.generation.bos)
         let listed = settings.generation.ends.isEmpty ? settings.configuration.ends : settings.generation.ends

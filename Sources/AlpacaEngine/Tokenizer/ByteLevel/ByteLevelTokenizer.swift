@@ -43,6 +43,8 @@ final class ByteLevelTokenizer: TokenizerModel {
         var specials = SpecialTokens()
         /// Ids that files name as ends, and that are no tokens.
         var strangers: [Int] = []
+        /// What the files beside say of tokens and can't mean.
+        var warnings: [String] = []
     }
 
     init(_ parts: Parts) throws(AlpacaError) {
