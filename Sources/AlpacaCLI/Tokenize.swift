@@ -42,6 +42,7 @@ struct Tokenize: ParsableCommand {
             let decoded = tokenizer.decode(try numbers(text, below: tokenizer.count))
             return try Console.print(json ? try JSONReport.text(["text": decoded]) : decoded)
         }
+        if bos, tokenizer.bos == nil { Console.warn("--bos: no effect, the vocabulary has no token that begins a text") }
         let tokens = tokenizer.encode(text, addBOS: bos, parseSpecial: special)
         if json {
             try Console.print(
