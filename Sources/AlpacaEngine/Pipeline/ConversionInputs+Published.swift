@@ -27,9 +27,11 @@ extension ConversionInputs {
         var models: [ConversionPlan.KnownModel] = []
         var warnings: [String] = []
         let known = baseModel(configuration, hashes)
+        // What speaks against the names.
+        var other = ""
         if let (model, basis) = known {
             let how = basis == .sizes ? "has the sizes of \(model.name)" : model.name
-            let other = Self.other(model, configuration.embeddingLength, configuration.vocabularySize)
+            other = Self.other(model, configuration.embeddingLength, configuration.vocabularySize)
             models.append(
                 .init(path: base.path, name: model.name, hub: model.whole, needs: [], text: how + Self.hub(model.whole) + other))
         }
@@ -43,10 +45,9 @@ extension ConversionInputs {
             }
             let width = adapter.changes.compactMap { FamilyRules.width($0, FamilyRules.shape($0, $1, adapter)) }.min()
             let text = "the adapter of \(model.name)\(Self.hub(model.adapter)), for \(model.needsText ?? needed)"
+            other = Self.other(model, width, adapter.vocabularySize)
             models.append(
-                .init(
-                    path: adapter.path, name: model.name, hub: model.adapter, needs: model.needs,
-                    text: text + Self.other(model, width, adapter.vocabularySize)))
+                .init(path: adapter.path, name: model.name, hub: model.adapter, needs: model.needs, text: text + other))
             if let (found, basis) = known, found.name != needed, options.checksFamily, basis != .sizes || found.shape != model.shape {
                 warnings.append(
                     "\(name): the adapter of \(model.name) belongs on \(needed), and this base \(basis == .sizes ? "has the sizes of" : "is") "
@@ -55,9 +56,9 @@ extension ConversionInputs {
             last = model
         }
         if let last, warnings.isEmpty, known == nil || known?.model.name == last.base {
-            models.append(.init(path: options.output, name: last.name, hub: last.whole, needs: last.needs, text: Self.facts(last)))
+            models.append(.init(path: options.output, name: last.name, hub: last.whole, needs: last.needs, text: Self.facts(last) + other))
         } else if adapters.isEmpty, let (model, _) = known {
-            models.append(.init(path: options.output, name: model.name, hub: model.whole, needs: [], text: Self.facts(model)))
+            models.append(.init(path: options.output, name: model.name, hub: model.whole, needs: [], text: Self.facts(model) + other))
         }
         return (models, warnings)
     }

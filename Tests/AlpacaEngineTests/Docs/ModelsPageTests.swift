@@ -97,6 +97,7 @@ import Testing
             #expect(whole.models.map(\.name) == ["Chinese-Alpaca-2-7B", "Chinese-Alpaca-2-7B"])
             #expect(whole.models.first?.text.contains("going by its name: it has width ") == true)
             #expect(whole.models.last?.text.contains("55296 tokens, context 4096, template alpaca-2") == true)
+            #expect(whole.models.last?.text.contains("; going by its name: it has width ") == true)
             #expect(whole.description.contains("(hfl/chinese-alpaca-2-7b)"))
             #expect(whole.json().contains("\"hub\": \"hfl/chinese-alpaca-2-7b\""))
             #expect(try plan("mine.gguf", MiniFamily.f16).models == [])
