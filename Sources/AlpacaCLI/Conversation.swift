@@ -119,9 +119,9 @@ struct Conversation {
     private static func messages(in path: String) throws -> [ChatMessage] {
         let text = try TextInput.text(file: path)
         let decoder = JSONDecoder()
-        let saved: [SavedMessage]
+        let saved: [LoadedMessage]
         do {
-            saved = try decoder.decode([SavedMessage].self, from: Data(text.utf8))
+            saved = try decoder.decode([LoadedMessage].self, from: Data(text.utf8))
         } catch {
             guard let body = try? decoder.decode(SavedConversation.self, from: Data(text.utf8)) else {
                 throw AlpacaError(
@@ -135,6 +135,12 @@ struct Conversation {
                 throw AlpacaError(
                     .badFormat, path: path, at: "message \(number)", found: "the role \"\(message.role)\"",
                     expected: ChatMessage.Role.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            // Nothing is left out in silence: a chat here would say less than the file does.
+            if let other = message.others.first {
+                throw AlpacaError(
+                    .unsupported, path: path, at: "message \(number)", found: "\"\(other)\"",
+                    expected: "role and content alone; programs that use the library, and `alpaca template`, take all of it")
             }
             return ChatMessage(role: role, content: message.content)
         }
@@ -169,7 +175,7 @@ struct Conversation {
         }
     }
 
-    private struct SavedMessage: Codable {
+    private struct SavedMessage: Encodable {
         let role, content: String
 
         init(_ message: ChatMessage) {
@@ -178,8 +184,32 @@ struct Conversation {
         }
     }
 
+    private struct LoadedMessage: Decodable {
+        let role, content: String
+        /// The names of what else it has, but for nothing (null).
+        let others: [String]
+
+        private struct Key: CodingKey {
+            let stringValue: String
+            var intValue: Int? { nil }
+            init(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue: Int) { nil }
+        }
+
+        init(from decoder: any Decoder) throws {
+            let members = try decoder.container(keyedBy: Key.self)
+            role = try members.decode(String.self, forKey: Key(stringValue: "role"))
+            content = try members.decode(String.self, forKey: Key(stringValue: "content"))
+            var others: [String] = []
+            for key in members.allKeys where key.stringValue != "role" && key.stringValue != "content" {
+                if try !members.decodeNil(forKey: key) { others.append(key.stringValue) }
+            }
+            self.others = others.sorted()
+        }
+    }
+
     /// What programs that speak the form of OpenAI's interface save.
     private struct SavedConversation: Decodable {
-        let messages: [SavedMessage]
+        let messages: [LoadedMessage]
     }
 }

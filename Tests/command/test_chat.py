@@ -92,7 +92,8 @@ def test_saved_conversations(tmp_path):
     # The form of OpenAI's interface, and what is none.
     file.write_text(json.dumps({"messages": messages, "model": "x"}))
     assert chat(f"/load {file}", "再写一首")[0] == loaded
-    for wrong in ['[{"role": "robot", "content": "x"}]', '[{"role": "user"}]', "[", '"x"', '[{"role": "user", "content": 3}]']:
+    for wrong in ['[{"role": "robot", "content": "x"}]', '[{"role": "user"}]', "[", '"x"', '[{"role": "user", "content": 3}]',
+                  '[{"role": "user", "content": "x", "tool_calls": [1]}]']:
         file.write_text(wrong)
         said, complaints = chat("你好", f"/load {file}", "/history", words=["-n", "1"], status=1)
         assert f"error: {file}: " in complaints and said.count("user: 你好") == 1
