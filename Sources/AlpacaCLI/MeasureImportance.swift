@@ -103,7 +103,7 @@ struct MeasureImportance: ParsableCommand {
     private func measure(_ path: String, _ text: String, _ given: ImportanceOptions) throws -> ImportanceReport {
         var options = given
         options.dataset = text == "-" ? TextInput.standardInput : PathText.shown(text)
-        let words = try TextInput.measuredText(file: text)
+        let words = try TextInput.calibrationText(file: text)
         var settings = Session.Options()
         settings.contextLength = window
         settings.batchSize = batch

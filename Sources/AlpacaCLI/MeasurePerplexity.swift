@@ -50,7 +50,7 @@ struct MeasurePerplexity: ParsableCommand {
 
     func run() throws {
         let (text, models) = MeasurePerplexity.divide(files + compare)
-        let words = try TextInput.measuredText(file: text)
+        let words = try TextInput.text(file: text)
         var rows: [Row] = []
         for path in models {
             let model = try Model(warningOf: path)

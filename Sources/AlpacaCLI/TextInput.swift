@@ -1,11 +1,11 @@
 // Text from files, from standard input and from arguments, by one rule, so that the same bytes are the same text:
 //
 // - It is UTF-8. What is not is refused, with the place of the first byte that isn't.
-// - Of a text that is measured (perplexity, imatrix) a character that its end cuts is dropped, with a warning: such texts are often the first
-//   bytes of longer ones.
+// - Of a text that an importance matrix is measured on a character that its end cuts is dropped, with a warning: such texts are often the
+//   first bytes of longer ones.
 // - A byte order mark at its beginning is dropped.
 // - In prompts, and in what is tokenized, a line ends with a line feed: carriage returns in front of line feeds are dropped, and so is one
-//   line end at the end of the text, which `echo` and editors put there. A text that is measured keeps them all.
+//   line end at the end of the text, which `echo` and editors put there. A text that is measured (perplexity, imatrix) keeps them all.
 
 import AlpacaEngine
 import Glibc
@@ -48,8 +48,8 @@ enum TextInput {
         return try text(path == "-" ? try bytes(of: 0, as: name) : try bytes(ofFile: path), of: name)
     }
 
-    /// The same of a text that is measured: a character that its end cuts is dropped.
-    static func measuredText(file path: String) throws -> String {
+    /// The same of a text that an importance matrix is measured on: a character that its end cuts is dropped.
+    static func calibrationText(file path: String) throws -> String {
         let name = name(of: path)
         var bytes = path == "-" ? try bytes(of: 0, as: name) : try bytes(ofFile: path)
         if let cut = UTF8Text.firstInvalid(bytes), UTF8Text.isCut(bytes[cut...]) {
