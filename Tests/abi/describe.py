@@ -83,7 +83,7 @@ def code(kind: str, opaque: list[str]) -> str:
     if kind.startswith("char["):
         return "c"
     return {"void": "v", "int32_t": "i", "uint32_t": "u", "size_t": "z", "alpaca_status": "e", "float": "f", "double": "d",
-            "uint64_t": "q"}[kind]
+            "uint64_t": "q", "int64_t": "q"}[kind]
 
 
 def callback_letters(kind: str, opaque: list[str]) -> str:
@@ -97,7 +97,7 @@ def as_c(data: dict) -> str:
     arguments = [len(f["arguments"]) for f in data["functions"].values()]
     arguments += [len(callback_letters(kind, opaque)) - 1 for _, kind in data["callbacks"].items()]
     fields = [len(struct["fields"]) for struct in data["structs"].values()]
-    lines = ["/* Made by describe.py from the header. Letters: v void, i int32_t, u uint32_t, z size_t, q uint64_t, e an enum, f float,",
+    lines = ["/* Made by describe.py from the header. Letters: v void, i int32_t, u uint32_t, z size_t, q 64 bits, e an enum, f float,",
              " * d double, c an array of char, p pointer, M T S X a handle of a model, tokenizer, session, string. A signature begins with",
              " * the result. The tables end with an entry without a name. */",
              "#include <stddef.h>",

@@ -30,7 +30,7 @@ static void fill_in(const char *name, size_t size) {
 /* The smallest struct of `name` that any version of the library had and that says enough. */
 static size_t smallest(const char *name) {
     if (strcmp(name, "alpaca_convert_params") == 0) return AT_alpaca_convert_params_output + 8;
-    if (strcmp(name, "alpaca_imatrix_params") == 0) return AT_alpaca_imatrix_params_n_ctx + 8; /* by default a chunk is longer than the text */
+    if (strcmp(name, "alpaca_imatrix_params") == 0) return AT_alpaca_imatrix_params_n_ctx + 4; /* by default a chunk is longer than the text */
     if (strcmp(name, "alpaca_bench_params") == 0) return AT_alpaca_bench_params_roofs + 8; /* the defaults take long */
     return 8;
 }
