@@ -6,6 +6,7 @@ import torch
 from comparison import compare, totals
 from family import CHANGES, SEED, reference, tensors, write
 from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM
 
 import alpaca
 
@@ -104,8 +105,6 @@ DENSE = [*MODULES, "gate_proj", "up_proj", "down_proj"]
 @pytest.mark.parametrize("rounding", ["each", "once"])
 @pytest.mark.parametrize("name", CHANGES)
 def test_merging(folder, name, tmp_path, rounding):
-    from transformers import AutoModelForCausalLM
-
     experts = name in ("mixtral", "qwen3-moe")
     base = AutoModelForCausalLM.from_pretrained(folder(name), dtype="auto").eval()
     dtype = next(base.parameters()).dtype

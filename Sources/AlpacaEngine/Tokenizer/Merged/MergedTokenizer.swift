@@ -196,18 +196,7 @@ final class MergedTokenizer: TokenizerModel {
             if let byte = TokenKind.byte(pieces[Int(id)]) { bytes.append(byte) }
             return
         }
-        let all = pieces.bytes
-        let range = pieces.range(of: Int(id))
-        var at = range.lowerBound
-        while at < range.upperBound {
-            if all[at] == 0xE2, at + 2 < range.upperBound, all[at + 1] == 0x96, all[at + 2] == 0x81 {
-                bytes.append(0x20)
-                at += 3
-            } else {
-                bytes.append(all[at])
-                at += 1
-            }
-        }
+        pieces.appendText(of: Int(id), to: &bytes)
     }
 
     // MARK: - The vocabulary

@@ -111,18 +111,7 @@ final class SentencePieceTokenizer: TokenizerModel {
         case .byte:
             if let byte = TokenKind.byte(vocabulary.pieces[Int(id)]) { bytes.append(byte) }
         case .normal, .userDefined, .unused:
-            let all = vocabulary.pieces.bytes
-            let range = vocabulary.pieces.range(of: Int(id))
-            var at = range.lowerBound
-            while at < range.upperBound {
-                if all[at] == 0xE2, at + 2 < range.upperBound, all[at + 1] == 0x96, all[at + 2] == 0x81 {
-                    bytes.append(0x20)
-                    at += 3
-                } else {
-                    bytes.append(all[at])
-                    at += 1
-                }
-            }
+            vocabulary.pieces.appendText(of: Int(id), to: &bytes)
         }
     }
 
