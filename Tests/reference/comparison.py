@@ -4,6 +4,8 @@ import torch
 
 #: Bits behind the point, and the exponent of the smallest normal number.
 FORMATS = {torch.float16: (10, -14), torch.bfloat16: (7, -126), torch.float32: (23, -126)}
+#: What the groups of test_family.py begin with, which has bounds of its own for each.
+FAMILY = "family: "
 #: By group: values, equal values, worst distance in units of the result, worst in units of the largest part of the sum.
 totals: dict[str, list[float]] = {}
 
@@ -36,7 +38,7 @@ def compare(group: str, name: str, ours: torch.Tensor, theirs: torch.Tensor, bas
 
 
 def report() -> list[str]:
-    lines = [f"  {'against PEFT':34} {'values':>11} {'identical':>12} {'worst, units of the result':>27} {'of the largest part':>20}"]
+    lines = [f"  {'against PEFT':44} {'values':>11} {'identical':>12} {'worst, units of the result':>27} {'of the largest part':>20}"]
     for group, (values, equal, strict, parts) in sorted(totals.items()):
-        lines.append(f"  {group:34} {values:11,.0f} {100 * equal / values:11.6f}% {strict:27.0f} {parts:20.0f}")
+        lines.append(f"  {group:44} {values:11,.0f} {100 * equal / values:11.6f}% {strict:27.0f} {parts:20.0f}")
     return lines if totals else []

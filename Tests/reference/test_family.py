@@ -3,7 +3,7 @@
 import numpy
 import pytest
 import torch
-from comparison import compare, totals
+from comparison import FAMILY, compare, totals
 from family import CHANGES, SEED, reference, tensors, write
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
@@ -124,15 +124,15 @@ def test_merging(folder, name, tmp_path, rounding):
     alpaca.convert(folder(name), tmp_path / "ours", adapters=[tmp_path / "lora"], output_format="hf", rounding=rounding)
     ours, theirs, before = tensors(tmp_path / "ours"), tensors(tmp_path / "theirs"), tensors(folder(name))
     assert set(ours) == set(theirs)
-    changed = 0
+    changed, group = 0, f"{FAMILY}{name}, {rounding}"
     for key, value in theirs.items():
         if torch.equal(value, before[key]):
             assert torch.equal(ours[key], value), key
         else:
             changed += 1
-            compare(f"{name}, {rounding}", key, ours[key], value, before[key])
+            compare(group, key, ours[key], value, before[key])
     assert changed >= 4 * 2
-    values, equal, _, parts = totals[f"{name}, {rounding}"]
+    values, equal, _, parts = totals[group]
     # PEFT's products for experts' parameters are of the base's type, and rounded once more before they are scaled; for all other matrices
     # they are of F32, as ours always are.
     rounds_products = experts and rounding == "each"
