@@ -18,9 +18,12 @@ internal import CAlpacaKernels
     /// Flags beside one for each row.
     private static let moreFlags = 2048
     private let flagCapacity: Int
-    /// The next step to be done, and outputs whose logits are made.
+    /// The next step to be done, and outputs whose logits are made. While a batch is computed: of the thread that begins the next step.
     private var next = 0
     private var outputsDone = 0
+    /// Who may leave the batch, and what has become of it.
+    private var leaver: Int?
+    private var outcome = BatchOutcome.done
 
     static func bind(_ program: Program, _ store: any WeightStore) throws(AlpacaError) -> CPUWeights { try CPUWeights(program, store) }
 
@@ -63,7 +66,7 @@ internal import CAlpacaKernels
         unsafe context.pointee.segmentCount = 0
         unsafe context.pointee.outputCount = 0
         unsafe context.pointee.flagCount = 0
-        unsafe context.pointee.threadCount = max(1, min(threads, pool.threadCount))
+        unsafe context.pointee.threadCount = pool.members(threads)
         next = 0
         outputsDone = 0
     }
@@ -109,25 +112,47 @@ internal import CAlpacaKernels
             unsafe context.pointee.size(for: context.pointee.rowCount)
             unsafe context.pointee.tileAttention()
         }
-        while true {
-            // Checked first: items skip their work once the batch is cancelled, so its results are not complete.
-            if unsafe context.pointee.isCancelled { return .stopped }
-            if let caller, unsafe context.pointee.hasCancelled(caller) { return .left }
-            if let squares, let goesOn = squares.goesOn, !goesOn() { return .stopped }
-            if next == plan.count {
-                unsafe outputsDone += context.pointee.stepRows
-                next = plan.headStart
-                continue
-            }
-            if next == plan.headStart {
-                let rest = unsafe context.pointee.outputCount - outputsDone
-                guard rest > 0 else { return .done }
-                unsafe context.pointee.firstOutput = outputsDone
-                unsafe context.pointee.size(for: min(rest, workspace.logitRows))
-            }
-            perform(next)
-            next += 1
+        leaver = caller
+        unsafe context.pointee.backend = unsafe Unmanaged.passUnretained(self)
+        let threads = unsafe context.pointee.threadCount
+        guard let goesOn = squares?.goesOn else {
+            let items = nextItems()
+            if items >= 0 { unsafe pool.run(items: items, threads: threads, context: context, body: stepItem, next: nextStep) }
+            return outcome
         }
+        // The caller's function is called on the caller's thread.
+        while true {
+            guard goesOn() else { return .stopped }
+            let items = nextItems()
+            guard items >= 0 else { return outcome }
+            unsafe pool.run(items: items, threads: threads, context: context, body: stepItem)
+        }
+    }
+
+    /// Goes on to the next step: its items, or -1 when there is none, or nobody wants it; ``outcome`` then tells.
+    fileprivate func nextItems() -> Int {
+        // Checked first: items skip their work once the batch is cancelled, so its results are not complete.
+        if unsafe context.pointee.isCancelled { return ends(.stopped) }
+        if let leaver, unsafe context.pointee.hasCancelled(leaver) { return ends(.left) }
+        if next == plan.count {
+            unsafe outputsDone += context.pointee.stepRows
+            next = plan.headStart
+        }
+        if next == plan.headStart {
+            let rest = unsafe context.pointee.outputCount - outputsDone
+            guard rest > 0 else { return ends(.done) }
+            unsafe context.pointee.firstOutput = outputsDone
+            unsafe context.pointee.size(for: min(rest, workspace.logitRows))
+        }
+        // Bound: next < plan.count.
+        unsafe context.pointee.step = plan.steps + next
+        next += 1
+        return unsafe context.pointee.items(context.pointee.step.pointee.items)
+    }
+
+    private func ends(_ outcome: BatchOutcome) -> Int {
+        self.outcome = outcome
+        return -1
     }
 
     /// Logits of rows of the batch that was computed last, at most ``mostScoredRows``: (rows, vocabulary), until the next call. Nil when the
@@ -146,13 +171,16 @@ internal import CAlpacaKernels
     }
 
     var mostScoredRows: Int { workspace.logitRows }
+}
 
-    private func perform(_ index: Int) {
-        // Bound: index < plan.count.
-        unsafe context.pointee.step = plan.steps + index
-        let step = unsafe context.pointee.step
-        let items = unsafe context.pointee.items(step.pointee.items)
-        unsafe pool.run(
-            items: items, threads: context.pointee.threadCount, context: UnsafeMutableRawPointer(context), body: step.pointee.body)
-    }
+/// An item of the step at hand.
+private func stepItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
+    let step = unsafe raw.assumingMemoryBound(to: CPUContext.self).pointee.step
+    unsafe step.pointee.body(raw, item, thread)
+}
+
+/// The items of the step after it, for the pool.
+private func nextStep(_ raw: UnsafeMutableRawPointer, _ thread: Int) -> Int {
+    // The backend lives while it runs a batch.
+    unsafe raw.assumingMemoryBound(to: CPUContext.self).pointee.backend?._withUnsafeGuaranteedRef { $0.nextItems() } ?? -1
 }

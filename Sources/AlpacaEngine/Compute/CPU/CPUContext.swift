@@ -42,6 +42,8 @@ struct CPURow: BitwiseCopyable {
     let segments: UnsafeMutablePointer<CPUSegment>
     let outputs: UnsafeMutablePointer<CPUOutput>
     let flags: UnsafeMutablePointer<CPUFlag>
+    /// Whose it is, while a batch is computed.
+    var backend: Unmanaged<CPUBackend>?
     /// Which rows meet which experts, in the layer at hand; nil for models without experts.
     var routing: CPURouting?
 
@@ -123,20 +125,21 @@ struct CPURow: BitwiseCopyable {
         case .one: return 1
         case .expertGroups: return expertGroupCount
         case .experts: return unsafe step.pointee.products.map { unsafe expertPartition($0.pointee.matrix).itemCount } ?? 0
-        case .firstProduct: return unsafe self.items(step.pointee.products?.pointee.matrix)
+        case .firstProduct: return unsafe step.pointee.products.map { unsafe partition($0.pointee.matrix).itemCount } ?? 0
         case .columns: return unsafe (step.pointee.width + CPUContext.columnsPerItem - 1) / CPUContext.columnsPerItem
         case .products:
             var count = 0
-            for i in unsafe 0..<step.pointee.productCount { unsafe count += self.items(step.pointee.products?[i].matrix) }
+            for i in unsafe 0..<step.pointee.productCount {
+                // Bound: i < productCount.
+                unsafe count += step.pointee.products.map { unsafe partition($0[i].matrix).itemCount } ?? 0
+            }
             return count
         }
     }
 
-    private func partition(_ matrix: QuantizedMatrix) -> RowPartition {
+    func partition(_ matrix: QuantizedMatrix) -> RowPartition {
         RowPartition(rows: matrix.rows, columns: matrix.columns, threadCount: threadCount, tokenCount: stepRows)
     }
-
-    func items(_ matrix: QuantizedMatrix?) -> Int { matrix.map { partition($0).itemCount } ?? 0 }
 
     func inputs(_ x: UnsafeMutablePointer<Float>, columns: Int) -> kern_inputs {
         unsafe kern_inputs(x: x, stride: columns, columns: columns, n_tokens: stepRows, packed: packed)
@@ -175,6 +178,7 @@ struct CPURow: BitwiseCopyable {
     func multiply(_ product: CPUProduct, item: Int, _ input: kern_inputs, thread: Int) -> Range<Int> {
         let matrix = product.matrix
         let rows = partition(matrix).range(item)
+        guard !rows.isEmpty else { return rows }
         var raw = unsafe matrix.raw
         var input = unsafe input
         unsafe kernels.matmul.matmul(&raw, rows.lowerBound, rows.upperBound, &input, product.output, matrix.rows, scratch(thread))

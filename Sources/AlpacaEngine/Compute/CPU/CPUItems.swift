@@ -54,15 +54,18 @@ func productItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
     let step = unsafe c.pointee.step
     guard let products = unsafe step.pointee.products else { return }
     let input = unsafe c.pointee.inputs(step.pointee.input, columns: step.pointee.width)
-    var item = item
+    let count = unsafe c.pointee.items(.products) / c.pointee.threadCount
+    // A thread's items are those of its ranges of all matrices, one after the other.
+    let range = item / max(1, count)
+    var rest = item % max(1, count)
     for i in unsafe 0..<step.pointee.productCount {
         // Bound: i < productCount.
-        let count = unsafe c.pointee.items(products[i].matrix)
-        if item < count {
-            unsafe _ = c.pointee.multiply(products[i], item: item, input, thread: thread)
+        let own = unsafe c.pointee.partition(products[i].matrix).itemsPerRange
+        if rest < own {
+            unsafe _ = c.pointee.multiply(products[i], item: range * own + rest, input, thread: thread)
             return
         }
-        item -= count
+        rest -= own
     }
 }
 
@@ -76,7 +79,7 @@ func gatedItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
     // Bound: such a step has two products, of matrices of one shape.
     let gate = unsafe products[0], up = unsafe products[1]
     let rows = unsafe c.pointee.multiply(gate, item: item, input, thread: thread)
-    if unsafe c.pointee.isCancelled { return }
+    if unsafe rows.isEmpty || c.pointee.isCancelled { return }
     unsafe _ = c.pointee.multiply(up, item: item, input, thread: thread)
     for row in unsafe 0..<c.pointee.stepRows {
         let at = row * gate.matrix.rows + rows.lowerBound

@@ -17,7 +17,7 @@ internal import CAlpacaKernels
         case groups
         /// Tiles of a sequence's rows by key/value heads.
         case attention
-        /// Blocks of rows of all products' matrices, one matrix after the other.
+        /// Blocks of rows of all products' matrices: of each thread's range of the first, then of its range of the second, and so on.
         case products
         /// Blocks of rows of the first product's matrix.
         case firstProduct
