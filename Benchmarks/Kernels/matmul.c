@@ -57,6 +57,7 @@ typedef struct job {
     const kern_matmul_table *table;
     kern_matrix matrix;
     kern_inputs inputs;
+    kern_ahead ahead;
     float *y;
     void *scratch[MOST_THREADS];
     int threads;
@@ -79,7 +80,7 @@ static void *multiply(void *p) {
         const size_t first = atomic_fetch_add(&j->next, step);
         if (first >= j->matrix.rows) return NULL;
         const size_t last = first + step < j->matrix.rows ? first + step : j->matrix.rows;
-        j->table->matmul(&j->matrix, first, last, &j->inputs, j->y, j->matrix.rows, j->scratch[me->index]);
+        j->table->matmul(&j->matrix, first, last, &j->inputs, j->ahead, j->y, j->matrix.rows, j->scratch[me->index]);
     }
 }
 
@@ -148,7 +149,7 @@ int main(int count, char **arguments) {
         for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
             const kern_table *table = kern_named(names[n]);
             if (!table || !chosen(paths, names[n])) continue;
-            job j = {.table = &table->matmul, .threads = threads};
+            job j = {.table = &table->matmul, .threads = threads, .ahead = {NULL, table->fetch_level}};
             const size_t row_bytes = COLUMNS / formats[f].weights * formats[f].bytes;
             j.matrix = (kern_matrix){memory, MEMORY / row_bytes, COLUMNS, row_bytes, formats[f].type, 0};
             const double roof = MEMORY / best(&j, read_plainly, 5) / 1e9;

@@ -19,12 +19,26 @@ static kern_table tables[MOST_TABLES];
 static int n_tables;
 static const kern_table *best;
 
+static int32_t fetch_level(void);
+
 static void add_table(const char *name, const kern_matmul_table *matmul, const kern_vector_table *vector) {
-    tables[n_tables++] = (kern_table){.name = name, .matmul = *matmul, .vector = *vector};
+    tables[n_tables++] = (kern_table){.name = name, .matmul = *matmul, .vector = *vector, .fetch_level = fetch_level()};
 }
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+
+/* By measurement (core/fetch.h): Zen 5 (family 1Ah) is fastest with the first level, Zen 4 and Intel's server cores of the Golden Cove line
+ * with the second. What was not measured gets the first. */
+static int32_t fetch_level(void) {
+    uint32_t a, b, c, d;
+    if (!__get_cpuid(0, &a, &b, &c, &d)) return 1;
+    const int is_intel = b == signature_INTEL_ebx, is_amd = b == signature_AMD_ebx;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 1;
+    const uint32_t family = (a >> 8 & 15) + (a >> 20 & 255), model = (a >> 4 & 15) | (a >> 12 & 0xF0);
+    const int is_zen4 = is_amd && family == 0x19 && ((model >= 0x10 && model <= 0x1F) || model >= 0x60);
+    return is_zen4 || (is_intel && family == 6) ? 2 : 1;
+}
 
 extern const kern_matmul_table kern_matmul_avx2, kern_matmul_avxvnni, kern_matmul_avx512, kern_matmul_avx512vbmi;
 extern const kern_vector_table kern_vector_avx2, kern_vector_avx512;
@@ -59,6 +73,8 @@ static void add_tables_of_cpu(void) {
 #elif defined(__aarch64__)
 #include "isa/arm_features.h"
 
+static int32_t fetch_level(void) { return 1; }
+
 extern const kern_matmul_table kern_matmul_neon, kern_matmul_i8mm;
 extern const kern_vector_table kern_vector_neon;
 
@@ -69,6 +85,7 @@ static void add_tables_of_cpu(void) {
     if (has_matrix_product()) add_table("i8mm", &kern_matmul_i8mm, &kern_vector_neon);
 }
 #else
+static int32_t fetch_level(void) { return 1; }
 static void add_tables_of_cpu(void) {}
 #endif
 

@@ -53,7 +53,7 @@ enum BlocksTarget {
         var inputs = kern_inputs(x: x, stride: columns, columns: columns, n_tokens: tokens, packed: packed)
         m.pack_inputs(&inputs, 0, tokens)
         var matrix = matrix
-        m.matmul(&matrix, 0, matrix.rows, &inputs, y, matrix.rows, scratch)
+        m.matmul(&matrix, 0, matrix.rows, &inputs, kern_ahead(), y, matrix.rows, scratch)
         return (0..<matrix.rows * tokens).map { y[$0] }
     }
 

@@ -1,6 +1,6 @@
 /* Up to AT_ONCE tokens: straight from the file's layout, ROWS rows at a time, each weight read once for all tokens.
  *
- * Bound by memory. While ROWS rows are computed, the next ROWS are fetched (fetch.h), in order, as many bytes a step as the step
+ * Bound by memory. While ROWS rows are computed, what comes next is fetched (fetch.h), in order, as many bytes a step as the step
  * consumes. */
 #ifndef ALPACA_DECODE_H
 #define ALPACA_DECODE_H
@@ -50,27 +50,27 @@ INLINE f32xr decode_step(quant_traits T, i32xr dots, const row_scales *s, const 
 }
 
 INLINE void decode(quant_traits T, scales_function *scales, load_function *load, word_function *word, int n_tokens,
-                   const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride, uint8_t *spare) {
-    const size_t blocks = m->columns / 32 / (size_t)T.sub_blocks, ahead = ROWS * T.block_bytes / (size_t)T.sub_blocks;
-    const size_t again = 2 * m->row_bytes;
+                   const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, kern_ahead ahead, float *y, size_t y_stride,
+                   uint8_t *spare) {
+    const size_t blocks = m->columns / 32 / (size_t)T.sub_blocks, step = ROWS * T.block_bytes / (size_t)T.sub_blocks;
     for (size_t row = first; row < last; row += ROWS) {
         row_set r = rows_at(m, row, spare);
         const token_block *a = in->packed;
-        const char *next = (const char *)m->base + (row + ROWS) * m->row_bytes;
+        row_stream next = stream_behind((const char *)m->base + (row + ROWS) * m->row_bytes, row + ROWS >= last, ahead, m->row_bytes);
         f32xr sums[AT_ONCE];
         for (int t = 0; t < n_tokens; t++) sums[t] = 0;
         for (size_t b = 0; b < blocks; b++, advance(&r, T.block_bytes)) {
             row_scales s[8];
             u32xr raw[MOST_RAW_WORDS];
             scales(&r, s);
-            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, a++, next += ahead) {
+            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, a++, next.next += step) {
                 load(&r, sub, raw);
                 u32xr words[8];
                 UNROLL for (int j = 0; j < 8; j++) {
                     words[j] = word(raw, sub, j);
-                    if ((size_t)j * LINE_BYTES < ahead) fetch_twice(next + j * LINE_BYTES, again);
+                    if ((size_t)j * LINE_BYTES < step) fetch_at(&next, (size_t)j * LINE_BYTES);
                 }
-                if (8 * LINE_BYTES < ahead) fetch_twice(next + 8 * LINE_BYTES, again); /* Q8_0: nine lines */
+                if (8 * LINE_BYTES < step) fetch_at(&next, 8 * LINE_BYTES); /* Q8_0: nine lines */
                 const i32xr scale[2] = {panel_scale(s[sub].scale[0]), panel_scale(s[sub].scale[1])};
                 UNROLL for (int t = 0; t < n_tokens; t++) {
                     const token_block *of_token = a + (size_t)t * (m->columns / 32);

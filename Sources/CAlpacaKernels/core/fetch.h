@@ -1,21 +1,47 @@
 /* How the loops over a matrix's rows ask for the rows that come next.
  *
- * Rows lie one behind the other, so that is one forward stream. It goes into the first-level cache: into the second (prefetcht1)
- * 29.8 GB/s came where 35.9 come so (Zen 5, one core, roof 41). At an even pace, a line after each piece of work: five in a row were 5 %
- * slower. And twice: a processor that has too many lines under way drops what it is asked for, so each is asked for again a little later,
- * when it is there or is fetched now: 59.8 to 65.5 GB/s with two cores. A prefetch of what is not the program's memory does nothing. */
+ * Rows lie one behind the other, so that is one forward stream, at an even pace: a line after each piece of work (five in a row were 5 %
+ * slower on Zen 5). Which cache it goes into is measured for each kind of CPU (dispatch.c):
+ *   1  the first level. Zen 5, one core, roof 41 GB/s: 35.9 GB/s where the second level gives 29.8. Each line twice: a processor that has too
+ *      many lines under way drops what it is asked for; asked for again a little later it is there, or is fetched now: 59.8 to 65.5 GB/s
+ *      with two cores.
+ *   2  the second level, where far more requests fit. Emerald Rapids, two cores, roof 32 to 38 GB/s: 97 to 103 % of it, where the first
+ *      level gives 85 to 92 % and no prefetch 65 to 90 %.
+ * A prefetch of what is not the program's memory does nothing. */
 #ifndef ALPACA_FETCH_H
 #define ALPACA_FETCH_H
 #include "vector_types.h"
+#include <stdbool.h>
 
 enum { LINE_BYTES = 64 };
 
-/* Asks for the line at `next`, and once more for the one `again` bytes before. */
-INLINE void fetch_twice(const char *next, size_t again) {
-    __builtin_prefetch(next, 0, 3);
-    __builtin_prefetch(next - again, 0, 3);
+/* The stream of what comes next. */
+typedef struct row_stream {
+    const char *next;
+    size_t again; /* bytes behind `next` where a line is asked for once more */
+    bool near;
+} row_stream;
+
+/* What follows rows that end at `end`: the rows behind them, or, where they are the item's last, those of the next item. */
+INLINE row_stream stream_behind(const void *end, bool is_last, kern_ahead ahead, size_t row_bytes) {
+    return (row_stream){is_last && ahead.then ? ahead.then : end, 2 * row_bytes, ahead.level < 2};
 }
 
-INLINE void fetch_once(const char *next) { __builtin_prefetch(next, 0, 3); }
+/* The line `at` bytes further on. The branch goes the same way in the whole run of a program. */
+INLINE void fetch_at(const row_stream *s, size_t at) {
+    const char *line = s->next + at;
+    if (s->near) {
+        __builtin_prefetch(line, 0, 3);
+        __builtin_prefetch(line - s->again, 0, 3);
+    } else {
+        __builtin_prefetch(line, 0, 2);
+    }
+}
+
+/* The next line. */
+INLINE void fetch_line(row_stream *s) {
+    fetch_at(s, 0);
+    s->next += LINE_BYTES;
+}
 
 #endif

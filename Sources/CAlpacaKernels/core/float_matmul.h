@@ -5,6 +5,7 @@
  * first-level cache; the partial sums wait in memory from one run to the next. */
 #ifndef ALPACA_FLOAT_MATMUL_H
 #define ALPACA_FLOAT_MATMUL_H
+#include "fetch.h"
 #include "pack_inputs.h"
 
 enum { FLOAT_RUN = 512, FLOAT_STRIDE = FLOAT_RUN + LANES /* not a power of two: cache sets */, FLOAT_BLOCK = 131072 };
@@ -25,8 +26,8 @@ INLINE v16f weights_part(int type, const uint8_t *p, size_t n) {
     return weights16(type, bytes);
 }
 
-INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, float *y,
-                         size_t y_stride) {
+INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t first, size_t last, const kern_inputs *in,
+                         kern_ahead ahead, float *y, size_t y_stride) {
     /* Rows whose sums fit registers, or one; two are enough to hide an addition behind another, and fewer streams are easier on the
      * memory. */
     const size_t fit = FLOAT_ROWS * FLOAT_TOKENS / (size_t)n_tokens, most = n_tokens == 1 ? 2 : 4;
@@ -39,9 +40,9 @@ INLINE void decode_float(int type, int n_tokens, const kern_matrix *m, size_t fi
             rows[i] = (const uint8_t *)m->base + (row + i < m->rows ? row + i : m->rows - 1) * m->row_bytes;
             UNROLL for (int t = 0; t < n_tokens; t++) sums[i][t] = 0;
         }
-        const char *next = (const char *)rows[0] + step * m->row_bytes;
-        for (size_t k = 0; k < whole; k += LANES, next += step * LANES * size) {
-            for (size_t i = 0; i < step * LANES * size; i += 64) __builtin_prefetch(next + i, 0, 2);
+        row_stream next = stream_behind(rows[0] + step * m->row_bytes, row + step >= last, ahead, m->row_bytes);
+        for (size_t k = 0; k < whole; k += LANES, next.next += step * LANES * size) {
+            for (size_t i = 0; i < step * LANES * size; i += LINE_BYTES) fetch_at(&next, i);
             v16f x[AT_ONCE];
             UNROLL for (int t = 0; t < n_tokens; t++) x[t] = load16(in->x + (size_t)t * in->stride + k);
             UNROLL for (size_t i = 0; i < step; i++) {

@@ -17,15 +17,43 @@
 #include "quant_vectors.h"
 #include "token_block.h"
 
-enum { AT_ONCE = 8, FEW_TOKENS = KERN_FEW_TOKENS, GROUP_ALIGNMENT = 64, STREAM_BYTES = 44 * TILE_TOKENS, SIDE_BYTES = 12 * TILE_TOKENS };
+enum { AT_ONCE = 8, FEW_TOKENS = KERN_FEW_TOKENS, GROUP_ALIGNMENT = 64 };
+enum { STREAM_OF_TOKEN = 44, SIDE_OF_TOKEN = 12, STREAM_BYTES = STREAM_OF_TOKEN * TILE_TOKENS, SIDE_BYTES = SIDE_OF_TOKEN * TILE_TOKENS };
+
+/* Tokens for which core/middle.h is the fastest loop, on the paths that have it. */
+INLINE bool is_middle(size_t n_tokens) { return HAS_MIDDLE && n_tokens >= KERN_LEAST_MIDDLE && n_tokens <= KERN_MOST_MIDDLE; }
+
+/* Its parts: as few as PART_TOKENS allows, of nearly the same size, the longer ones first. */
+enum { PART_TOKENS = 6 };
+
+typedef struct token_parts {
+    size_t count, least, longer; /* parts; tokens of each; the first `longer` have one more */
+} token_parts;
+
+INLINE token_parts parts_of(size_t n_tokens) {
+    const size_t count = (n_tokens + PART_TOKENS - 1) / PART_TOKENS;
+    return (token_parts){count, n_tokens / count, n_tokens % count};
+}
+
+INLINE size_t part_tokens(const token_parts *p, size_t part) { return p->least + (part < p->longer); }
+INLINE size_t part_begin(const token_parts *p, size_t part) { return part * p->least + (part < p->longer ? part : p->longer); }
+
+/* The part that a token is in. */
+INLINE size_t part_of(const token_parts *p, size_t token) {
+    const size_t of_longer = p->longer * (p->least + 1);
+    return token < of_longer ? token / (p->least + 1) : p->longer + (token - of_longer) / p->least;
+}
+
+INLINE size_t part_bytes(size_t blocks, size_t tokens) { return blocks * tokens * (STREAM_OF_TOKEN + SIDE_OF_TOKEN); }
+
 
 static size_t group_bytes(size_t blocks) {
     return (blocks * (STREAM_BYTES + SIDE_BYTES) + GROUP_ALIGNMENT - 1) / GROUP_ALIGNMENT * GROUP_ALIGNMENT;
 }
 
-static size_t pack_group(size_t n_tokens) { return n_tokens <= FEW_TOKENS ? 1 : TILE_TOKENS; }
+static size_t pack_group(size_t n_tokens) { return n_tokens <= FEW_TOKENS || is_middle(n_tokens) ? 1 : TILE_TOKENS; }
 
-/* Room for this number of tokens is room for fewer. */
+/* Room for this number of tokens is room for fewer: whichever way they are laid out. */
 static size_t packed_bytes(size_t columns, size_t n_tokens) {
     const size_t blocks = columns / 32, few = n_tokens < FEW_TOKENS ? n_tokens : FEW_TOKENS;
     const size_t one_by_one = blocks * few * sizeof(token_block);
@@ -88,18 +116,36 @@ INLINE void quantize_block(const float *x, token_block *out) {
     out->start = add_starts(out->half_starts[0], out->half_starts[1]);
 }
 
-/* One token's block into its column of a group. */
-INLINE void interleave(const token_block *from, uint8_t *stream, uint8_t *side, size_t column) {
-    for (size_t j = 0; j < 8; j++) __builtin_memcpy(stream + (j * TILE_TOKENS + column) * 4, from->q + 4 * j, 4);
-    float *d = (float *)(void *)(stream + 32 * TILE_TOKENS) + column;
-    int32_t *start = (int32_t *)(void *)(stream + 40 * TILE_TOKENS) + column, *rare = (int32_t *)(void *)side + column;
-    d[0] = from->d, d[TILE_TOKENS] = from->d_sum;
+/* One token's block into its column of those of `width` tokens. */
+INLINE void interleave(const token_block *from, size_t width, uint8_t *stream, uint8_t *side, size_t column) {
+    for (size_t j = 0; j < 8; j++) __builtin_memcpy(stream + (j * width + column) * 4, from->q + 4 * j, 4);
+    float *d = (float *)(void *)(stream + 32 * width) + column;
+    int32_t *start = (int32_t *)(void *)(stream + 40 * width) + column, *rare = (int32_t *)(void *)side + column;
+    d[0] = from->d, d[width] = from->d_sum;
     start[0] = from->start;
-    rare[0] = from->half_starts[0], rare[TILE_TOKENS] = from->half_starts[1], rare[2 * TILE_TOKENS] = from->halves;
+    rare[0] = from->half_starts[0], rare[width] = from->half_starts[1], rare[2 * width] = from->halves;
+}
+
+/* One token into its column of `width`; x NULL: zeros. */
+INLINE void pack_token(const float *x, size_t blocks, size_t width, uint8_t *stream, uint8_t *side, size_t column) {
+    for (size_t b = 0; b < blocks; b++, stream += STREAM_OF_TOKEN * width, side += SIDE_OF_TOKEN * width) {
+        token_block block = {0};
+        if (x) quantize_block(x + 32 * b, &block);
+        interleave(&block, width, stream, side, column);
+    }
 }
 
 static void pack_inputs(const kern_inputs *in, size_t first, size_t last) {
     const size_t blocks = in->columns / 32;
+    if (is_middle(in->n_tokens)) {
+        const token_parts parts = parts_of(in->n_tokens);
+        for (size_t t = first; t < last; t++) {
+            const size_t part = part_of(&parts, t), begin = part_begin(&parts, part), width = part_tokens(&parts, part);
+            uint8_t *stream = (uint8_t *)in->packed + part_bytes(blocks, begin);
+            pack_token(in->x + t * in->stride, blocks, width, stream, stream + blocks * STREAM_OF_TOKEN * width, t - begin);
+        }
+        return;
+    }
     if (in->n_tokens <= FEW_TOKENS) {
         for (size_t t = first; t < last; t++) {
             token_block *out = (token_block *)in->packed + t * blocks;
@@ -111,12 +157,7 @@ static void pack_inputs(const kern_inputs *in, size_t first, size_t last) {
         uint8_t *group = (uint8_t *)in->packed + t / TILE_TOKENS * group_bytes(blocks);
         for (size_t column = 0; column < TILE_TOKENS; column++) {
             const float *x = t + column < in->n_tokens ? in->x + (t + column) * in->stride : NULL;
-            uint8_t *stream = group, *side = group + blocks * STREAM_BYTES;
-            for (size_t b = 0; b < blocks; b++, stream += STREAM_BYTES, side += SIDE_BYTES) {
-                token_block block = {0};
-                if (x) quantize_block(x + 32 * b, &block);
-                interleave(&block, stream, side, column);
-            }
+            pack_token(x, blocks, TILE_TOKENS, group, group + blocks * STREAM_BYTES, column);
         }
     }
 }

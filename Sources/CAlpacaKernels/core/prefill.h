@@ -60,22 +60,22 @@ INLINE void pack_block(quant_traits T, const u32xr *words, const row_scales *s, 
     if (T.halves && !folded(T)) *(i32xr *)more = panel_scale(s->scale[0]), *(i32xr *)(more + 64) = panel_scale(s->scale[1]);
 }
 
-/* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. The next sixteen are fetched meanwhile. */
+/* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. If `fetches`, the next sixteen are fetched meanwhile. */
 INLINE void pack_panel(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m,
-                       size_t row, size_t begin, size_t n, uint8_t *panel, uint8_t *spare) {
-    const size_t ahead = ROWS * T.block_bytes / (size_t)T.sub_blocks;
+                       size_t row, size_t begin, size_t n, bool fetches, kern_ahead ahead, uint8_t *panel, uint8_t *spare) {
+    const size_t step = ROWS * T.block_bytes / (size_t)T.sub_blocks;
     for (size_t h = 0; h < PANEL_ROWS / ROWS; h++) {
         row_set r = rows_at(m, row + ROWS * h, spare);
         uint8_t *out = panel;
         r.base += begin / (size_t)T.sub_blocks * T.block_bytes;
-        const char *next = (const char *)r.base + PANEL_ROWS * m->row_bytes;
+        row_stream next = stream_behind(r.base + PANEL_ROWS * m->row_bytes, false, ahead, m->row_bytes);
         for (size_t b = 0; b < n; b += (size_t)T.sub_blocks, advance(&r, T.block_bytes)) {
             row_scales s[8];
             u32xr raw[MOST_RAW_WORDS];
             scales(&r, s);
-            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T), next += ahead) {
+            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T), next.next += step) {
                 u32xr words[8];
-                for (size_t i = 0; i < ahead; i += LINE_BYTES) fetch_once(next + i);
+                for (size_t i = 0; fetches && i < step; i += LINE_BYTES) fetch_at(&next, i);
                 load(&r, sub, raw);
                 UNROLL for (int j = 0; j < 8; j++) words[j] = word(raw, sub, j);
                 arrange(words);
@@ -118,7 +118,7 @@ INLINE void run_group(quant_traits T, const uint8_t *panels, size_t panel_bytes,
 }
 
 INLINE void prefill(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m,
-                    size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride, uint8_t *scratch) {
+                    size_t first, size_t last, const kern_inputs *in, kern_ahead ahead, float *y, size_t y_stride, uint8_t *scratch) {
     /* Runs of equal length: multiples of eight blocks, the K types' unit, as many as fit. */
     const size_t block_bytes = panel_block_bytes(T), most = PANELS_BYTES / PANELS / block_bytes / 8 * 8, blocks = m->columns / 32;
     const size_t runs = (blocks + most - 1) / most, run = ((blocks + runs - 1) / runs + 7) / 8 * 8, panel_bytes = run * block_bytes;
@@ -127,7 +127,8 @@ INLINE void prefill(quant_traits T, scales_function *scales, load_function *load
         for (size_t begin = 0; begin < blocks; begin += run) {
             const size_t n = blocks - begin < run ? blocks - begin : run;
             for (size_t i = 0; i < rows; i += PANEL_ROWS) {
-                pack_panel(T, scales, load, word, m, row + i, begin, n, scratch + i / PANEL_ROWS * panel_bytes, scratch + PANELS_BYTES);
+                pack_panel(T, scales, load, word, m, row + i, begin, n, true, ahead, scratch + i / PANEL_ROWS * panel_bytes,
+                           scratch + PANELS_BYTES);
             }
             for (size_t t = 0; t < in->n_tokens; t += TILE_TOKENS) {
                 const uint8_t *group = (const uint8_t *)in->packed + t / TILE_TOKENS * group_bytes(blocks);

@@ -12,13 +12,14 @@ INLINE __m512i bcast(const void *p) {
 /* Sums of P panels, 1 or 2, by up to TILE_TOKENS tokens. */
 typedef __m512i integer_sums[2][TILE_TOKENS];
 
-/* Words begin ..< end of a block. */
-INLINE void tile_words(int P, const uint8_t *const *panel, const uint8_t *stream, int begin, int end, int tokens, integer_sums sums) {
+/* Words begin ..< end of a block; `width` tokens lie side by side in the stream. */
+INLINE void tile_words(int P, const uint8_t *const *panel, const uint8_t *stream, int width, int begin, int end, int tokens,
+                       integer_sums sums) {
     UNROLL for (int j = begin; j < end; j++) {
         __m512i w[2];
         UNROLL for (int p = 0; p < P; p++) w[p] = _mm512_load_si512(panel[p] + 64 * j);
         UNROLL for (int c = 0; c < tokens; c++) {
-            const __m512i a = bcast(stream + (j * TILE_TOKENS + c) * 4);
+            const __m512i a = bcast(stream + (j * width + c) * 4);
             UNROLL for (int p = 0; p < P; p++) sums[p][c] = _mm512_dpbusd_epi32(sums[p][c], w[p], a);
         }
     }
@@ -30,8 +31,8 @@ INLINE __m512i started(const int32_t *start, int offset_bits) {
 
 /* The integers of a block: with the scales of its halves (`scales`: of the first, then of the second) where the panel has them. */
 INLINE void tile_dots(quant_traits T, int P, const uint8_t *const *panel, size_t scales, const uint8_t *stream, const uint8_t *side,
-                      int tokens, integer_sums dots) {
-    const int32_t *start = (const int32_t *)(const void *)(stream + 40 * TILE_TOKENS), *rare = (const int32_t *)(const void *)side;
+                      int width, int tokens, integer_sums dots) {
+    const int32_t *start = (const int32_t *)(const void *)(stream + 40 * width), *rare = (const int32_t *)(const void *)side;
     if (!T.halves || folded(T)) {
         const int offset_bits = folded(T) && T.offset_bits ? 7 : T.offset_bits;
         UNROLL for (int c = 0; c < tokens; c++) {
@@ -39,31 +40,31 @@ INLINE void tile_dots(quant_traits T, int P, const uint8_t *const *panel, size_t
             if (folded(T) && T.offset_bits) s = _mm512_sub_epi32(s, bcast(start + c)); /* 127, not 128 */
             UNROLL for (int p = 0; p < P; p++) dots[p][c] = s;
         }
-        tile_words(P, panel, stream, 0, 8, tokens, dots);
+        tile_words(P, panel, stream, width, 0, 8, tokens, dots);
         return;
     }
     integer_sums first;
     UNROLL for (int c = 0; c < tokens; c++) {
         UNROLL for (int p = 0; p < P; p++) dots[p][c] = started(rare + c, T.offset_bits);
     }
-    tile_words(P, panel, stream, 0, 4, tokens, dots);
+    tile_words(P, panel, stream, width, 0, 4, tokens, dots);
     UNROLL for (int p = 0; p < P; p++) {
         const __m512i scale = _mm512_load_si512(panel[p] + scales);
         UNROLL for (int c = 0; c < tokens; c++) {
             first[p][c] = _mm512_mullo_epi32(dots[p][c], scale);
-            dots[p][c] = started(rare + TILE_TOKENS + c, T.offset_bits);
+            dots[p][c] = started(rare + width + c, T.offset_bits);
         }
     }
-    tile_words(P, panel, stream, 4, 8, tokens, dots);
+    tile_words(P, panel, stream, width, 4, 8, tokens, dots);
     UNROLL for (int p = 0; p < P; p++) {
         const __m512i scale = _mm512_load_si512(panel[p] + scales + 64);
         UNROLL for (int c = 0; c < tokens; c++) dots[p][c] = _mm512_add_epi32(first[p][c], _mm512_mullo_epi32(dots[p][c], scale));
     }
 }
 
-/* P panels, `panel_bytes` apart, by `tokens` tokens. */
+/* P panels, `panel_bytes` apart, by `tokens` tokens of `width` that lie side by side. With each block `lines` lines of `next` are fetched. */
 INLINE void tiles(quant_traits T, int P, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
-                  int tokens, float *y, size_t y_stride, bool resume) {
+                  int width, int tokens, row_stream *next, size_t lines, float *y, size_t y_stride, bool resume) {
     const uint8_t *panel[2] = {panels, panels + (P - 1) * panel_bytes};
     const size_t scale = 512, minimum = 576, integer_minimums = 640, scales_of_halves = T.minimums ? 704 : 576;
     __m512 sums[2][TILE_TOKENS];
@@ -72,11 +73,12 @@ INLINE void tiles(quant_traits T, int P, const uint8_t *panels, size_t panel_byt
             sums[p][c] = resume ? _mm512_loadu_ps(y + (size_t)c * y_stride + p * PANEL_ROWS) : _mm512_setzero_ps();
         }
     }
-    for (size_t b = 0; b < n; b++, stream += STREAM_BYTES, side += SIDE_BYTES) {
-        const float *d = (const float *)(const void *)(stream + 32 * TILE_TOKENS), *d_sum = d + TILE_TOKENS;
-        const uint8_t *half_sums = side + 2 * TILE_TOKENS * sizeof(int32_t);
+    for (size_t b = 0; b < n; b++, stream += STREAM_OF_TOKEN * width, side += SIDE_OF_TOKEN * width) {
+        const float *d = (const float *)(const void *)(stream + 32 * width), *d_sum = d + width;
+        const uint8_t *half_sums = side + 2 * (size_t)width * sizeof(int32_t);
+        for (size_t i = 0; i < lines; i++) fetch_line(next);
         integer_sums dots;
-        tile_dots(T, P, panel, scales_of_halves, stream, side, tokens, dots);
+        tile_dots(T, P, panel, scales_of_halves, stream, side, width, tokens, dots);
         UNROLL for (int c = 0; c < tokens; c++) {
             const __m512 input_d = _mm512_set1_ps(d[c]);
             UNROLL for (int p = 0; p < P; p++) {
@@ -101,14 +103,15 @@ INLINE void tiles(quant_traits T, int P, const uint8_t *panels, size_t panel_byt
 
 INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, const uint8_t *side, size_t n, int tokens, float *y,
                  size_t y_stride, bool resume) {
-    tiles(T, 1, panel, 0, stream, side, n, tokens, y, y_stride, resume);
+    tiles(T, 1, panel, 0, stream, side, n, TILE_TOKENS, tokens, NULL, 0, y, y_stride, resume);
 }
 
 /* Two panels by a whole group of tokens. */
 INLINE void tile_pair(quant_traits T, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
                       float *y, size_t y_stride, bool resume) {
     for (size_t c = 0; c < TILE_TOKENS; c += PAIR_TOKENS) {
-        tiles(T, 2, panels, panel_bytes, stream + 4 * c, side + 4 * c, n, PAIR_TOKENS, y + c * y_stride, y_stride, resume);
+        tiles(T, 2, panels, panel_bytes, stream + 4 * c, side + 4 * c, n, TILE_TOKENS, PAIR_TOKENS, NULL, 0, y + c * y_stride, y_stride,
+              resume);
     }
 }
 
@@ -121,4 +124,19 @@ INLINE void tile_part(quant_traits T, const uint8_t *panel, const uint8_t *strea
     } else {
         tile(T, panel, stream, side, n, TILE_TOKENS, y, y_stride, resume);
     }
+}
+
+/* Two panels by a part of the tokens (core/middle.h), 1 to PART_TOKENS, that lie side by side. */
+INLINE void tile_of_part(quant_traits T, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
+                         size_t tokens, row_stream *next, size_t lines, float *y, size_t y_stride, bool resume) {
+#define PART(count)                                                                                                                    \
+    case count: tiles(T, 2, panels, panel_bytes, stream, side, n, count, count, next, lines, y, y_stride, resume); break
+    switch (tokens) {
+        PART(2);
+        PART(3);
+        PART(4);
+        PART(5);
+        PART(6);
+    }
+#undef PART
 }

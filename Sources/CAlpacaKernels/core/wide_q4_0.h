@@ -81,11 +81,11 @@ INLINE __m512 wide_q4_0_step(const uint8_t *p, size_t stride, const token_block 
 }
 
 /* Rows first ..< last: whole sixteens of them, of a number of blocks that four divides. */
-static void wide_q4_0(const kern_matrix *w, size_t first, size_t last, const kern_inputs *in, float *y) {
+static void wide_q4_0(const kern_matrix *w, size_t first, size_t last, const kern_inputs *in, kern_ahead ahead, float *y) {
     const size_t stride = w->row_bytes;
     for (size_t row = first; row < last; row += WIDE_ROWS) {
         const uint8_t *p = (const uint8_t *)w->base + row * stride;
-        row_stream next = {(const char *)p + WIDE_ROWS * stride, 2 * stride};
+        row_stream next = stream_behind(p + WIDE_ROWS * stride, row + WIDE_ROWS >= last, ahead, stride);
         const token_block *a = in->packed;
         __m512 sum = _mm512_setzero_ps();
         for (const uint8_t *end = p + stride; p < end; p += Q4_0_STEP, a += 4) sum = wide_q4_0_step(p, stride, a, &next, sum);

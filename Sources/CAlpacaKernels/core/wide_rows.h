@@ -19,17 +19,6 @@ INLINE __m512i four_quarters(const void *a, const void *b, const void *c, const 
     return _mm512_inserti32x4(x, _mm_loadu_si128(d), 3);
 }
 
-/* The stream of what comes next: the following sixteen rows, a line at each call. */
-typedef struct row_stream {
-    const char *next;
-    size_t again; /* two rows */
-} row_stream;
-
-INLINE void fetch_line(row_stream *s) {
-    fetch_twice(s->next, s->again);
-    s->next += LINE_BYTES;
-}
-
 /* Four registers of four quarters each: quarter k of v[i] becomes quarter i of out[k]. */
 INLINE void transpose_quarters(const __m512i v[4], __m512i out[4]) {
     const __m512i even01 = _mm512_shuffle_i32x4(v[0], v[1], 0x88), odd01 = _mm512_shuffle_i32x4(v[0], v[1], 0xDD);

@@ -67,7 +67,16 @@ typedef struct kern_inputs {
     void *packed;
 } kern_inputs;
 
+/* What a product asks the memory for while it computes: the rows that follow, and while it computes its last rows those at `then`, which
+ * the same thread is to multiply next; NULL: there too the rows that follow. `level`: that of the table in use. */
+typedef struct kern_ahead {
+    const void *then;
+    int32_t level;
+} kern_ahead;
+
 #define KERN_FEW_TOKENS 16  /* up to so many take weights straight from the file: then long ranges of rows are read fastest */
+#define KERN_LEAST_MIDDLE 5 /* from here to KERN_MOST_MIDDLE paths that have core/middle.h take that */
+#define KERN_MOST_MIDDLE 48
 #define KERN_ROW_BLOCK 64   /* split rows between threads at multiples of this; the last block may be shorter */
 #define KERN_KV_SCALED 32   /* components that share a scale in a Q8_0 cache */
 #define KERN_KEY_BLOCK 64   /* attention's block of keys, side by side in the key cache; a page's positions */
@@ -84,8 +93,8 @@ typedef struct kern_matmul_table {
      * them where in->packed wants them. columns % 32 == 0. */
     void (*pack_inputs)(const kern_inputs *in, size_t first, size_t last);
     /* y[t * y_stride + r] = dot(row r, token t) for r in first_row ..< last_row, all tokens. `scratch` holds scratch_bytes(). */
-    void (*matmul)(const kern_matrix *w, size_t first_row, size_t last_row, const kern_inputs *in, float *y, size_t y_stride,
-                   void *scratch);
+    void (*matmul)(const kern_matrix *w, size_t first_row, size_t last_row, const kern_inputs *in, kern_ahead ahead, float *y,
+                   size_t y_stride, void *scratch);
     size_t (*scratch_bytes)(size_t columns, size_t n_tokens); /* per thread, 64-byte aligned; columns: the widest matrix. Enough for narrower ones. */
 } kern_matmul_table;
 
@@ -167,6 +176,7 @@ typedef struct kern_table {
     const char *name; /* "generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "neon", "i8mm" */
     kern_matmul_table matmul;
     kern_vector_table vector;
+    int32_t fetch_level; /* the cache that weights are fetched into ahead of their use, 1 or 2: what this kind of CPU is fastest with */
 } kern_table;
 
 /* cos and sin of position * frequency for n frequencies: cos_sin = (n, 2). Double precision inside, rounded once. */

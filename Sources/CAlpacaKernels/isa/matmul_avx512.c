@@ -31,6 +31,7 @@ INLINE f32xr f16_of_rows(const row_set *r, size_t at) {
 enum { TILE_TOKENS = 12, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 4, FLOAT_TOKENS = 4 };
 #define SPECIALIZED 1
 #define LANE_SUMS 0
+#define HAS_MIDDLE 1
 #define FOLDS 1
 #define NIBBLES 0
 #define WORDS_HEADER "words_dot4.h"

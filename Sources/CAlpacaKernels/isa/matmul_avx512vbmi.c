@@ -15,13 +15,14 @@ static size_t pack_group(size_t n_tokens) { return kern_matmul_avx512.pack_group
 static void pack_inputs(const kern_inputs *in, size_t first, size_t last) { kern_matmul_avx512.pack_inputs(in, first, last); }
 static size_t scratch_bytes(size_t columns, size_t n_tokens) { return kern_matmul_avx512.scratch_bytes(columns, n_tokens); }
 
-static void matmul(const kern_matrix *w, size_t first, size_t last, const kern_inputs *in, float *y, size_t y_stride, void *scratch) {
+static void matmul(const kern_matrix *w, size_t first, size_t last, const kern_inputs *in, kern_ahead ahead, float *y, size_t y_stride,
+                   void *scratch) {
     size_t rest = first;
     if (w->type == KERN_Q4_0 && in->n_tokens == 1 && w->columns % (4 * 32) == 0 && first < last) {
         rest = first + (last - first) / WIDE_ROWS * WIDE_ROWS;
-        wide_q4_0(w, first, rest, in, y);
+        wide_q4_0(w, first, rest, in, ahead, y);
     }
-    if (rest < last) kern_matmul_avx512.matmul(w, rest, last, in, y, y_stride, scratch);
+    if (rest < last) kern_matmul_avx512.matmul(w, rest, last, in, ahead, y, y_stride, scratch);
 }
 
 const kern_matmul_table kern_matmul_avx512vbmi = {

@@ -73,6 +73,7 @@ INLINE u8xr spread_byte(u32xr x, int k) { return (u8xr)((x >> (uint32_t)(8 * k) 
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 2 };
 #define SPECIALIZED 0
 #define LANE_SUMS 0
+#define HAS_MIDDLE 0
 #define FOLDS 0
 #define NIBBLES 0
 #define WORDS_HEADER "words_dot4.h"

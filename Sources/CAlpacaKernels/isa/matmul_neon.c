@@ -16,6 +16,7 @@ INLINE i32xr dot4_wide(i32xr sum, u8xr w, s8xr a) { return dot4(sum, w ^ 128, a)
 enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 0, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 };
 #define SPECIALIZED 1
 #define LANE_SUMS 0
+#define HAS_MIDDLE 0
 #define FOLDS 0
 #define NIBBLES 0
 #define WORDS_HEADER "words_dot4.h"

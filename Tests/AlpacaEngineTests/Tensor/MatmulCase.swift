@@ -208,7 +208,7 @@ struct MatmulPath {
         for i in 0..<yStride * n { bits[i] = canary }
         let step = min(rowsAtOnce, w.rows)
         for first in stride(from: 0, to: w.rows, by: step).reversed() {
-            m.matmul(&matrix, first, min(w.rows, first + step), &inputs, y.floats, yStride, scratch.base)
+            m.matmul(&matrix, first, min(w.rows, first + step), &inputs, kern_ahead(), y.floats, yStride, scratch.base)
         }
         var out: [UInt32] = []
         out.reserveCapacity(n * (w.rows + 1))

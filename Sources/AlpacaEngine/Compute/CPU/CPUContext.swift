@@ -181,7 +181,9 @@ struct CPURow: BitwiseCopyable {
         guard !rows.isEmpty else { return rows }
         var raw = unsafe matrix.raw
         var input = unsafe input
-        unsafe kernels.matmul.matmul(&raw, rows.lowerBound, rows.upperBound, &input, product.output, matrix.rows, scratch(thread))
+        unsafe kernels.matmul.matmul(
+            &raw, rows.lowerBound, rows.upperBound, &input, kern_ahead(then: nil, level: kernels.fetch_level), product.output,
+            matrix.rows, scratch(thread))
         if let bias = unsafe product.bias {
             for row in 0..<stepRows {
                 // Bound: the output has stepRows rows as wide as the matrix has rows, the bias one.

@@ -148,6 +148,7 @@ extension CPUContext {
         var input = unsafe input
         let height = product.matrix.rows
         unsafe kernels.matmul.matmul(
-            &raw, rows.lowerBound, rows.upperBound, &input, product.output + place * height, height, scratch(thread))
+            &raw, rows.lowerBound, rows.upperBound, &input, kern_ahead(then: nil, level: kernels.fetch_level),
+            product.output + place * height, height, scratch(thread))
     }
 }
