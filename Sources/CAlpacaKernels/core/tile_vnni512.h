@@ -26,7 +26,11 @@ INLINE void tile_words(int P, const uint8_t *const *panel, const uint8_t *stream
 }
 
 INLINE __m512i started(const int32_t *start, int offset_bits) {
-    return offset_bits ? _mm512_slli_epi32(bcast(start), offset_bits) : _mm512_setzero_si512();
+    if (!offset_bits) return _mm512_setzero_si512();
+    /* The compiler would shift first and then spread the result, which takes the products' pipes twice: a load spreads for nothing. */
+    __m512i x = bcast(start);
+    __asm__("" : "+v"(x));
+    return _mm512_slli_epi32(x, offset_bits);
 }
 
 /* The integers of a block: with the scales of its halves (`scales`: of the first, then of the second) where the panel has them. */
