@@ -73,6 +73,12 @@ struct RowPartition: Equatable {
         return min(rows, first * blockRows)..<min(rows, (first + own) * blockRows)
     }
 
+    /// Whether a range has no rows behind those of `item`.
+    func isLast(_ item: Int) -> Bool {
+        let index = item % max(1, itemsPerRange)
+        return index + 1 >= itemsPerRange || range(item + 1).isEmpty
+    }
+
     /// Row blocks of the next item where so many are left, fewer than make a largest one.
     private func size(_ rest: Int) -> Int {
         itemCount == itemsPerRange ? rest : max(1, min(most, rest / RowPartition.share))

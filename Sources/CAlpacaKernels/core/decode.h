@@ -53,6 +53,7 @@ INLINE void decode(quant_traits T, scales_function *scales, load_function *load,
                    const kern_matrix *m, size_t first, size_t last, const kern_inputs *in, kern_ahead ahead, float *y, size_t y_stride,
                    uint8_t *spare) {
     const size_t blocks = m->columns / 32 / (size_t)T.sub_blocks, step = ROWS * T.block_bytes / (size_t)T.sub_blocks;
+    const size_t pieces = 4 + (size_t)n_tokens; /* unpacking, and each token */
     for (size_t row = first; row < last; row += ROWS) {
         row_set r = rows_at(m, row, spare);
         const token_block *a = in->packed;
@@ -68,11 +69,11 @@ INLINE void decode(quant_traits T, scales_function *scales, load_function *load,
                 u32xr words[8];
                 UNROLL for (int j = 0; j < 8; j++) {
                     words[j] = word(raw, sub, j);
-                    if ((size_t)j * LINE_BYTES < step) fetch_at(&next, (size_t)j * LINE_BYTES);
+                    if (j % 2) fetch_piece(&next, step, (size_t)j / 2, pieces);
                 }
-                if (8 * LINE_BYTES < step) fetch_at(&next, 8 * LINE_BYTES); /* Q8_0: nine lines */
                 const i32xr scale[2] = {panel_scale(s[sub].scale[0]), panel_scale(s[sub].scale[1])};
                 UNROLL for (int t = 0; t < n_tokens; t++) {
+                    fetch_piece(&next, step, 4 + (size_t)t, pieces);
                     const token_block *of_token = a + (size_t)t * (m->columns / 32);
                     sums[t] = decode_step(T, dots_by_words(T, words, scale, of_token), &s[sub], of_token, sums[t]);
                 }

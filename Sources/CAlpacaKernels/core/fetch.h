@@ -20,11 +20,12 @@ typedef struct row_stream {
     const char *next;
     size_t again; /* bytes behind `next` where a line is asked for once more */
     bool near;
+    size_t owed; /* bytes that fetch_bytes was asked for and that made no whole line yet */
 } row_stream;
 
 /* What follows rows that end at `end`: the rows behind them, or, where they are the item's last, those of the next item. */
 INLINE row_stream stream_behind(const void *end, bool is_last, kern_ahead ahead, size_t row_bytes) {
-    return (row_stream){is_last && ahead.then ? ahead.then : end, 2 * row_bytes, ahead.level < 2};
+    return (row_stream){is_last && ahead.then ? ahead.then : end, 2 * row_bytes, ahead.level < 2, 0};
 }
 
 /* The line `at` bytes further on. The branch goes the same way in the whole run of a program. */
@@ -38,10 +39,21 @@ INLINE void fetch_at(const row_stream *s, size_t at) {
     }
 }
 
+/* Of the next `bytes` those lines that are piece `piece`'s, of `pieces` pieces of work. */
+INLINE void fetch_piece(const row_stream *s, size_t bytes, size_t piece, size_t pieces) {
+    const size_t lines = (bytes + LINE_BYTES - 1) / LINE_BYTES;
+    for (size_t i = piece * lines / pieces; i < (piece + 1) * lines / pieces; i++) fetch_at(s, i * LINE_BYTES);
+}
+
 /* The next line. */
 INLINE void fetch_line(row_stream *s) {
     fetch_at(s, 0);
     s->next += LINE_BYTES;
+}
+
+/* The next `bytes`, of which the last ones may wait for the next call. */
+INLINE void fetch_bytes(row_stream *s, size_t bytes) {
+    for (s->owed += bytes; s->owed >= LINE_BYTES; s->owed -= LINE_BYTES) fetch_line(s);
 }
 
 #endif

@@ -60,22 +60,20 @@ INLINE void pack_block(quant_traits T, const u32xr *words, const row_scales *s, 
     if (T.halves && !folded(T)) *(i32xr *)more = panel_scale(s->scale[0]), *(i32xr *)(more + 64) = panel_scale(s->scale[1]);
 }
 
-/* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. If `fetches`, the next sixteen are fetched meanwhile. */
+/* Blocks begin ..< begin + n (each of 32 weights) of sixteen rows. With each block `bytes` of `next` are fetched. */
 INLINE void pack_panel(quant_traits T, scales_function *scales, load_function *load, word_function *word, const kern_matrix *m,
-                       size_t row, size_t begin, size_t n, bool fetches, kern_ahead ahead, uint8_t *panel, uint8_t *spare) {
-    const size_t step = ROWS * T.block_bytes / (size_t)T.sub_blocks;
+                       size_t row, size_t begin, size_t n, row_stream *next, size_t bytes, uint8_t *panel, uint8_t *spare) {
     for (size_t h = 0; h < PANEL_ROWS / ROWS; h++) {
         row_set r = rows_at(m, row + ROWS * h, spare);
         uint8_t *out = panel;
         r.base += begin / (size_t)T.sub_blocks * T.block_bytes;
-        row_stream next = stream_behind(r.base + PANEL_ROWS * m->row_bytes, false, ahead, m->row_bytes);
         for (size_t b = 0; b < n; b += (size_t)T.sub_blocks, advance(&r, T.block_bytes)) {
             row_scales s[8];
             u32xr raw[MOST_RAW_WORDS];
             scales(&r, s);
-            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T), next.next += step) {
+            UNROLL for (int sub = 0; sub < T.sub_blocks; sub++, out += panel_block_bytes(T)) {
                 u32xr words[8];
-                for (size_t i = 0; fetches && i < step; i += LINE_BYTES) fetch_at(&next, i);
+                fetch_bytes(next, bytes);
                 load(&r, sub, raw);
                 UNROLL for (int j = 0; j < 8; j++) words[j] = word(raw, sub, j);
                 arrange(words);
@@ -122,12 +120,15 @@ INLINE void prefill(quant_traits T, scales_function *scales, load_function *load
     /* Runs of equal length: multiples of eight blocks, the K types' unit, as many as fit. */
     const size_t block_bytes = panel_block_bytes(T), most = PANELS_BYTES / PANELS / block_bytes / 8 * 8, blocks = m->columns / 32;
     const size_t runs = (blocks + most - 1) / most, run = ((blocks + runs - 1) / runs + 7) / 8 * 8, panel_bytes = run * block_bytes;
+    const size_t fetched = ROWS * T.block_bytes / (size_t)T.sub_blocks;
     for (size_t row = first; row < last; row += KERN_ROW_BLOCK) {
         const size_t rows = last - row < KERN_ROW_BLOCK ? last - row : KERN_ROW_BLOCK;
         for (size_t begin = 0; begin < blocks; begin += run) {
             const size_t n = blocks - begin < run ? blocks - begin : run;
             for (size_t i = 0; i < rows; i += PANEL_ROWS) {
-                pack_panel(T, scales, load, word, m, row + i, begin, n, true, ahead, scratch + i / PANEL_ROWS * panel_bytes,
+                const uint8_t *end = (const uint8_t *)m->base + (row + i + PANEL_ROWS) * m->row_bytes;
+                row_stream next = stream_behind(end + begin / (size_t)T.sub_blocks * T.block_bytes, false, ahead, m->row_bytes);
+                pack_panel(T, scales, load, word, m, row + i, begin, n, &next, fetched, scratch + i / PANEL_ROWS * panel_bytes,
                            scratch + PANELS_BYTES);
             }
             for (size_t t = 0; t < in->n_tokens; t += TILE_TOKENS) {

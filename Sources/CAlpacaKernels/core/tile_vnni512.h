@@ -66,9 +66,9 @@ INLINE void tile_dots(quant_traits T, int P, const uint8_t *const *panel, size_t
     }
 }
 
-/* P panels, `panel_bytes` apart, by `tokens` tokens of `width` that lie side by side. With each block `lines` lines of `next` are fetched. */
+/* P panels, `panel_bytes` apart, by `tokens` tokens of `width` that lie side by side. With each block `bytes` of `next` are fetched. */
 INLINE void tiles(quant_traits T, int P, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
-                  int width, int tokens, row_stream *next, size_t lines, float *y, size_t y_stride, bool resume) {
+                  int width, int tokens, row_stream *next, size_t bytes, float *y, size_t y_stride, bool resume) {
     const uint8_t *panel[2] = {panels, panels + (P - 1) * panel_bytes};
     const size_t scale = 512, minimum = 576, integer_minimums = 640, scales_of_halves = T.minimums ? 704 : 576;
     __m512 sums[2][TILE_TOKENS];
@@ -80,7 +80,7 @@ INLINE void tiles(quant_traits T, int P, const uint8_t *panels, size_t panel_byt
     for (size_t b = 0; b < n; b++, stream += STREAM_OF_TOKEN * width, side += SIDE_OF_TOKEN * width) {
         const float *d = (const float *)(const void *)(stream + 32 * width), *d_sum = d + width;
         const uint8_t *half_sums = side + 2 * (size_t)width * sizeof(int32_t);
-        for (size_t i = 0; i < lines; i++) fetch_line(next);
+        if (bytes) fetch_bytes(next, bytes);
         integer_sums dots;
         tile_dots(T, P, panel, scales_of_halves, stream, side, width, tokens, dots);
         UNROLL for (int c = 0; c < tokens; c++) {
@@ -132,9 +132,9 @@ INLINE void tile_part(quant_traits T, const uint8_t *panel, const uint8_t *strea
 
 /* Two panels by a part of the tokens (core/middle.h), 1 to PART_TOKENS, that lie side by side. */
 INLINE void tile_of_part(quant_traits T, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
-                         size_t tokens, row_stream *next, size_t lines, float *y, size_t y_stride, bool resume) {
+                         size_t tokens, row_stream *next, size_t bytes, float *y, size_t y_stride, bool resume) {
 #define PART(count)                                                                                                                    \
-    case count: tiles(T, 2, panels, panel_bytes, stream, side, n, count, count, next, lines, y, y_stride, resume); break
+    case count: tiles(T, 2, panels, panel_bytes, stream, side, n, count, count, next, bytes, y, y_stride, resume); break
     switch (tokens) {
         PART(2);
         PART(3);

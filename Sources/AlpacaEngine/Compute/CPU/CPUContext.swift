@@ -174,15 +174,37 @@ struct CPURow: BitwiseCopyable {
         return false
     }
 
+    /// Row `row` of a matrix, to be fetched ahead.
+    func address(of row: Int, _ matrix: QuantizedMatrix) -> UnsafeRawPointer {
+        // Bound: row < matrix.rows. A multiple of the row's bytes that no overflow reaches: the bytes are there.
+        unsafe matrix.raw.base + min(row, matrix.rows - 1) * matrix.rowByteCount
+    }
+
+    /// What the thread whose range `item` is in reads after it: nil for the rows that follow, or, behind the range's last ones, the first
+    /// ones of its range of the next matrix.
+    func following(_ product: CPUProduct, _ item: Int) -> UnsafeRawPointer? {
+        let own = partition(product.matrix)
+        guard own.isLast(item), let next = product.next else { return nil }
+        let range = item / max(1, own.itemsPerRange), partition = partition(next)
+        return unsafe address(of: partition.range(range * partition.itemsPerRange).lowerBound, next)
+    }
+
     /// Multiplies the rows of item `item` of a product's matrix with `input`.
     func multiply(_ product: CPUProduct, item: Int, _ input: kern_inputs, thread: Int) -> Range<Int> {
-        let matrix = product.matrix
-        let rows = partition(matrix).range(item)
+        let rows = partition(product.matrix).range(item)
         guard !rows.isEmpty else { return rows }
+        unsafe multiply(product, rows, then: following(product, item), input, thread: thread)
+        return rows
+    }
+
+    /// Multiplies rows of a product's matrix with `input`.
+    /// - Parameter then: what the thread reads afterwards; nil: the rows that follow.
+    func multiply(_ product: CPUProduct, _ rows: Range<Int>, then: UnsafeRawPointer?, _ input: kern_inputs, thread: Int) {
+        let matrix = product.matrix
         var raw = unsafe matrix.raw
         var input = unsafe input
         unsafe kernels.matmul.matmul(
-            &raw, rows.lowerBound, rows.upperBound, &input, kern_ahead(then: nil, level: kernels.fetch_level), product.output,
+            &raw, rows.lowerBound, rows.upperBound, &input, kern_ahead(then: then, level: kernels.fetch_level), product.output,
             matrix.rows, scratch(thread))
         if let bias = unsafe product.bias {
             for row in 0..<stepRows {
@@ -190,6 +212,5 @@ struct CPURow: BitwiseCopyable {
                 unsafe kernels.vector.add(product.output + row * matrix.rows + rows.lowerBound, bias + rows.lowerBound, rows.count)
             }
         }
-        return rows
     }
 }

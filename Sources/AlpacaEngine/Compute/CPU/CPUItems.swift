@@ -78,9 +78,12 @@ func gatedItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
     let input = unsafe c.pointee.inputs(step.pointee.input, columns: step.pointee.width)
     // Bound: such a step has two products, of matrices of one shape.
     let gate = unsafe products[0], up = unsafe products[1]
-    let rows = unsafe c.pointee.multiply(gate, item: item, input, thread: thread)
-    if unsafe rows.isEmpty || c.pointee.isCancelled { return }
-    unsafe _ = c.pointee.multiply(up, item: item, input, thread: thread)
+    let rows = unsafe c.pointee.partition(gate.matrix).range(item)
+    if rows.isEmpty { return }
+    unsafe c.pointee.multiply(gate, rows, then: c.pointee.address(of: rows.lowerBound, up.matrix), input, thread: thread)
+    if unsafe c.pointee.isCancelled { return }
+    let then = unsafe c.pointee.following(up, item) ?? c.pointee.address(of: rows.upperBound, gate.matrix)
+    unsafe c.pointee.multiply(up, rows, then: then, input, thread: thread)
     for row in unsafe 0..<c.pointee.stepRows {
         let at = row * gate.matrix.rows + rows.lowerBound
         unsafe c.pointee.kernels.vector.silu_mul(gate.output + at, up.output + at, rows.count)
@@ -174,7 +177,8 @@ func logitsItem(_ raw: UnsafeMutableRawPointer, _ item: Int, _ thread: Int) {
     let outputs = unsafe c.pointee.outputs + c.pointee.firstOutput
     if unsafe c.pointee.stepRows == 1 {
         // One row's product is written to its place at once.
-        let direct = unsafe CPUProduct(matrix: product.matrix, bias: product.bias, output: outputs.pointee.place)
+        let direct = unsafe CPUProduct(
+            matrix: product.matrix, bias: product.bias, output: outputs.pointee.place, next: product.next)
         unsafe _ = c.pointee.multiply(direct, item: item, input, thread: thread)
         return
     }

@@ -20,6 +20,7 @@ internal import CAlpacaKernels
         let headStart = planner.steps.count
         planner.beginHead()
         try planner.add(program.head)
+        planner.link()
         unsafe productBuffer = .allocate(capacity: max(1, planner.products.count))
         unsafe _ = productBuffer.initialize(fromContentsOf: planner.products)
         try squares?.allocate()
@@ -72,6 +73,15 @@ private struct CPUPlanner {
     mutating func beginHead() {
         isHead = true
         packed = nil
+    }
+
+    /// Tells each product which one follows, the last one that it is the first: another token comes after this one.
+    mutating func link() {
+        var order: [Int] = []
+        for (step, first) in zip(steps, firstProducts) where step.items == .products || step.items == .firstProduct {
+            order += first..<first + step.productCount
+        }
+        for (place, index) in order.enumerated() { products[index].next = products[order[(place + 1) % order.count]].matrix }
     }
 
     mutating func add(_ operations: [Operation]) throws(AlpacaError) {

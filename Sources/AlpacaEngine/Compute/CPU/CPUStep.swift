@@ -5,6 +5,8 @@ internal import CAlpacaKernels
     let matrix: QuantizedMatrix
     let bias: UnsafePointer<Float>?
     let output: UnsafeMutablePointer<Float>
+    /// What the threads multiply after it, if that is known: their first rows of it are fetched while they multiply their last ones here.
+    var next: QuantizedMatrix?
 }
 
 /// One job for the threads: an operation, or several that are done together. Everything that it needs is in it, as plain values and pointers
