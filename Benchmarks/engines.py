@@ -1,4 +1,5 @@
-"""The programs whose speed compare.py measures: the command `alpaca` on a CPU path, llama.cpp's `llama-bench`, and the PyPI package xllamacpp.
+"""The programs whose speed compare.py measures: the command `alpaca` on a CPU path, llama.cpp's `llama-bench` with the `llama-batched-bench`
+beside it, and the PyPI package xllamacpp.
 
 Each takes a Suite and gives samples by test: {("pp512", 2): [tokens a second, ...]}, tests named as `alpaca bench` names them.
 """
@@ -14,27 +15,15 @@ import subprocess
 import sys
 from typing import Any
 
+from suites import Suite, commas
+
 Samples = dict[tuple[str, int], list[float]]
 
 
-@dataclasses.dataclass
-class Suite:
-    """What is measured in one go."""
-
-    prompts: list[int]
-    generations: list[int]
-    threads: list[int]
-    depth: int = 0
-    parallel: int = 1
-    repetitions: int = 1
-
-
-def test_name(n_prompt: int, n_gen: int, depth: int) -> str:
-    return (f"pp{n_prompt}" if n_prompt else f"tg{n_gen}") + (f" @ {depth}" if depth else "")
-
-
-def commas(numbers: list[int]) -> str:
-    return ",".join(map(str, numbers)) or "0"
+def test_name(n_prompt: int, n_gen: int, depth: int, cache: str = "f16", sequences: int = 1) -> str:
+    """As `alpaca bench` names tests, and the type of the cache where it is not the usual one."""
+    name = (f"pp{n_prompt}" if n_prompt else f"tg{n_gen}") + (f" x {sequences}" if sequences > 1 else "")
+    return name + (f" @ {depth}" if depth else "") + (f", {cache} cache" if cache != "f16" else "")
 
 
 def output(command: list[str], **environment: str) -> str:
@@ -56,21 +45,23 @@ class Alpaca:
         self.reports: list[dict[str, Any]] = []
 
     def run(self, model: str, suite: Suite) -> Samples:
-        arguments = ["-p", commas(suite.prompts), "-n", commas(suite.generations), "-d", str(suite.depth)]
-        arguments += ["-t", commas(suite.threads), "-np", str(suite.parallel), "-r", str(suite.repetitions), "--json"]
+        arguments = ["-p", commas(suite.prompts), "-n", commas(suite.generations), "-d", commas(suite.depths), "-t", commas(suite.threads)]
+        arguments += ["-np", commas(suite.sequences), "--kv-cache", suite.cache, "-r", str(suite.repetitions), "--json"]
         text = output([self.command, "bench", model, *arguments], **({"ALPACA_CPU": self.path} if self.path else {}))
         report = json.loads(text)
         if self.path and report["cpu_path"] != self.path:
             raise RuntimeError(f"this machine has no path {self.path!r}; alpaca took {report['cpu_path']!r}")
         self.path = report["cpu_path"]
         self.label = f"alpaca {self.path}"
-        self.about = {key: report[key] for key in ("version", "cpu_path", "n_batch", "type_k", "type_v")}
+        self.about = {key: report[key] for key in ("version", "cpu_path", "n_batch")}
+        for row in report["rows"]:
+            row["test"] = test_name(row["n_prompt"], row["n_gen"], row["depth"], suite.cache, row["n_parallel"])
         self.reports.append(report)
         return {(row["test"], row["n_threads"]): row["tokens_per_second"] for row in report["rows"]}
 
 
 class LlamaBench:
-    """A build of llama.cpp's llama-bench."""
+    """A build of llama.cpp's llama-bench; of several sequences together that of llama-batched-bench, from the same folder."""
 
     def __init__(self, command: str, label: str) -> None:
         self.command = command
@@ -79,13 +70,52 @@ class LlamaBench:
         self.about: dict[str, Any] = {"command": pathlib.Path(command).name, "cmake": cmake_options(pathlib.Path(command))}
 
     def run(self, model: str, suite: Suite) -> Samples:
-        arguments = ["-m", model, "-p", commas(suite.prompts), "-n", commas(suite.generations), "-d", str(suite.depth)]
-        arguments += ["-t", commas(suite.threads), "-r", str(suite.repetitions), "-ub", "512", "-o", "json"]
-        rows = json.loads(output([self.command, *arguments]))
-        for key in ("build_commit", "build_number", "cpu_info", "backends", "type_k", "type_v", "n_ubatch", "flash_attn"):
+        if suite.sequences != [1]:
+            return self.run_batched(model, suite)
+        arguments = ["-m", model, "-p", commas(suite.prompts), "-n", commas(suite.generations), "-d", commas(suite.depths)]
+        arguments += ["-ctk", suite.cache, "-ctv", suite.cache, "-t", commas(suite.threads), "-r", str(suite.repetitions)]
+        text = output([self.command, *arguments, "-ub", "512", "-o", "json"])
+        rows = json.loads(text)
+        for key in ("build_commit", "build_number", "cpu_info", "backends", "n_ubatch", "flash_attn"):
             if rows and key in rows[0]:
                 self.about[key] = rows[0][key]
-        return {(test_name(row["n_prompt"], row["n_gen"], row.get("n_depth", 0)), row["n_threads"]): row["samples_ts"] for row in rows}
+        return bench_samples(text)
+
+    def run_batched(self, model: str, suite: Suite) -> Samples:
+        command = pathlib.Path(self.command).with_name("llama-batched-bench")
+        if not command.is_file():
+            raise RuntimeError(f"{command} is missing, which measures several sequences: make bench-peer builds it")
+        length = max(suite.generations)
+        # A sequence begins with a token of its own; the caches of all sequences together have to hold what they write.
+        room = max(suite.sequences) * max(256, length + 8)
+        samples: Samples = {}
+        for threads in suite.threads:
+            arguments = ["-m", model, "-npp", "1", "-ntg", commas(suite.generations), "-npl", commas(suite.sequences), "-c", str(room)]
+            arguments += ["-t", str(threads), "-tb", str(threads), "-ctk", suite.cache, "-ctv", suite.cache, "--output-format", "jsonl"]
+            for _ in range(suite.repetitions):
+                for key, values in batched_samples(output([str(command), *arguments]), suite.cache).items():
+                    samples.setdefault(key, []).extend(values)
+        return samples
+
+
+def bench_samples(text: str) -> Samples:
+    """Of what `llama-bench -o json` prints."""
+    found: Samples = {}
+    for row in json.loads(text):
+        found[test_name(row["n_prompt"], row["n_gen"], row.get("n_depth", 0), row.get("type_k", "f16")), row["n_threads"]] = row["samples_ts"]
+    return found
+
+
+def batched_samples(text: str, cache: str = "f16") -> Samples:
+    """Of what `llama-batched-bench --output-format jsonl` prints: tokens a second that all sequences write."""
+    found: Samples = {}
+    for line in text.splitlines():
+        if line.startswith("{"):
+            row = json.loads(line)
+            found.setdefault((test_name(0, row["tg"], 0, cache, row["pl"]), row["n_threads"]), []).append(row["speed_tg"])
+    if not found:
+        raise RuntimeError(f"llama-batched-bench printed no results: {text.strip()[-200:]!r}")
+    return found
 
 
 def cmake_options(command: pathlib.Path) -> dict[str, str]:
@@ -112,6 +142,8 @@ class XLlamaCpp:
         return subprocess.run([sys.executable, "-c", "import xllamacpp"], capture_output=True).returncode == 0
 
     def run(self, model: str, suite: Suite) -> Samples:
+        if suite.sequences != [1] or suite.cache != "f16":
+            return {}
         request = json.dumps({"model": model, **dataclasses.asdict(suite)})
         script = pathlib.Path(__file__).with_name("run_xllamacpp.py")
         answer = json.loads(output([sys.executable, str(script), request]).splitlines()[-1])

@@ -7,13 +7,14 @@ import random
 import sys
 
 import xllamacpp
-from engines import Suite, test_name
+from engines import test_name
+from suites import Suite
 
 request = json.loads(sys.argv[1])
 model = request.pop("model")
 suite = Suite(**request)
 rng = random.Random(1)
-most = suite.depth + max(suite.prompts + suite.generations) + 16
+most = max(suite.depths) + max(suite.prompts + suite.generations) + 16
 rows: list[tuple[str, int, list[float]]] = []
 
 
@@ -43,23 +44,24 @@ def timings(peer: "xllamacpp.Server", prompt: list[int], n_predict: int) -> dict
 
 for threads in suite.threads:
     peer = server(threads)
-    before = ids(suite.depth)
-    if before:
-        timings(peer, before, 1)
-    for length in suite.prompts:
-        samples = []
-        for run in range(suite.repetitions + 1):
-            found = timings(peer, before + ids(length), 1)
-            # What was read before is used again; the first run warms up.
-            assert abs(found["prompt_n"] - length) <= 1, found
-            if run:
-                samples.append(found["prompt_per_second"])
-        rows.append((test_name(length, 0, suite.depth), threads, samples))
-    for length in suite.generations:
-        samples = []
-        for run in range(suite.repetitions):
-            samples.append(timings(peer, before + ids(1), length + 1)["predicted_per_second"])
-        rows.append((test_name(0, length, suite.depth), threads, samples))
+    for depth in suite.depths:
+        before = ids(depth)
+        if before:
+            timings(peer, before, 1)
+        for length in suite.prompts:
+            samples = []
+            for run in range(suite.repetitions + 1):
+                found = timings(peer, before + ids(length), 1)
+                # What was read before is used again; the first run warms up.
+                assert abs(found["prompt_n"] - length) <= 1, found
+                if run:
+                    samples.append(found["prompt_per_second"])
+            rows.append((test_name(length, 0, depth), threads, samples))
+        for length in suite.generations:
+            samples = []
+            for run in range(suite.repetitions):
+                samples.append(timings(peer, before + ids(1), length + 1)["predicted_per_second"])
+            rows.append((test_name(0, length, depth), threads, samples))
     del peer
 
 # What its build and this processor have in common.
