@@ -38,8 +38,9 @@ help:
 	@echo "make test-reference  outputs read by torch, transformers, gguf; merges against PEFT; logits of a real model"
 	@echo "make install    PREFIX=$(PREFIX): library, header, pkg-config and CMake files, bin/alpaca"
 	@echo "make wheel      the Python wheel, in build/wheel/"
-	@echo "make bench      speed of reading and writing, charts; SIZE=mini|130m|1.3b|7b|llama3|qwen3|mixtral TYPES=q4_0,q4_k_m|all PATHS=avx2,avx512 (scripts/bench.sh)"
-	@echo "make bench-peer builds llama.cpp's llama-bench for it to compare with (minutes)"
+	@echo "make bench      speed beside the machine's limits and llama.cpp, charts; SUITE=types|threads|steps|depth|all"
+	@echo "                SIZE=mini|130m|1.3b|7b|llama3|qwen3|mixtral TYPES=q4_0,q4_k_m|all PATHS=avx2,avx512 DEPTH=4096 KEEP=no (scripts/bench.sh)"
+	@echo "make bench-peer builds llama.cpp's llama-bench and llama-batched-bench for it to compare with (minutes); BUILDS=avx2,native"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
 	@echo "make bench-threads  calls of several threads at once; SECONDS=2 ROUNDS=5 MODEL= OLD_LIBRARY= SUBJECTS=callers,alone,prompt,cancel,sharing"
 	@echo "make bench-tokenizer  speed of the tokenizers beside sentencepiece's and tokenizers'"
@@ -161,11 +162,11 @@ test-reference:
 BENCH_TYPES   := q4_0,q4_k_m
 CONVERT_TYPES := f16,q4_0,q8_0,q4_k_m
 
-# Takes PATHS, LLAMA_BENCH, ROUNDS, DEPTH, OPTIONS from the environment too: scripts/bench.sh.
+# Takes SUITE, PATHS, LLAMA_BENCH, FILES, KEEP, ROUNDS, DEPTH, OPTIONS from the environment too: scripts/bench.sh.
 bench: setup cli
 	@scripts/bench.sh "$(or $(SIZE),130m)" "$(or $(TYPES),$(BENCH_TYPES))"
 
-# PEER_VERSION: of the package llama-cpp-python.
+# PEER_VERSION: of the package llama-cpp-python. PEER_SOURCE, BUILDS: scripts/build-peer.sh.
 bench-peer: setup
 	@scripts/build-peer.sh
 

@@ -131,7 +131,8 @@ def draw_depth(result: Result, path: pathlib.Path) -> None:
     panels[0].set_title(f"{result['model'].upper()}, writing: % of the memory's reading speed (weights and cache)", loc="left")
     panels[1].set_title("Reading a prompt: % of the speed at depth 0", loc="left")
     for axes in panels:
-        axes.set_ylim(0, 105)
+        # Above 100: caches serve a small model.
+        axes.set_ylim(0, max([105, *(1.05 * top for line in axes.get_lines() for top in line.get_ydata())]))
         axes.set_xlabel("tokens before")
     finish(figure, list(panels), result, path)
 
