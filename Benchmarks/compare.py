@@ -55,6 +55,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("-np", "--parallel", default=suites.commas(suites.STEPS), help="sequences that write together in the suite steps")
     parser.add_argument("-t", "--threads", type=int, default=0, help="0: one for each processor that the process may use")
     parser.add_argument("-r", "--rounds", type=int, default=3)
+    parser.add_argument("--peer-rounds", type=int, default=0, help="rounds in which llama.cpp takes part; 0: all")
     parser.add_argument("--no-estimate", action="store_true", help="do not say beforehand how long it will take")
     parser.add_argument("--json", help="where the results are written")
     return parser.parse_args()
@@ -69,9 +70,9 @@ class Comparison:
         self.peers = peers
         self.samples: dict[tuple[str, int], dict[str, list[float]]] = {}
 
-    def round(self, suite: Suite) -> None:
-        for engine in [*self.ours, *(self.peers if suite.with_peers else [])]:
-            part = suite if isinstance(engine, Alpaca) else suite.for_peer()
+    def round(self, suite: Suite, with_peers: bool) -> None:
+        for engine in [*self.ours, *(self.peers if with_peers else [])]:
+            part = suite if isinstance(engine, Alpaca) else suite.for_peer(1)
             say(f"{engine.label or 'alpaca ' + (getattr(engine, 'path', '') or '')}: {part.title()}")
             try:
                 found: Samples = engine.run(self.model, part)
@@ -219,7 +220,7 @@ def scalings(result: dict[str, Any]) -> list[str]:
     return lines
 
 
-def estimate(comparison: Comparison, parts: list[Suite], threads: int) -> str:
+def estimate(comparison: Comparison, parts: list[Suite], threads: int, peer_rounds: int) -> str:
     """Of a short look at the model. llama.cpp is taken to read prompts at a third of our speed and to write at three quarters of it."""
     probe = Suite([64], [4], [threads])
     for engine in comparison.ours:
@@ -230,7 +231,8 @@ def estimate(comparison: Comparison, parts: list[Suite], threads: int) -> str:
         pp, tg = (statistics.median(found[test, threads]) for test in ("pp64", "tg4"))
         # Each run measures the machine's limits too, and opens the model.
         ours = sum(suite.seconds(pp, tg) + 8 * suite.rounds for suite in parts) * len(comparison.ours)
-        theirs = sum(suite.for_peer().seconds(pp / 3, tg * 0.75) + 4 * suite.rounds for suite in parts if suite.with_peers)
+        peers = [suite.for_peer(min(suite.rounds, peer_rounds or suite.rounds)) for suite in parts if suite.with_peers]
+        theirs = sum(suite.seconds(pp / 3, tg * 0.75) + 4 * suite.rounds for suite in peers)
         return f"about {max(1, round((ours + theirs * len(comparison.peers)) / 60))} min"
     return "no estimate"
 
@@ -248,10 +250,10 @@ def main() -> None:
     parts = suites.runs(o.suite, threads, o.rounds, numbers["prompts"], o.n_gen, numbers["depths"], numbers["parallel"])
     comparison = Comparison(o.model, [Alpaca(o.alpaca, path) for path in o.paths.split(",")], peers)
     if not o.no_estimate:
-        say(estimate(comparison, parts, threads))
+        say(estimate(comparison, parts, threads, o.peer_rounds))
     for suite in parts:
-        for _ in range(suite.rounds):
-            comparison.round(suite)
+        for number in range(suite.rounds):
+            comparison.round(suite, suite.with_peers and number < (o.peer_rounds or suite.rounds))
     if not comparison.ours:
         sys.exit("error: nothing was measured")
     result = comparison.result(o.suite)

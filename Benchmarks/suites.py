@@ -29,13 +29,14 @@ class Suite:
     #: Whether llama.cpp is measured too, and with how many sequences; None: as many as we.
     with_peers: bool = True
     peer_sequences: list[int] | None = None
-    #: Prompts that llama.cpp does not read: None, or those that it does.
+    #: The same of prompts.
     peer_prompts: list[int] | None = None
 
-    def for_peer(self) -> "Suite":
+    def for_peer(self, rounds: int) -> "Suite":
+        """What llama.cpp does of it, in so many rounds."""
         sequences = self.sequences if self.peer_sequences is None else self.peer_sequences
         prompts = self.prompts if self.peer_prompts is None else self.peer_prompts
-        return dataclasses.replace(self, sequences=sequences, prompts=prompts)
+        return dataclasses.replace(self, sequences=sequences, prompts=prompts, rounds=rounds)
 
     def title(self) -> str:
         """For the line that says what runs now."""

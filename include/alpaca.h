@@ -836,7 +836,8 @@ alpaca_status alpaca_bench_params_init(alpaca_bench_params *params, size_t size)
  *                 "n_prompt", "n_gen", "depth", "n_threads", "n_parallel", "tokens_per_second" (one number a repetition, of all sequences
  *                 together), "median_tokens_per_second", "roof" ("read" or "integer": what limits it; null for prompts of float models),
  *                 "bytes_per_token", "operations_per_token" (what that limit is asked for, or null) and "share", that of the median of the
- *                 limit (null where it was not measured; above 1 where caches serve the weights).
+ *                 limit (null where it was not measured). Of a limit counts the best that the run saw, of the meter or of a test, so that no
+ *                 disturbance makes a share too high; it is above 1 only where caches serve the weights.
  *  @return ALPACA_OK, ALPACA_CANCELLED, ALPACA_INVALID_ARGUMENT, ALPACA_UNSUPPORTED, ALPACA_OUT_OF_MEMORY. */
 alpaca_status alpaca_bench(alpaca_model *model, const alpaca_bench_params *params, alpaca_string **json);
 

@@ -14,7 +14,8 @@
 #   MODELS=build/bench       where the models are, or are made; FILES=FOLDER: finished ones to take from there instead, SIZE-TYPE.gguf
 #   KEEP=no                  models that this run made are removed when they have been measured
 #   CPU_KIND=zen4            in place of what the processor says of itself
-#   ROUNDS=3 DEPTH=4096 OPTIONS=...     more for Benchmarks/compare.py
+#   ROUNDS=3 DEPTH=4096 OPTIONS=...     more for Benchmarks/compare.py; PEER_ROUNDS=1: llama.cpp takes part in the first round alone, as it
+#                            takes most of the time
 #
 # The models are made by the generator in the folder that ALPACA_SHARED names, one at a time; types that it does not write are converted from
 # its Q8_0, IQ1 to IQ3 by llama-quantize (LLAMA_QUANTIZE names it). 4 GB for 7B in Q4_0.
@@ -120,7 +121,7 @@ for type in ${types//,/ }; do
         [ "$suite" = types ] || name+=-$suite
         # shellcheck disable=SC2086
         "$python" Benchmarks/compare.py "$file" --suite "$suite" --paths "${PATHS:-}" --peers "$peers" -r "${ROUNDS:-3}" \
-            -d "${DEPTH:-4096}" --json "$results/$name.json" ${OPTIONS:-}
+            -d "${DEPTH:-4096}" --peer-rounds "${PEER_ROUNDS:-0}" --json "$results/$name.json" ${OPTIONS:-}
         echo
     done
     drop_models

@@ -17,8 +17,9 @@ public struct BenchmarkReport: Sendable {
         public let bound: Bound?
         /// Bytes read for a token, or operations for it; a multiplication and an addition count as two.
         public let costPerToken: Double?
-        /// The median's share of the limit; nil when that was not measured. Above 1 where weights are served from caches.
-        public let share: Double?
+        /// The median's share of the limit; nil when that was not measured. Above 1 only where caches serve the weights: the best speed that
+        /// a test of the run reached counts as measured too, so that a moment's disturbance of the limit makes no share too high.
+        public fileprivate(set) var share: Double?
     }
 
     /// The machine's limits with a number of threads.
@@ -60,15 +61,15 @@ public struct BenchmarkReport: Sendable {
             Roof(threadCount: $0.key, readSamples: $0.value.map(\.readRate), integerSamples: $0.value.map(\.integerRate))
         }
         let cost = ModelCost(model.runnable, keys: plan.keyType, values: plan.valueType)
-        let known = roofs
-        rows = zip(run.tests, run.speeds).map { test, speeds in
-            Row(test, speeds, cost, known.first { $0.threadCount == test.threadCount })
-        }
+        let rows = zip(run.tests, run.speeds).map { Row($0, $1, cost) }
+        let memory = cost.matrixByteCount / BenchmarkLimits.cachesFactor >= (Processor.lastLevelCacheByteCount ?? 32 << 20)
+        let limits = BenchmarkLimits(roofs, rows, weightsComeFromMemory: memory)
+        self.rows = rows.map { limits.share($0) }
     }
 }
 
 extension BenchmarkReport.Row {
-    init(_ test: BenchmarkPlan.Test, _ samples: [Double], _ cost: ModelCost, _ roof: BenchmarkReport.Roof?) {
+    init(_ test: BenchmarkPlan.Test, _ samples: [Double], _ cost: ModelCost) {
         self.test = test
         self.samples = samples
         median = BenchmarkReport.median(samples)
@@ -80,11 +81,41 @@ extension BenchmarkReport.Row {
             bound = .read
             costPerToken = cost.bytes(generationLength: length, depth: test.depth, sequences: sequences)
         }
-        guard let roof, let costPerToken, let bound else {
-            share = nil
-            return
+    }
+
+    /// What the best repetition took of the limit a second.
+    fileprivate var bestRate: Double { (samples.max() ?? 0) * (costPerToken ?? 0) }
+}
+
+/// The machine's limits by number of threads, as far as this run knows them: the meter's best, or what a test was seen to do.
+struct BenchmarkLimits {
+    /// Weights so many times as large as the last cache come from memory.
+    static let cachesFactor = 4
+
+    private var read: [Int: Double] = [:]
+    private var integer: [Int: Double] = [:]
+
+    /// - Parameter weightsComeFromMemory: else what a test reads is no measure of memory.
+    init(_ roofs: [BenchmarkReport.Roof], _ rows: [BenchmarkReport.Row], weightsComeFromMemory: Bool) {
+        for roof in roofs {
+            read[roof.threadCount] = roof.readRate
+            integer[roof.threadCount] = roof.integerRate
         }
-        share = median * costPerToken / (bound == .read ? roof.readRate : roof.integerRate)
+        for row in rows {
+            let threads = row.test.threadCount
+            switch row.bound {
+            case .read: if weightsComeFromMemory, let known = read[threads] { read[threads] = max(known, row.bestRate) }
+            case .integer: if let known = integer[threads] { integer[threads] = max(known, row.bestRate) }
+            case nil: break
+            }
+        }
+    }
+
+    func share(_ row: BenchmarkReport.Row) -> BenchmarkReport.Row {
+        var row = row
+        let limits = row.bound == .read ? read : integer
+        if let cost = row.costPerToken, let limit = limits[row.test.threadCount] { row.share = row.median * cost / limit }
+        return row
     }
 }
 

@@ -1,6 +1,7 @@
 // What the machine can do at most, measured with nothing else in the way: bytes read from memory, and products of bytes as the CPU path
 // in use computes them.
 
+import Glibc
 internal import CAlpacaKernels
 
 /// Measures the limits that a model's speed is told against.
@@ -13,15 +14,21 @@ final class RoofMeter {
         let integerRate: Double
     }
 
-    /// What is read: random, because hosts merge pages that are equal; in pages of the size that the system gives by itself.
+    /// What is read: random, because hosts merge pages that are equal; in small pages, as a mapped file has them.
     private let memory: AlignedBuffer
     private let chunkCount: Int
     private var pools: [Int: WorkerPool] = [:]
 
+    /// A multiple of KERN_READ_UNIT.
     private static let chunk = 1 << 20
-    /// How far ahead memory is fetched; the best of them counts. 0 leaves it to the processor.
-    private static let aheads = [0, 256, 1024, 4096]
-    private static let passes = 3
+    /// Ways to read, and how far ahead each fetches (0 leaves it to the processor). The best of them counts: a limit is what the machine can
+    /// do, and which way does it differs from processor to processor.
+    private static let ways: [(kern_read, ahead: Int)] = [
+        (KERN_READ_LINES, 0), (KERN_READ_LINES, 4096), (KERN_READ_LINES, 8192), (KERN_READ_BYTES, 4096), (KERN_READ_ROWS, 0),
+        (KERN_READ_ROWS, Int(KERN_READ_UNIT)),
+    ]
+    private static let readPasses = 2
+    private static let productPasses = 3
     private static let productRounds = 100_000
 
     init() throws(AlpacaError) {
@@ -31,8 +38,10 @@ final class RoofMeter {
         try MemoryBudget.require(size, for: "memory to measure the speed of reading")
         chunkCount = size / RoofMeter.chunk
         memory = try AlignedBuffer(count: chunkCount * RoofMeter.chunk, for: "memory to measure the speed of reading")
+        // Some systems give large pages to whoever takes much. A refusal is no error: those that know no large pages refuse.
+        unsafe _ = madvise(memory.base, chunkCount * RoofMeter.chunk, MADV_NOHUGEPAGE)
         let pool = pool(ProcessorCount.usable())
-        // Bound: item < chunkCount, each of them a chunk of the buffer, as in read(_:ahead:).
+        // Bound: item < chunkCount, each of them a chunk of the buffer, as in read(_:_:ahead:).
         unsafe pool.run(items: chunkCount, context: memory.base) { base, item, _ in
             unsafe kern_measure_fill(base + item * RoofMeter.chunk, RoofMeter.chunk, UInt64(item))
         }
@@ -41,11 +50,12 @@ final class RoofMeter {
     func measure(threadCount: Int) -> Roof {
         let pool = pool(threadCount)
         var readRate = 0.0
-        for ahead in RoofMeter.aheads {
-            for _ in 0..<RoofMeter.passes { readRate = max(readRate, read(pool, ahead: ahead)) }
+        // Pass by pass, so that a moment's disturbance does not take one way's every try.
+        for _ in 0..<RoofMeter.readPasses {
+            for (way, ahead) in RoofMeter.ways { readRate = max(readRate, read(pool, way, ahead: ahead)) }
         }
         var integerRate = 0.0
-        for _ in 0..<RoofMeter.passes { integerRate = max(integerRate, multiply(pool)) }
+        for _ in 0..<RoofMeter.productPasses { integerRate = max(integerRate, multiply(pool)) }
         return Roof(readRate: readRate, integerRate: integerRate)
     }
 
@@ -58,16 +68,17 @@ final class RoofMeter {
 
     @safe private struct ReadJob {
         let base: UnsafeRawPointer
+        let way: kern_read
         let ahead: Int
     }
 
-    private func read(_ pool: WorkerPool, ahead: Int) -> Double {
-        var job = unsafe ReadJob(base: UnsafeRawPointer(memory.base), ahead: ahead)
+    private func read(_ pool: WorkerPool, _ way: kern_read, ahead: Int) -> Double {
+        var job = unsafe ReadJob(base: UnsafeRawPointer(memory.base), way: way, ahead: ahead)
         let start = Clock.now()
         unsafe withUnsafeMutablePointer(to: &job) { job in
             unsafe pool.run(items: chunkCount, context: job) { context, item, _ in
                 let job = unsafe context.assumingMemoryBound(to: ReadJob.self).pointee
-                unsafe _ = kern_measure_read(job.base + item * RoofMeter.chunk, RoofMeter.chunk, job.ahead)
+                unsafe _ = kern_measure_read(job.way, job.base + item * RoofMeter.chunk, RoofMeter.chunk, job.ahead)
             }
         }
         return Double(chunkCount * RoofMeter.chunk) / Clock.seconds(since: start)

@@ -191,9 +191,13 @@ const kern_table *kern_named(const char *name);
 
 /* Fills memory with numbers that do not repeat; each seed gives others. bytes % 8 == 0, aligned. */
 void kern_measure_fill(void *base, size_t bytes, uint64_t seed);
-/* Reads memory once, forward, and fetches it `ahead` bytes before its use (0: leaves that to the processor; what lies behind the end is
- * fetched too, which no memory minds). Returns what depends on every byte. bytes % 256 == 0. */
-uint64_t kern_measure_read(const void *base, size_t bytes, size_t ahead);
+/* Ways to read memory once: a word of each line, forward; all bytes, forward; a word of each line of sixteen rows of 2048 bytes side by side,
+ * which is how the matrix products go over a file. Processors differ in which is the fastest. */
+enum kern_read { KERN_READ_LINES, KERN_READ_BYTES, KERN_READ_ROWS };
+enum { KERN_READ_UNIT = 16 * 2048 };
+/* Brings every line of memory to the processor once, and fetches it `ahead` bytes before its use (0: leaves that to the processor; what
+ * lies behind the end is fetched too, which no memory minds). Returns what depends on all that was loaded. bytes % KERN_READ_UNIT == 0. */
+uint64_t kern_measure_read(enum kern_read way, const void *base, size_t bytes, size_t ahead);
 /* Runs the instruction of the table's matrix products on registers alone for `rounds` rounds of some hundred operations. Returns the
  * operations done: a multiplication and an addition count as two. */
 uint64_t kern_measure_products(const kern_table *table, size_t rounds);

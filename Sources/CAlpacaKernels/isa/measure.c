@@ -24,8 +24,19 @@ void kern_measure_fill(void *base, size_t bytes, uint64_t seed) {
     }
 }
 
-uint64_t kern_measure_read(const void *base, size_t bytes, size_t ahead) {
-    const char *p = base;
+/* The fewest loads that bring all lines, so that the most of them are under way. */
+static uint64_t read_lines(const char *p, size_t bytes, size_t ahead) {
+    uint64_t sums[4] = {0};
+    for (size_t at = 0; at + STEP <= bytes; at += STEP) {
+        LOOP for (int i = 0; i < 4; i++) {
+            if (ahead) __builtin_prefetch(p + at + ahead + LINE * i);
+            sums[i] ^= *(const uint64_t *)(const void *)(p + at + LINE * i);
+        }
+    }
+    return (sums[0] ^ sums[1]) ^ (sums[2] ^ sums[3]);
+}
+
+static uint64_t read_bytes(const char *p, size_t bytes, size_t ahead) {
     words sums[4] = {{0}};
     for (size_t at = 0; at + STEP <= bytes; at += STEP) {
         LOOP for (int i = 0; i < STEP; i += LINE) {
@@ -35,6 +46,31 @@ uint64_t kern_measure_read(const void *base, size_t bytes, size_t ahead) {
     }
     const words all = (sums[0] ^ sums[1]) ^ (sums[2] ^ sums[3]);
     return all[0] ^ all[1];
+}
+
+/* A line of each of sixteen rows in turn; what is fetched meanwhile is one forward stream. */
+static uint64_t read_rows(const char *p, size_t bytes, size_t ahead) {
+    enum { ROWS = 16, ROW = KERN_READ_UNIT / ROWS };
+    uint64_t sums[4] = {0};
+    for (size_t at = 0; at + KERN_READ_UNIT <= bytes; at += KERN_READ_UNIT) {
+        const char *next = p + at + ahead;
+        for (size_t i = 0; i < ROW; i += LINE) {
+            LOOP for (int k = 0; k < ROWS; k++, next += LINE) {
+                if (ahead) __builtin_prefetch(next);
+                sums[k % 4] ^= *(const uint64_t *)(const void *)(p + at + k * ROW + i);
+            }
+        }
+    }
+    return (sums[0] ^ sums[1]) ^ (sums[2] ^ sums[3]);
+}
+
+uint64_t kern_measure_read(enum kern_read way, const void *base, size_t bytes, size_t ahead) {
+    switch (way) {
+    case KERN_READ_LINES: return read_lines(base, bytes, ahead);
+    case KERN_READ_BYTES: return read_bytes(base, bytes, ahead);
+    case KERN_READ_ROWS: return read_rows(base, bytes, ahead);
+    }
+    return 0;
 }
 
 /* ---- Arithmetic. Each function does `rounds` rounds of independent sums, enough of them to hide an instruction's latency, and returns

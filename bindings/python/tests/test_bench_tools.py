@@ -112,7 +112,7 @@ def test_suites() -> None:
     assert [s.threads for s in parts["threads"]] == [[4], [1, 2, 3]] and not any(s.with_peers for s in parts["threads"])
     (step,) = parts["steps"]
     assert step.prompts == [2, 3, 8, 512] and step.sequences == [1, 2, 3, 8]
-    assert step.for_peer().sequences == [1, 2, 8] and step.for_peer().prompts == []
+    assert step.for_peer(2).sequences == [1, 2, 8] and step.for_peer(2).prompts == [] and step.for_peer(2).rounds == 2
     assert [(s.depths, s.cache) for s in parts["depth"]] == [([0, 4096], "f16"), ([0, 4096], "q8_0")]
     with pytest.raises(ValueError, match="found 'all'"):
         suites.runs("all", 4, 3, [512], 32, [], [])
