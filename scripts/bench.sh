@@ -124,7 +124,7 @@ for type in ${types//,/ }; do
             -d "${DEPTH:-4096}" --peer-rounds "${PEER_ROUNDS:-0}" --json "$results/$name.json" ${OPTIONS:-}
         echo
     done
-    drop_models
+    drop_models some
 done
 "$python" -c 'import matplotlib' 2> /dev/null || "$python" -m pip install --quiet --disable-pip-version-check matplotlib
 "$python" Benchmarks/charts.py "$results"
