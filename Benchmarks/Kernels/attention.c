@@ -2,7 +2,7 @@
  * read rate and FP32 multiply-add peak measured in the same run.
  *
  *   clang -O3 -ffp-contract=off -fno-math-errno -std=gnu17 -I Sources/CAlpacaKernels/include Benchmarks/Kernels/attention.c \
- *         Sources/CAlpacaKernels/isa/vector_*.c -lm -o attention && ./attention [n_group [kind]]
+ *         $(find Sources/CAlpacaKernels -name '*.c') -lm -lpthread -o attention && ./attention [n_group [kind]]
  *
  * Llama-2-7B's shape: 32 heads of 128; n_group 1, kind 1 (F16) if not given. Each figure is the best of several repetitions, paths in alternation. */
 #include "alpaca_kernels.h"
@@ -88,7 +88,7 @@ int main(int argc, char **argv) {
     char *memory = allocate(2 * bytes);
     void *pages[CAPACITY / KERN_KEY_BLOCK];
     for (size_t i = 0; i < CAPACITY / KERN_KEY_BLOCK; i++) pages[i] = memory + i * page_bytes;
-    kern_kv kv = {pages, 0, heads_kv, HEAD_DIM, kind, kind};
+    kern_kv kv = {pages, 0, heads_kv, HEAD_DIM, kind, kind, kern_best()->fetch_level};
     for (size_t position = 0; position < CAPACITY; position++) {
         for (size_t i = 0; i < row; i++) k[i] = random_float(), v[i] = random_float();
         paths[n_paths - 1].table->kv_store(&kv, position, k, v);

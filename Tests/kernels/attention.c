@@ -41,7 +41,7 @@ static void compare_kinds(const kern_table *const *tables, int n_tables, size_t 
         void *pages[MOST_PAGES];
         old_pages(pages, n_pages, key_bytes + value_bytes);
         const kern_kv kv = {.pages = pages, .layer = LAYER, .n_head_kv = HEADS, .head_dim = head_dim, .key_kind = keys,
-                            .value_kind = values};
+                            .value_kind = values, .fetch_level = i % 2 + 1};
         for (size_t t = 0; t < tokens; t++) f->kv_store(&kv, t, k + t * width, v + t * width);
         float *out = guarded(tokens * stride * 4, 4);
         void *scratch = guarded(f->attention_scratch_bytes(group, head_dim), 64);

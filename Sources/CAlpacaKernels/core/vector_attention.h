@@ -193,7 +193,8 @@ static void attend_rows(const kern_kv *kv, size_t kv_head, size_t n_group, size_
 
 static void attention(const kern_kv *kv, size_t kv_head, size_t n_group, size_t first_position, size_t n_tokens, size_t window,
                       const float *q, size_t q_stride, float *out, size_t out_stride, float scale, void *scratch) {
-    const attention_state s = lay_out(scratch, kv->head_dim);
+    attention_state s = lay_out(scratch, kv->head_dim);
+    s.fetch_level = kv->fetch_level;
     const size_t rows = n_tokens * n_group;
     for (size_t begin = 0; begin < rows; begin += ROW_BLOCK) {
         const size_t end = begin + ROW_BLOCK < rows ? begin + ROW_BLOCK : rows;

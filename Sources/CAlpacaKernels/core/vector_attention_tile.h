@@ -25,6 +25,7 @@ typedef struct attention_state {
     float *keys;        /* (4, head_dim, 16): a block, widened */
     float *values;      /* (width / 16, 64, 16): a block, widened */
     float *scales;      /* (head_dim / 32, 64): the scales of a Q8_0 block of values */
+    int32_t fetch_level;
 } attention_state;
 
 /* The right-hand side of a product over one block, in the cache or widened: the keys (a step is a component, its four vectors are the
@@ -54,14 +55,15 @@ INLINE const char *scaled_group(const void *keys, size_t d) {
  * quant * scale, which is exact in a float, so it can be widened here or beforehand.
  *
  * Reading from the cache, up to STREAM_ROWS rows wait for memory: then the first tile of a step asks for the rest of that step too, so
- * that the hardware's prefetcher sees one forward stream, which nothing beats. With more rows, and with any number of them in a Q8_0
- * cache, which takes more work a byte (20 GB/s without, 44 with), the core asks for the next panel at the pace at which it consumes this
- * one. */
+ * that the hardware's prefetcher sees one forward stream, which nothing beats on CPUs of fetch level 1. In all other cases the core asks for
+ * the next panel at the pace at which it consumes this one: with more rows; in a Q8_0 cache, which takes more work a byte (Zen 5: 20 GB/s
+ * without, 44 with); on CPUs of level 2, whose prefetcher does not keep up (Emerald Rapids, one core, 16384 positions: 18 GB/s without, 26
+ * with). */
 INLINE void tile(int what, int kind, int R, int C, const attention_state *s, size_t row, panel b, size_t vector, size_t steps) {
     const size_t a_stride = what == SCORES ? s->head_dim : BLOCK;
     const float *a = (what == SCORES ? s->queries : s->weights) + row * a_stride;
     const size_t bytes = LANES * kind_bytes(kind), read = C * bytes, all = (what == SCORES ? GROUPS : 8) * bytes;
-    const int waits = R <= STREAM_ROWS && kind != KERN_Q8_0;
+    const int waits = R <= STREAM_ROWS && kind != KERN_Q8_0 && s->fetch_level < 2;
     const int fetch_rest = waits && read < all && b.next && vector == 0, fetch_next = !waits && b.next;
     const int scaled_keys = kind == KERN_Q8_0 && what == SCORES, scaled_values = kind == KERN_Q8_0 && what == OUTPUTS;
     v16f sum[8][8], right[8], scale[8];

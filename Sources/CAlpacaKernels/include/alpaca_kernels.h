@@ -112,6 +112,7 @@ typedef struct kern_kv {
     size_t layer;       /* bytes from a page's beginning to this layer's keys */
     size_t n_head_kv, head_dim;
     int32_t key_kind, value_kind;
+    int32_t fetch_level; /* that of the table in use: speed only */
 } kern_kv;
 
 static inline size_t kern_kv_block_bytes(int32_t kind, size_t head_dim) {

@@ -195,6 +195,6 @@ extension CPUContext {
     func cache(of sequence: SequenceView, layer: Int) -> kern_kv {
         unsafe kern_kv(
             pages: sequence.pages, layer: layer * sequence.layerBytes, n_head_kv: keyValueHeadCount, head_dim: headDimension,
-            key_kind: sequence.keyKind, value_kind: sequence.valueKind)
+            key_kind: sequence.keyKind, value_kind: sequence.valueKind, fetch_level: kernels.fetch_level)
     }
 }
