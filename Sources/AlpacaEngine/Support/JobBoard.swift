@@ -103,7 +103,7 @@ import Synchronization
 
     // MARK: Jobs
 
-    /// Posts a job; those that are too small for that are done here. By the only thread that is at work.
+    /// Posts a job, or ends the run when there is none; those that are too small for that are done here. By the only thread that is at work.
     private func begin(_ count: Int, on thread: Int) {
         guard let argument = unsafe UnsafeMutableRawPointer(bitPattern: context.load(ordering: .relaxed)) else { return end() }
         // The bits are those of the functions that run(items:members:context:body:next:) was given.
@@ -111,9 +111,9 @@ import Synchronization
         let follow = unsafe unsafeBitCast(next.load(ordering: .relaxed), to: WorkerPool.Next?.self)
         var count = count
         while count <= 1 {
+            if count < 0 { return end() }
             if count == 1 { unsafe call?(argument, 0, thread) }
             count = unsafe follow?(argument, thread) ?? -1
-            if count < 0 { return end() }
         }
         let each = (count + Share.most - 1) / Share.most
         let total = (count + each - 1) / each
@@ -268,8 +268,9 @@ private struct Share: ~Copyable {
 /// When a thread last let others run.
 private struct Patience {
     private var since = Clock.now()
-    /// Nanoseconds that it then works at most. The system's shortest turn is a millisecond or more: this ends ours before it does.
-    private static let turn: UInt64 = 1_000_000
+    /// Nanoseconds that it then works. The system's turns take 3 ms or more where it counts them in ticks of 4 ms or 1 ms: this ends ours
+    /// before it does, and is no shorter because the system may count a turn that is given up as taken.
+    private static let turn: UInt64 = 2_000_000
 
     mutating func begin() { since = Clock.now() }
 
