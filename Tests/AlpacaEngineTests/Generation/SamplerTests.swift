@@ -149,10 +149,12 @@ import Testing
     }
 
     /// Whatever is selected in part, the draws are those from a list in full order: few and many tokens, wide and narrow, with equals.
-    @Test func drawsAreThoseOfAFullSort() throws {
+    /// - Parameter orderMost: 0: each nucleus is found without putting all of it in order.
+    @Test(arguments: [2048, 0]) func drawsAreThoseOfAFullSort(orderMost: Int) throws {
         var random = RandomSource(seed: 5)
         let size = 1200
         let sampler = try Sampler(vocabularySize: size)
+        sampler.pool.orderMost = orderMost
         var wrong: [String] = []
         for spread: Float in [0, 0.01, 1, 4, 30, 1e6] {
             for steps: Float in [1e6, 4] {
@@ -196,6 +198,37 @@ import Testing
                 let exact = (0..<size).reduce(0) { $0 + exp(Double(sampler.pool.logits[$1]) * scale) }
                 #expect(abs(sampler.pool.quickTotal(top: 0, scale: scale) / exact - 1) < Candidates.quickError / 4)
             }
+        }
+    }
+
+    /// Eight at a time: as the C library's function, and 0 where that is next to nothing.
+    @Test func eightExponentials() {
+        var worst = 0.0
+        for i in 0..<20_000 {
+            let x = SIMD8<Double>((0..<8).map { -Double(8 * i + $0) * 0.00437 })
+            let e = Numerics.exponential(x)
+            for k in 0..<8 { worst = max(worst, abs(e[k] / exp(x[k]) - 1)) }
+        }
+        #expect(worst < 4e-16)
+        let ends = Numerics.exponential(SIMD8<Double>(0, -0.0, -.infinity, .nan, -709, -1e300, -1e-300, -1))
+        #expect(ends[0] == 1 && ends[1] == 1 && ends[6] == 1)
+        for k in 2..<6 { #expect(ends[k] == 0) }
+    }
+
+    /// A draw of a wide distribution takes a token as often as its weight says, whichever way it is found.
+    @Test func wideNuclei() throws {
+        let size = 6000
+        let sampler = try Sampler(vocabularySize: size)
+        var random = RandomSource(seed: 8)
+        let logits = (0..<size).map { _ in Float(random.uniform()) }
+        var parameters = SamplingParameters.greedy
+        parameters.temperature = 0.8
+        parameters.topK = 0
+        for p: Float in [0.3, 0.9, 0.999] {
+            parameters.topP = p
+            var a = RandomSource(seed: 3)
+            var b = a
+            for _ in 0..<40 { #expect(draw(sampler, logits, [], parameters, &a) == reference(logits, parameters, &b)) }
         }
     }
 

@@ -3,6 +3,7 @@ extension Candidates {
     /// Draws one of the tokens by its weight.
     func draw(_ random: inout RandomSource) -> TokenID {
         if let decided { return decided }
+        if let nucleus { return draw(of: nucleus, &random) }
         guard isInOrder else { return drawInPlace(&random) }
         let sum = weigh()
         let count = count
@@ -16,16 +17,21 @@ extension Candidates {
 
     /// The same in the order of ids.
     private func drawInPlace(_ random: inout RandomSource) -> TokenID {
-        let (top, scale, share) = (top, scale, share)
-        var sum = 0.0
-        for i in 0..<size {
-            let weight = unsafe Candidates.weight(logits[i], top, scale)
-            unsafe weights[i] = weight < share ? 0 : weight
-            unsafe sum += weights[i]
+        var rest = random.uniform() * weighAll(atLeast: share)
+        // The block, then the token in it. Rounding may leave a little: then it is the last that has a weight.
+        var block = 0
+        for i in 0..<(size + Candidates.blockSize - 1) / Candidates.blockSize {
+            // Bound: there is a sum for each block.
+            let sum = unsafe sums[i]
+            guard sum > 0 else { continue }
+            block = i
+            if rest < sum { break }
+            rest -= sum
         }
-        var rest = random.uniform() * sum
-        var last = 0
-        for i in 0..<size where unsafe weights[i] > 0 {
+        let first = block * Candidates.blockSize
+        if rest >= (unsafe sums[block]) { rest = .infinity }
+        var last = first
+        for i in first..<min(size, first + Candidates.blockSize) where unsafe weights[i] > 0 {
             unsafe rest -= weights[i]
             last = i
             if rest < 0 { break }
@@ -37,8 +43,8 @@ extension Candidates {
     func logarithms(chosen: TokenID, count most: Int) -> (logprob: Float, top: [Candidate]) {
         let top = Double(top)
         guard top.isFinite else { return (-.infinity, []) }
-        var sum = 0.0
-        for i in 0..<size { unsafe sum += Numerics.exponential(Double(logits[i]) - top) }
+        // By the model's own probabilities: no temperature has been applied.
+        let sum = weighAll()
         let base = top + Numerics.logarithm(sum)
         let n = selectTop(min(most, size), of: size)
         let list = (0..<n).map { i in

@@ -63,21 +63,25 @@ extension Candidates {
         return min(k, fill(through: last, top: top, perLogit))
     }
 
-    /// The same for the likeliest tokens whose weights add up to `enough`, and some more; not those whose weight is surely below `least`.
-    func selectNucleus(_ enough: Double, least: Double, top: Float, scale: Double) -> Int {
+    /// Finds the likeliest tokens whose weights add up to `enough`, and some more; not those whose weight is surely below `least`.
+    ///
+    /// - Returns: the last bucket of those that hold them, how many they are, and the buckets in a difference of 1 between logits.
+    func selectNucleus(_ enough: Double, least: Double, top: Float, scale: Double) -> (bucket: Int, count: Int, perLogit: Float) {
         let perLogit = count(top: top, scale: scale)
         let step = Numerics.exponential(-1 / Double(Candidates.bucketsPerUnit))
         // A little less than the weight of the last in a bucket. The first of the next bucket has no more.
         var weight = step * (1 - 1e-3)
         var last = 0
+        var kept = unsafe Int(buckets[0])
         var sum = unsafe Double(buckets[0]) * weight
         while sum < enough, last + 1 < Candidates.bucketCount, weight * (1 + 3e-3) >= least {
             last += 1
+            unsafe kept += Int(buckets[last])
             weight *= step
             // The last bucket has all that are far below, so it adds nothing for sure.
             if last + 1 < Candidates.bucketCount { unsafe sum += Double(buckets[last]) * weight }
         }
-        return fill(through: last, top: top, perLogit)
+        return (last, kept, perLogit)
     }
 
     /// Counts the tokens of each bucket. Returns the buckets in a difference of 1 between logits.
@@ -89,14 +93,14 @@ extension Candidates {
     }
 
     /// The bucket of a logit: higher for a lower logit, or the same; 0 ..< bucketCount.
-    @inline(__always) private static func bucket(_ logit: Float, _ top: Float, _ perLogit: Float) -> Int {
+    @inline(__always) static func bucket(_ logit: Float, _ top: Float, _ perLogit: Float) -> Int {
         // No logit is higher than top: not below 0. Not a number, which infinity by 0 is, goes to the last.
         let place = (top - logit) * perLogit
         return place < Float(bucketCount - 1) ? Int(place) : bucketCount - 1
     }
 
     /// Fills `entries` from the counted buckets 0 ... last, in order, and returns their number.
-    private func fill(through last: Int, top: Float, _ perLogit: Float) -> Int {
+    func fill(through last: Int, top: Float, _ perLogit: Float) -> Int {
         // Counts become places.
         var total: Int32 = 0
         for b in 0...last {
@@ -122,7 +126,7 @@ extension Candidates {
     }
 
     /// Puts entries start ..< end in order.
-    private func sort(_ start: Int, _ end: Int) {
+    func sort(_ start: Int, _ end: Int) {
         guard end - start <= 24 else {
             heapify(start, end - start)
             return sortHeap(start, end - start)

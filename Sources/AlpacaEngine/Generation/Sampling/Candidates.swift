@@ -17,8 +17,9 @@
     private let weightBuffer: AlignedBuffer
     private let countBuffer: AlignedBuffer
     private let bucketBuffer: AlignedBuffer
+    private let sumBuffer: AlignedBuffer
 
-    // Each has `size` elements, buckets has ``bucketCount``.
+    // Each has `size` elements, buckets and sums have ``bucketCount``, sums at least one for each ``blockSize`` tokens.
 
     /// One a token, by id.
     let logits: UnsafeMutablePointer<Float>
@@ -29,6 +30,8 @@
     /// For each token how often it occurred in the window at hand; all zero between steps.
     let counts: UnsafeMutablePointer<Int32>
     let buckets: UnsafeMutablePointer<Int32>
+    /// Of weights: of each block of tokens, or of each bucket.
+    let sums: UnsafeMutablePointer<Double>
 
     /// The likeliest token, the lowest id among equals, and its logit. Known once the logits no longer change.
     private(set) var likeliest: TokenID = 0
@@ -40,8 +43,12 @@
     private(set) var count = 0
     private(set) var share = 0.0
     private var isWeighed = false
+    /// The tokens that are left where they are many and no step has asked for their order.
+    private(set) var nucleus: Nucleus?
     /// The only token that is left, where that is known.
     private(set) var decided: TokenID?
+    /// So many tokens of a nucleus are put in order, if need be, before one is drawn. With more it is found otherwise.
+    var orderMost = 2048
     /// What is below this share of the likeliest's probability, the next step leaves out: see ``CandidateStep/leastShare(_:)``.
     var leastShare = 0.0
 
@@ -52,11 +59,14 @@
         weightBuffer = try AlignedBuffer(size, of: Double.self, for: "sampler")
         countBuffer = try AlignedBuffer(size, of: Int32.self, for: "sampler")
         bucketBuffer = try AlignedBuffer(Candidates.bucketCount, of: Int32.self, for: "sampler")
+        sumBuffer = try AlignedBuffer(
+            max(Candidates.bucketCount, size / Candidates.blockSize + 1), of: Double.self, for: "sampler")
         unsafe logits = logitBuffer.pointer()
         unsafe entries = entryBuffer.pointer()
         unsafe weights = weightBuffer.pointer()
         unsafe counts = countBuffer.pointer()
         unsafe buckets = bucketBuffer.pointer()
+        unsafe sums = sumBuffer.pointer()
     }
 
     // MARK: - The beginning
@@ -80,14 +90,13 @@
 
     /// The logits stay as they are from here on.
     func begin() {
-        var best = 0
-        let logits = unsafe logits
-        for i in 1..<max(1, size) where unsafe logits[i] > logits[best] { best = i }
+        let best = highest()
         likeliest = TokenID(truncatingIfNeeded: best)
         top = unsafe logits[best]
         scale = 1
         isInOrder = false
         isWeighed = false
+        nucleus = nil
         count = size
         share = 0
         leastShare = 0
@@ -98,14 +107,14 @@
     // MARK: - What steps do
 
     /// Whether no token has been left out.
-    var areAll: Bool { !isInOrder && share == 0 }
+    var areAll: Bool { !isInOrder && share == 0 && nucleus == nil }
 
     func decide(_ id: TokenID) { decided = id }
 
     /// Makes all differences of logits this many times as large.
     func multiply(by factor: Double) {
         // A share that is left to be kept is one of the old weights.
-        if share > 0 { order() }
+        if share > 0 || nucleus != nil { order() }
         scale *= factor
         isWeighed = false
     }
@@ -113,10 +122,16 @@
     /// Puts the tokens in order, likeliest first; their number.
     @discardableResult func order() -> Int {
         guard !isInOrder else { return count }
-        if share > 0 {
+        if let nucleus {
+            let most = nucleus.before.count + nucleus.count
+            self.nucleus = nil
+            take(fill(through: nucleus.bucket, top: top, nucleus.perLogit))
+            cut(to: most)
+        } else if share > 0 {
             // The buckets down to the share, and what is too much of the last.
             let least = share
-            take(selectNucleus(.infinity, least: least, top: top, scale: scale))
+            let selection = selectNucleus(.infinity, least: least, top: top, scale: scale)
+            take(fill(through: selection.bucket, top: top, selection.perLogit))
             keep(atLeast: least)
         } else {
             take(selectTop(size, top: top, scale: scale))
@@ -155,6 +170,7 @@
 
     /// Leaves out what is less likely than `share` of the likeliest.
     func keep(atLeast share: Double) {
+        if nucleus != nil { order() }
         guard isInOrder else {
             self.share = max(self.share, share)
             return
@@ -165,22 +181,27 @@
 
     /// Keeps the likeliest whose weights first add up to `p` of all: of all tokens.
     func keepNucleus(_ p: Double) {
-        // All tokens count for the sum. A quick one decides but where the head's comes too near to it: then it is taken exactly.
         let (top, scale) = (top, scale)
+        // All tokens count for the sum. A quick one decides but where the head's comes too near to it: then it is taken exactly.
         let quick = quickTotal(top: top, scale: scale)
         var least = p * quick * (1 - Candidates.quickError)
         var enough = p * quick * (1 + Candidates.quickError)
-        take(selectNucleus(enough, least: leastShare, top: top, scale: scale))
+        let selection = selectNucleus(enough, least: leastShare, top: top, scale: scale)
+        if selection.count > orderMost, leastShare == 0 {
+            nucleus = findNucleus(p, perLogit: selection.perLogit)
+            return
+        }
+        take(fill(through: selection.bucket, top: top, selection.perLogit))
         isWeighed = true
         var sum = 0.0
         for i in 0..<count {
             unsafe weights[i] = Candidates.weight(entries[i].logit, top, scale)
             unsafe sum += weights[i]
             if sum >= least, sum < enough {
-                var total = 0.0
-                for k in 0..<size { unsafe total += Candidates.weight(logits[k], top, scale) }
-                least = p * total
+                least = p * weighAll()
                 enough = least
+                // Those that are in order again: the list of all lies in the same place.
+                for k in 0...i { unsafe weights[k] = Candidates.weight(entries[k].logit, top, scale) }
             }
             if sum >= enough { return cut(to: i + 1) }
         }
