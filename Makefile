@@ -43,6 +43,7 @@ help:
 	@echo "make bench-peer builds llama.cpp's llama-bench and llama-batched-bench for it to compare with (minutes); BUILDS=avx2,native"
 	@echo "make bench-convert  speed of conversions; SIZE=1.3b|7b TYPES=f16,q4_0 PEER_PYTHON=a Python with torch, transformers and peft"
 	@echo "make bench-threads  calls of several threads at once; SECONDS=2 ROUNDS=5 MODEL= OLD_LIBRARY= SUBJECTS=callers,alone,prompt,cancel,sharing"
+	@echo "make bench-start  time to the first token, with MODEL=path in memory and not; ROUNDS=3"
 	@echo "make bench-tokenizer  speed of the tokenizers beside sentencepiece's and tokenizers'"
 	@echo "make bench-context  perplexity over the length of the text, by kind of rope scaling; MODEL=, TEXT="
 	@echo "make models-page  writes docs/models.md from the list of published models"
@@ -177,6 +178,10 @@ bench-convert: setup cli
 bench-threads: setup lib cli
 	@scripts/bench-threads.sh "$(or $(SECONDS),2)" "$(or $(ROUNDS),5)"
 
+# MODEL from the command line alone: scripts/bench-start.sh.
+bench-start: setup lib
+	@scripts/bench-start.sh $(PYTHON) "$(if $(filter command,$(firstword $(origin MODEL))),$(MODEL))" "$(or $(ROUNDS),3)"
+
 # With the published tokenizers where the folder that ALPACA_SHARED names has them.
 bench-tokenizer: setup lib
 	@scripts/bench-tokenizer.sh $(PYTHON) $(OPTIONS)
@@ -195,4 +200,4 @@ lint:
 clean:
 	rm -rf build .build .build-test bindings/python/dist
 
-.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer bench-context lint clean bench-peer soak test-cancel bench-threads extension coverage models-page
+.PHONY: all help lib cli example install wheel setup demo test test-abi test-valgrind test-hostile test-write test-read test-oom test-faults test-asan test-tsan test-arm fuzz test-reference bench bench-convert bench-tokenizer bench-context lint clean bench-peer soak test-cancel bench-threads bench-start extension coverage models-page
