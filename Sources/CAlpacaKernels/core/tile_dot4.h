@@ -25,7 +25,7 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
         const i32xr *minimums = (const i32xr *)(more + 128), *scale = (const i32xr *)(more + (T.minimums ? 192 : 64));
         i32xr dots[TILE_TOKENS][2];
         __asm__ volatile("" : "+m"(sums)); /* in memory: sixteen registers are full of the sums of a block */
-        if (T.halves) {
+        if (T.halves && !folded(T)) {
             i32xr second[TILE_TOKENS][2];
             for (int c = 0; c < tokens; c++) {
                 dots[c][0] = dots[c][1] = T.offset_bits ? (i32xr)scaled(rare[c], T.offset_bits) : (i32xr)0;
@@ -37,9 +37,10 @@ INLINE void tile(quant_traits T, const uint8_t *panel, const uint8_t *stream, co
                 for (int h = 0; h < 2; h++) dots[c][h] = dots[c][h] * scale[h] + second[c][h] * scale[2 + h];
             }
         } else {
-            const int offset_bits = T.wide ? WIDE_OFFSET_BITS : T.offset_bits;
-            for (int c = 0; c < tokens; c++) dots[c][0] = dots[c][1] = offset_bits ? (i32xr)scaled(start[c], offset_bits) : (i32xr)0;
-            tile_words(T.wide, panel, stream, 0, 8, tokens, dots);
+            /* Folded weights with an offset have 127 added. */
+            const int factor = folded(T) && T.offset_bits ? 127 : T.wide ? 1 << WIDE_OFFSET_BITS : 1 << T.offset_bits;
+            for (int c = 0; c < tokens; c++) dots[c][0] = dots[c][1] = factor > 1 ? (i32xr)(start[c] * factor) : (i32xr)0;
+            tile_words(T.wide || folded(T), panel, stream, 0, 8, tokens, dots);
         }
         for (int c = 0; c < tokens; c++) {
             for (int h = 0; h < 2; h++) {

@@ -18,7 +18,7 @@ enum { TILE_TOKENS = 4, WIDE_OFFSET_BITS = 7, FLOAT_ROWS = 2, FLOAT_TOKENS = 3 }
 #define SPECIALIZED 1
 #define LANE_SUMS 0
 #define HAS_MIDDLE 0
-#define FOLDS 0
+#define FOLDS 1
 #define NIBBLES 0
 #define WORDS_HEADER "words_dot4.h"
 #define TILE_HEADER "tile_dot4.h"
