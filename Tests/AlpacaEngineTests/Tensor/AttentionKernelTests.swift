@@ -25,7 +25,8 @@ import Testing
             }
             table = GuardedBuffer(pages.map { UnsafeMutableRawPointer($0.pointer) })
             kv = kern_kv(
-                pages: table.pointer, layer: bytes, n_head_kv: 2, head_dim: headDim, key_kind: keyKind, value_kind: valueKind, fetch_level: 1)
+                pages: table.pointer, layer: bytes, n_head_kv: 2, head_dim: headDim, key_kind: keyKind, value_kind: valueKind,
+                fetch_level: 1)
         }
 
         func store(_ path: KernelPath, _ k: [Float], _ v: [Float], at position: Int) {
