@@ -1,9 +1,8 @@
 /* Inputs to int8, in blocks of 32 with one float scale, laid out for the loop that will read them.
  *
  * Few tokens, up to FEW_TOKENS (decode): token after token, a token_block for each 32 inputs. The loop takes AT_ONCE of them at once:
- * beyond, registers and the first cache are too small. Where there are more, rows that are near already meet the others in a second
- * turn, which up to FEW_TOKENS is as fast as unpacking the rows into panels or faster (AVX-512 at 12 and 16 tokens, Q4_0: 505 to 520
- * GOPS a core against 348 and 442 on Zen 5, 190 against 178 and 200 on Sapphire Rapids; there panels are faster from 24 on).
+ * beyond, registers and the first cache are too small. Where there are more, rows that are near already meet the others in a second turn.
+ * Some tokens, where the path has a loop for them (middle.h): parts of up to PART_TOKENS tokens, each as a group is, by its own width.
  * Many (prefill): groups of TILE_TOKENS tokens, interleaved so that a tile reads one forward stream. A group is, for each block,
  *   q[8][TILE_TOKENS][4]   words of four inputs, the tokens side by side
  *   d, d_sum               scale; scale * sum
