@@ -158,7 +158,9 @@ import Synchronization
     /// Says that `mine` parts are done: whether the job is.
     private func count(_ mine: inout Int) -> Bool {
         defer { mine = 0 }
-        return done.add(mine, ordering: .acquiringAndReleasing).oldValue + mine == parts.load(ordering: .acquiring)
+        // Read first: once these parts count, another thread may end the job and post the next one.
+        let total = parts.load(ordering: .acquiring)
+        return done.add(mine, ordering: .acquiringAndReleasing).oldValue + mine == total
     }
 
     /// Items of the job that follows. By the thread that finished the one before.
