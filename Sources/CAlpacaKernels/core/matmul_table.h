@@ -120,7 +120,10 @@ static void in_parts(product *const *loops, ARGUMENTS) {
     }
 }
 
-static bool is_float(int32_t type) { return type == KERN_F32 || type == KERN_F16 || type == KERN_BF16; }
+static const bool is_float[KERN_TYPE_COUNT] = {
+#define TYPE(NAME, id, number, weights, bytes, scale, second_scale, decode, ...) [KERN_##NAME] = KERN_DECODE_##decode == KERN_DECODE_FLOAT,
+#include "../types/types.def"
+};
 
 static void matmul(ARGUMENTS) {
     const size_t n = in->n_tokens;
@@ -128,13 +131,13 @@ static void matmul(ARGUMENTS) {
     product *const *loops = products[w->type];
     if (!loops[0]) return;
     if (n <= AT_ONCE) loops[n - 1](w, first, last, in, ahead, y, y_stride, scratch);
-    else if (is_middle(n) && !is_float(w->type)) loops[AT_ONCE - 1](w, first, last, in, ahead, y, y_stride, scratch);
+    else if (is_middle(n) && !is_float[w->type]) loops[AT_ONCE - 1](w, first, last, in, ahead, y, y_stride, scratch);
     else if (n <= FEW_TOKENS) in_parts(loops, w, first, last, in, ahead, y, y_stride, scratch);
     else loops[AT_ONCE](w, first, last, in, ahead, y, y_stride, scratch);
 }
 
 static size_t scratch_bytes(size_t columns, size_t n_tokens) {
-    if (n_tokens <= FEW_TOKENS && !(HAS_MIDDLE && n_tokens >= KERN_LEAST_MIDDLE)) return spare_bytes(columns);
+    if (n_tokens <= FEW_TOKENS && !(HAS_MIDDLE && n_tokens >= LEAST_MIDDLE)) return spare_bytes(columns);
     const size_t floats = float_scratch_bytes(columns), panels = PANELS_BYTES + spare_bytes(columns);
     return floats > panels ? floats : panels;
 }

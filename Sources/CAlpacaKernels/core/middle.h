@@ -29,7 +29,7 @@ INLINE void middle(quant_traits T, scales_function *scales, load_function *load,
     const token_parts parts = parts_of(in->n_tokens);
     /* What each piece of work fetches with every block: unpacking of either panel, and each part. */
     const size_t pieces = 2 + parts.count, bytes = (MIDDLE_ROWS * T.block_bytes / (size_t)T.sub_blocks + pieces - 1) / pieces;
-    float *sums = (float *)(void *)(scratch + PANELS_BYTES) - KERN_MOST_MIDDLE * MIDDLE_ROWS;
+    float *sums = (float *)(void *)(scratch + PANELS_BYTES) - MOST_MIDDLE * MIDDLE_ROWS;
     for (size_t row = first; row < last; row += MIDDLE_ROWS) {
         const size_t rows = last - row < MIDDLE_ROWS ? last - row : MIDDLE_ROWS;
         row_stream next = stream_behind((const char *)m->base + (row + MIDDLE_ROWS) * m->row_bytes, row + MIDDLE_ROWS >= last, ahead, m->row_bytes);

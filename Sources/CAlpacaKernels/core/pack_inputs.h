@@ -20,9 +20,11 @@ enum { AT_ONCE = 8, FEW_TOKENS = KERN_FEW_TOKENS, GROUP_ALIGNMENT = 64 };
 enum { STREAM_OF_TOKEN = 44, SIDE_OF_TOKEN = 12, STREAM_BYTES = STREAM_OF_TOKEN * TILE_TOKENS, SIDE_BYTES = SIDE_OF_TOKEN * TILE_TOKENS };
 
 /* Tokens for which core/middle.h is the fastest loop, on the paths that have it. */
-INLINE bool is_middle(size_t n_tokens) { return HAS_MIDDLE && n_tokens >= KERN_LEAST_MIDDLE && n_tokens <= KERN_MOST_MIDDLE; }
+enum { LEAST_MIDDLE = 5, MOST_MIDDLE = 48 };
+INLINE bool is_middle(size_t n_tokens) { return HAS_MIDDLE && n_tokens >= LEAST_MIDDLE && n_tokens <= MOST_MIDDLE; }
 
-/* Its parts: as few as PART_TOKENS allows, of nearly the same size, the longer ones first. */
+/* Its parts: as few as PART_TOKENS allows, of nearly the same size, the longer ones first. From LEAST_MIDDLE tokens on each has three or
+ * more. */
 enum { PART_TOKENS = 6 };
 
 typedef struct token_parts {

@@ -130,13 +130,12 @@ INLINE void tile_part(quant_traits T, const uint8_t *panel, const uint8_t *strea
     }
 }
 
-/* Two panels by a part of the tokens (core/middle.h), 1 to PART_TOKENS, that lie side by side. */
+/* Two panels by a part of the tokens (core/middle.h), which lie side by side. */
 INLINE void tile_of_part(quant_traits T, const uint8_t *panels, size_t panel_bytes, const uint8_t *stream, const uint8_t *side, size_t n,
                          size_t tokens, row_stream *next, size_t bytes, float *y, size_t y_stride, bool resume) {
 #define PART(count)                                                                                                                    \
     case count: tiles(T, 2, panels, panel_bytes, stream, side, n, count, count, next, bytes, y, y_stride, resume); break
     switch (tokens) {
-        PART(2);
         PART(3);
         PART(4);
         PART(5);

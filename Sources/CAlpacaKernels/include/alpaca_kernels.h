@@ -75,8 +75,6 @@ typedef struct kern_ahead {
 } kern_ahead;
 
 #define KERN_FEW_TOKENS 16  /* up to so many take weights straight from the file: then long ranges of rows are read fastest */
-#define KERN_LEAST_MIDDLE 5 /* from here to KERN_MOST_MIDDLE paths that have core/middle.h take that */
-#define KERN_MOST_MIDDLE 48
 #define KERN_ROW_BLOCK 64   /* split rows between threads at multiples of this; the last block may be shorter */
 #define KERN_KV_SCALED 32   /* components that share a scale in a Q8_0 cache */
 #define KERN_KEY_BLOCK 64   /* attention's block of keys, side by side in the key cache; a page's positions */
